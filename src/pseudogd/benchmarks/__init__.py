@@ -1,0 +1,1 @@
+"""Spatial benchmarks: items, prompts, parsing, scoring, statistics."""

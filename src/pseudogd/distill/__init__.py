@@ -1,0 +1,1 @@
+"""Geometry targets and losses: pure functions of arrays and tensors."""

@@ -1,0 +1,1 @@
+"""Run a stage: the same function by other hands."""

@@ -1,0 +1,1 @@
+"""Cameras, point maps, normals, gravity, boxes and depth metrics: numpy in, numpy out."""

@@ -1,0 +1,1 @@
+"""Frozen depth models and depth files: photo to geometry."""

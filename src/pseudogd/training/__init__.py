@@ -1,0 +1,1 @@
+"""Joint training of language and geometry, checkpoints and export."""

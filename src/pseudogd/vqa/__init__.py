@@ -1,0 +1,1 @@
+"""Spatial questions with evidence, made from a scene by closed formulas."""
