@@ -1,0 +1,204 @@
+"""Per-cell targets of one view, from a photo's geometry: numpy, no loop over cells, cheap enough for a data worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pseudogd.distill.kinds import CANONICAL_FOCAL, kind_of
+
+if TYPE_CHECKING:
+    from pseudogd.geometry.camera import Camera
+    from pseudogd.geometry.types import Geometry
+
+Array = NDArray[np.float32]
+
+SAMPLES = 8
+"""Each box is sampled at SAMPLES x SAMPLES points."""
+MIN_VALID = 0.5
+"""A cell of which less than this share is known has no target."""
+EDGE_SPREAD = 0.2
+"""A cell's weight falls as exp(-spread / EDGE_SPREAD), spread = mean |log depth - median|: edges say little."""
+
+
+@dataclass(frozen=True)
+class ViewTargets:
+    """What the head should say about each of the N = h*w row-major cells of one view.
+
+    Attributes:
+        grid: (h, w).
+        log_depth: (N,) median of log z-depth (log metres; for affine_disparity the cell's depth rank in [0, 1], since
+            only the order means anything). 0 where `weight` is 0.
+        weight: (N,) in [0, 1].
+        normals: (N, 3) MEAN of the unit normals in the cell: its length says how flat the cell is.
+        normal_weight: (N,) in [0, 1].
+        sky: (N,) share of sky among what is known of the cell.
+        sky_weight: (N,) share of the cell that is known, 0 below one half.
+        log_focal: log(f_view / F), nan if the focal length is unknown.
+        kind: row of `distill.kinds.KINDS`.
+        is_global: whether the view shows the whole photo.
+    """
+
+    grid: tuple[int, int]
+    log_depth: Array
+    weight: Array
+    normals: Array
+    normal_weight: Array
+    sky: Array
+    sky_weight: Array
+    log_focal: float
+    kind: str
+    is_global: bool
+
+
+def cell_targets(
+    geometry: Geometry,
+    boxes: NDArray[np.float64],
+    grid: tuple[int, int],
+    patch: int,
+    is_global: bool,
+    image_size: tuple[int, int] | None = None,
+) -> ViewTargets:
+    """Targets of the cells whose footprints are `boxes`.
+
+    Args:
+        geometry: the photo's pseudo geometry; its maps may be smaller than the photo.
+        boxes: (N, 4) x0, y0, x1, y1 in pixels of the original photo.
+        grid: (h, w) with h*w = N.
+        patch: side of a cell in pixels of the tower's input.
+        is_global: whether the view shows the whole photo.
+        image_size: (width, height) of the original photo; without it the camera's, and without that the depth map's.
+
+    Returns:
+        The targets; cells that are padded, unknown or mostly outside of the photo weigh 0.
+    """
+    if image_size is None:
+        image_size = _photo_size(geometry)
+    kind = kind_of(geometry)
+    pick, inside = _sample_points(boxes, geometry.depth.shape, image_size)
+    depth = geometry.depth.reshape(-1)[pick]
+    conf = None if geometry.confidence is None else geometry.confidence.reshape(-1)[pick]
+    ranked = kind == "affine_disparity"
+    log_depth, weight, valid = _depth_cells(depth, conf, inside, ranked)
+    normals, normal_weight = _normal_cells(geometry.normals, conf, pick, inside)
+    is_sky = inside & np.isposinf(depth)
+    known = (valid | is_sky).mean(axis=1)
+    sky = is_sky.mean(axis=1) / np.maximum(known, 1e-6)
+    return ViewTargets(
+        grid=grid,
+        log_depth=log_depth,
+        weight=weight,
+        normals=normals,
+        normal_weight=normal_weight,
+        sky=sky.astype(np.float32),
+        sky_weight=np.where(known >= MIN_VALID, known, 0.0).astype(np.float32),
+        log_focal=log_view_focal(geometry.camera, boxes, patch),
+        kind=kind,
+        is_global=is_global,
+    )
+
+
+def log_view_focal(camera: Camera | None, boxes: NDArray[np.float64], patch: int) -> float:
+    """log(f_view / F), or nan without a camera.
+
+    f_view = patch * sqrt(fx fy / (box_w box_h)) with fx, fy and the box in original pixels: the focal length in pixels
+    of what the tower sees. Resizing, squashing, cropping and the zoom of a tile are all in the size of the box.
+    """
+    if camera is None:
+        return float("nan")
+    area = float(np.mean((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])))
+    return float(np.log(patch / CANONICAL_FOCAL) + 0.5 * np.log(camera.fx * camera.fy / area))
+
+
+def _photo_size(geometry: Geometry) -> tuple[int, int]:
+    if geometry.camera is not None:
+        return geometry.camera.width, geometry.camera.height
+    return geometry.depth.shape[1], geometry.depth.shape[0]
+
+
+def _sample_points(
+    boxes: NDArray[np.float64], shape: tuple[int, ...], image_size: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Flat map index (N, K) of SAMPLES^2 points in each box, and whether they lie inside of the photo."""
+    height, width = shape[:2]
+    t = (np.arange(SAMPLES) + 0.5) / SAMPLES
+    to_map = (width / image_size[0], height / image_size[1])
+    x = np.floor((boxes[:, 0, None] + (boxes[:, 2] - boxes[:, 0])[:, None] * t) * to_map[0]).astype(np.int64)
+    y = np.floor((boxes[:, 1, None] + (boxes[:, 3] - boxes[:, 1])[:, None] * t) * to_map[1]).astype(np.int64)
+    inside = ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None, :]
+    # clamped only so that the index exists: a negative one would wrap around to the other side of the photo
+    pick = np.clip(y, 0, height - 1)[:, :, None] * width + np.clip(x, 0, width - 1)[:, None, :]
+    return pick.reshape(len(boxes), -1), inside.reshape(len(boxes), -1)
+
+
+def _depth_cells(
+    depth: NDArray[np.floating], conf: NDArray[np.floating] | None, inside: NDArray[np.bool_], ranked: bool
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """(N,) median log depth (or rank), (N,) weight, (N, K) which samples are valid."""
+    valid = inside & np.isfinite(depth) & (depth > 0)
+    value = np.log(np.where(valid, depth, np.float32(np.inf)), dtype=np.float32)
+    count = valid.sum(axis=1)
+    keep = count >= MIN_VALID * depth.shape[1]
+    median = _lower_median(value, count)
+    if ranked:
+        value, median = _ranks(value, median, keep)
+    off = np.where(valid, np.abs(value - median[:, None]), 0.0)
+    # the mean, not the median: the median deviation of a half-and-half cell is 0, as if there were no edge
+    spread = off.sum(axis=1) / np.maximum(count, 1)
+    trust = _mean_where(conf, valid, count)
+    weight = trust * (count / depth.shape[1]) * np.exp(-spread / EDGE_SPREAD)
+    return (
+        np.where(keep, median, 0.0).astype(np.float32),
+        np.where(keep, weight, 0.0).astype(np.float32),
+        valid,
+    )
+
+
+def _lower_median(value: Array, count: NDArray[np.int64]) -> Array:
+    """Median of the finite values of each row (the lower of two middles: a depth that exists); 0 where there is none."""
+    ordered = np.sort(value, axis=1)
+    middle = np.maximum(count - 1, 0) // 2
+    median = np.take_along_axis(ordered, middle[:, None], axis=1)[:, 0]
+    return np.where(count > 0, median, np.float32(0.0))
+
+
+def _ranks(value: Array, median: Array, keep: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Replace depths by their rank in [0, 1] among the kept cells' medians: the same for every monotone rescaling."""
+    ordered = np.sort(median[keep])
+    n = max(len(ordered), 1)
+
+    def rank(a: Array) -> Array:
+        both = np.searchsorted(ordered, a, "left") + np.searchsorted(ordered, a, "right")
+        return (both / (2 * n)).astype(np.float32)
+
+    return rank(value), rank(median)
+
+
+def _mean_where(conf: NDArray[np.floating] | None, valid: NDArray[np.bool_], count: NDArray[np.int64]) -> Array:
+    """Mean confidence of the valid samples of each row; 1 where no confidence is known."""
+    if conf is None:
+        return np.ones(len(valid), np.float32)
+    total = np.where(valid, np.nan_to_num(conf), 0.0).sum(axis=1)
+    return (total / np.maximum(count, 1)).astype(np.float32)
+
+
+def _normal_cells(
+    normals: NDArray[np.floating] | None,
+    conf: NDArray[np.floating] | None,
+    pick: NDArray[np.int64],
+    inside: NDArray[np.bool_],
+) -> tuple[Array, Array]:
+    """(N, 3) mean of the unit normals and (N,) weight."""
+    n, k = pick.shape
+    if normals is None:
+        return np.zeros((n, 3), np.float32), np.zeros(n, np.float32)
+    picked = normals.reshape(-1, 3)[pick]
+    valid = inside & np.isfinite(picked).all(axis=-1)
+    count = valid.sum(axis=1)
+    mean = np.where(valid[..., None], picked, 0.0).sum(axis=1) / np.maximum(count, 1)[:, None]
+    keep = count >= MIN_VALID * k
+    weight = np.where(keep, _mean_where(conf, valid, count) * count / k, 0.0)
+    return np.where(keep[:, None], mean, 0.0).astype(np.float32), weight.astype(np.float32)

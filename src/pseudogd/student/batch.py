@@ -1,0 +1,112 @@
+"""Geometry targets of a batch of photos, as tensors: views of one grid shape side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pseudogd.distill.kinds import TERMS, pays
+from pseudogd.distill.targets import ViewTargets
+from pseudogd.student.families.base import View
+
+
+@dataclass(frozen=True)
+class ViewGroup:
+    """V views that share one grid of N = h*w cells.
+
+    Attributes:
+        grid: (h, w).
+        photo: (V,) int64, which photo of the batch a view belongs to.
+        tokens: (V, N) int64, indices among that photo's own tokens (see `View.tokens`).
+        log_depth, weight, normal_weight, sky, sky_weight: (V, N) float32; normals: (V, N, 3) float32.
+        log_focal: (V,) float32, 0 where unknown (no term that reads it is paid there).
+        pays: (V, len(TERMS)) float32, 1 where the view's kind of label pays a term.
+        is_global: (V,) bool.
+    """
+
+    grid: tuple[int, int]
+    photo: Tensor
+    tokens: Tensor
+    log_depth: Tensor
+    weight: Tensor
+    normals: Tensor
+    normal_weight: Tensor
+    sky: Tensor
+    sky_weight: Tensor
+    log_focal: Tensor
+    pays: Tensor
+    is_global: Tensor
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> ViewGroup:
+        moved = {
+            f.name: getattr(self, f.name).to(device, non_blocking=non_blocking)
+            for f in fields(self)
+            if f.name != "grid"
+        }
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True)
+class GeometryBatch:
+    """All views of a batch of photos, grouped by grid shape, so that a convolution can run over each group."""
+
+    groups: tuple[ViewGroup, ...]
+    photos: int
+
+    @staticmethod
+    def collate(photos: Sequence[Sequence[tuple[View, ViewTargets]]]) -> GeometryBatch:
+        """Stack views.
+
+        Args:
+            photos: for every photo of the batch, in the order of its pixels, the views and their targets. An empty
+                list marks a photo without geometry.
+
+        Raises:
+            ValueError: a view and its targets have different grids.
+        """
+        by_grid: dict[tuple[int, int], list[tuple[int, View, ViewTargets]]] = {}
+        for index, views in enumerate(photos):
+            for view, target in views:
+                if tuple(view.grid) != tuple(target.grid):
+                    raise ValueError(f"view {view.name!r} has grid {view.grid}, its targets {target.grid}")
+                by_grid.setdefault((int(view.grid[0]), int(view.grid[1])), []).append((index, view, target))
+        return GeometryBatch(tuple(_group(grid, rows) for grid, rows in by_grid.items()), len(photos))
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> GeometryBatch:
+        return GeometryBatch(tuple(g.to(device, non_blocking) for g in self.groups), self.photos)
+
+    def pin_memory(self) -> GeometryBatch:
+        """Used by a `DataLoader` with `pin_memory=True`."""
+        pinned = []
+        for group in self.groups:
+            tensors = {f.name: getattr(group, f.name).pin_memory() for f in fields(group) if f.name != "grid"}
+            pinned.append(replace(group, **tensors))
+        return GeometryBatch(tuple(pinned), self.photos)
+
+
+def _group(grid: tuple[int, int], rows: list[tuple[int, View, ViewTargets]]) -> ViewGroup:
+    targets = [t for _, _, t in rows]
+
+    def stack(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([getattr(t, name) for t in targets]).astype(np.float32))
+
+    focal = np.array([t.log_focal for t in targets], np.float32)
+    return ViewGroup(
+        grid=grid,
+        photo=torch.tensor([i for i, _, _ in rows]),
+        tokens=torch.from_numpy(np.stack([v.tokens for _, v, _ in rows]).astype(np.int64)),
+        log_depth=stack("log_depth"),
+        weight=stack("weight"),
+        normals=stack("normals"),
+        normal_weight=stack("normal_weight"),
+        sky=stack("sky"),
+        sky_weight=stack("sky_weight"),
+        # nan * 0 is nan: a term that is not paid must still be finite
+        log_focal=torch.from_numpy(np.nan_to_num(focal, nan=0.0)),
+        pays=torch.tensor([pays(t.kind, t.is_global) for t in targets], dtype=torch.float32).view(-1, len(TERMS)),
+        is_global=torch.tensor([t.is_global for t in targets]),
+    )

@@ -1,0 +1,213 @@
+"""What every family of vision-language models must say about itself, and how an adapter is found.
+
+A new family is one new file in this folder: a subclass of `FamilyAdapter` that names its `model_types`.
+Nothing here touches a tensor before it is asked to, so that a data worker can compute views without torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pseudogd.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+PLACES = ("encoder", "projector")
+
+
+@dataclass(frozen=True)
+class View:
+    """One rectangular grid of visual tokens and where in the photo each of them looks.
+
+    Attributes:
+        name: for people, such as "centre crop".
+        grid: (h, w) cells.
+        tokens: (h*w,) int64. `tokens[i]` is the flat index of row-major cell i among this photo's own tokens in the
+            tower's output (class token and the like counted), or in the projector's output for place "projector".
+        boxes: (h*w, 4) float64, x0, y0, x1, y1 in pixels of the original upright photo: edges, so that the whole
+            photo is (0, 0, width, height). A box may stick out of the photo where the input was padded.
+        is_global: whether the view shows the whole photo (not a tile of it).
+    """
+
+    name: str
+    grid: tuple[int, int]
+    tokens: np.ndarray
+    boxes: np.ndarray
+    is_global: bool
+
+
+@dataclass
+class Encoded:
+    """The vision side of one forward pass.
+
+    Attributes:
+        output: what the tower and projector returned, to be handed on to the language model.
+        hidden_states: the tower's states, embeddings first, or None if they were not asked for.
+        tokens: (all visual tokens of the batch, D_text): what the language model reads.
+    """
+
+    output: Any
+    hidden_states: tuple[torch.Tensor, ...] | None
+    tokens: torch.Tensor
+
+
+class FamilyAdapter(ABC):
+    """Arithmetic and names of one family. Knows configs and processors; holds no weights."""
+
+    model_types: tuple[str, ...] = ()
+    pixel_keys: tuple[str, ...] = ("pixel_values",)
+    lora_pattern: str = ""
+
+    def __init__(self, config: Any, processor: Any = None):
+        self.config = config
+        self.processor = processor
+
+    # ------------------------------------------------------------------------------------ what the config says
+    @property
+    @abstractmethod
+    def patch_size(self) -> int:
+        """Side of a patch, in pixels of the tower's input."""
+
+    @property
+    @abstractmethod
+    def depth(self) -> int:
+        """Number of blocks of the tower; it has depth + 1 hidden states."""
+
+    @property
+    @abstractmethod
+    def tower_width(self) -> int:
+        """Width of the tower's hidden states."""
+
+    @property
+    @abstractmethod
+    def text_width(self) -> int:
+        """Width of the tokens that leave the projector."""
+
+    @property
+    @abstractmethod
+    def last_read(self) -> int:
+        """Index (0..depth) of the deepest hidden state that the projector reads."""
+
+    def default_taps(self) -> list[int]:
+        """Up to four hidden states, evenly over the last three quarters of the depth, none that language never sees."""
+        first = max(1, round(self.depth / 4))
+        return sorted({int(v) for v in np.rint(np.linspace(min(first, self.last_read), self.last_read, 4))})
+
+    def tap_width(self, place: str) -> int:
+        """Width of what a tap at `place` ("encoder" or "projector") reads."""
+        return self.text_width if place == "projector" else self.tower_width
+
+    # ------------------------------------------------------------------------------------------ where tokens look
+    @abstractmethod
+    def views(
+        self, image_size: tuple[int, int], encoding: Mapping[str, Any], index: int = 0, place: str = "encoder"
+    ) -> list[View]:
+        """The views of one photo.
+
+        Args:
+            image_size: (width, height) of the original upright photo, as `PIL.Image.size` gives it.
+            encoding: what the processor returned for the photo, or for a batch of photos.
+            index: which photo of `encoding`.
+            place: "encoder" for the tower's tokens, "projector" for those that the language model reads.
+
+        Raises:
+            InputError: the processor does something that this adapter cannot follow.
+        """
+
+    @abstractmethod
+    def token_offsets(self, inputs: Mapping[str, Any], tokens: torch.Tensor, place: str = "encoder") -> torch.Tensor:
+        """Flat index of every photo's first token, (photos,) int64, in `tokens` flattened to (all tokens, D)."""
+
+    # ------------------------------------------------------------------------------------------ reaching the parts
+    def tower(self, model: nn.Module) -> nn.Module:
+        """The vision tower."""
+        return model.get_encoder(modality="image")
+
+    @abstractmethod
+    def projector(self, model: nn.Module) -> nn.Module:
+        """The modules between tower and language model."""
+
+    @abstractmethod
+    def unused_parameters(self, model: nn.Module) -> list[str]:
+        """Full names of parameters that get no gradient from language: to be frozen.
+
+        Left trainable they make data-parallel ranks wait for, or silently disagree about, gradients that never come.
+        """
+
+    def pixel_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of `inputs` that the tower reads."""
+        return {k: v for k, v in inputs.items() if k in self.pixel_keys}
+
+    def text_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of `inputs` that goes to the language model beside the encoded photo."""
+        return {k: v for k, v in inputs.items() if k not in self.pixel_keys}
+
+    def encode(self, model: nn.Module, inputs: Mapping[str, Any], hidden_states: bool = True) -> Encoded:
+        """Run tower and projector once."""
+        import torch
+
+        # asking for True rather than a list: a list that lacks the layer the projector reads breaks the projector
+        extra = {"output_hidden_states": True} if hidden_states else {}
+        output = model.get_image_features(**self.pixel_inputs(inputs), **extra, return_dict=True)
+        pooled = output.pooler_output
+        tokens = torch.cat(list(pooled), dim=0) if isinstance(pooled, (list, tuple)) else pooled.flatten(0, -2)
+        return Encoded(output, output.hidden_states if hidden_states else None, tokens)
+
+    def language_inputs(self, inputs: Mapping[str, Any], encoded: Encoded) -> dict[str, Any]:
+        """Arguments of the model's forward (or `generate`) that use `encoded` instead of the pixels."""
+        return {**self.text_inputs(inputs), "mm_encoder_outputs": {"image": encoded.output}}
+
+
+def grid_boxes(
+    grid: tuple[int, int],
+    patch: int,
+    scale: tuple[float, float],
+    offset: tuple[float, float] = (0.0, 0.0),
+) -> np.ndarray:
+    """Boxes of a patch grid in pixels of the original photo.
+
+    original = (input - offset) * scale, where `offset` is where the photo's corner (0, 0) lies in the tower's input
+    and `scale` = original pixels per input pixel, both as (x, y). Returns (h*w, 4) float64, row-major.
+    """
+    rows, cols = np.meshgrid(np.arange(grid[0]), np.arange(grid[1]), indexing="ij")
+    x0 = (cols * patch - offset[0]) * scale[0]
+    y0 = (rows * patch - offset[1]) * scale[1]
+    boxes = np.stack([x0, y0, x0 + patch * scale[0], y0 + patch * scale[1]], axis=-1)
+    return boxes.reshape(-1, 4).astype(np.float64)
+
+
+def adapters() -> dict[str, type[FamilyAdapter]]:
+    """Every supported `model_type` and its adapter, found by listing this folder."""
+    package = importlib.import_module(__package__ or "pseudogd.student.families")
+    found: dict[str, type[FamilyAdapter]] = {}
+    for info in pkgutil.iter_modules(package.__path__):
+        if info.name == "base":
+            continue
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, FamilyAdapter):
+                found.update({t: value for t in value.model_types})
+    return found
+
+
+def get_family(config: Any, processor: Any = None) -> FamilyAdapter:
+    """The adapter for a model's config (and its processor, without which views cannot be computed).
+
+    Raises:
+        InputError: the config's `model_type` is not supported; the message names those that are.
+    """
+    known = adapters()
+    model_type = getattr(config, "model_type", None)
+    if model_type not in known:
+        names: Sequence[str] = sorted(known)
+        raise InputError(f"model_type {model_type!r} is not supported; supported are: {', '.join(names)}")
+    return known[model_type](config, processor)

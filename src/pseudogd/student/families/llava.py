@@ -1,0 +1,150 @@
+"""LLaVA: a CLIP or SigLIP tower, a two-layer projector, one square view of the photo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pseudogd.errors import InputError
+from pseudogd.student.families.base import PLACES, FamilyAdapter, View, grid_boxes
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+# tower's model_type -> number of tokens before the patches
+_TOWERS = {"clip_vision_model": 1, "siglip_vision_model": 0}
+
+
+class LlavaAdapter(FamilyAdapter):
+    """`LlavaForConditionalGeneration` over `CLIPVisionModel` (class token first) or `SiglipVisionModel` (none)."""
+
+    model_types = ("llava",)
+    pixel_keys = ("pixel_values", "image_sizes")
+    lora_pattern = r".*vision_tower\.(.*\.)?encoder\.layers\.\d+\..*(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
+
+    def __init__(self, config: Any, processor: Any = None):
+        super().__init__(config, processor)
+        tower = config.vision_config.model_type
+        if tower not in _TOWERS:
+            raise InputError(f"vision tower {tower!r} of this LLaVA is not supported; supported are: {', '.join(_TOWERS)}")
+        self.n_prefix = _TOWERS[tower]
+        if self._drops_first and not self.n_prefix:
+            raise InputError(
+                "vision_feature_select_strategy 'default' drops the first token, but a SigLIP tower has no class token; "
+                "set it to 'full' in the model's config.json"
+            )
+
+    # ------------------------------------------------------------------------------------ what the config says
+    @property
+    def patch_size(self) -> int:
+        return int(self.config.vision_config.patch_size)
+
+    @property
+    def depth(self) -> int:
+        return int(self.config.vision_config.num_hidden_layers)
+
+    @property
+    def tower_width(self) -> int:
+        return int(self.config.vision_config.hidden_size)
+
+    @property
+    def text_width(self) -> int:
+        return int(self.config.text_config.hidden_size)
+
+    @property
+    def last_read(self) -> int:
+        layers = self.config.vision_feature_layer
+        layers = [layers] if isinstance(layers, int) else list(layers)
+        return max(v % (self.depth + 1) for v in layers)
+
+    @property
+    def _drops_first(self) -> bool:
+        return self.config.vision_feature_select_strategy == "default"
+
+    # ------------------------------------------------------------------------------------------ where tokens look
+    def views(
+        self, image_size: tuple[int, int], encoding: Mapping[str, Any], index: int = 0, place: str = "encoder"
+    ) -> list[View]:
+        if place not in PLACES:
+            raise ValueError(f"place {place!r} is not one of {PLACES}")
+        if self.processor is None:
+            raise ValueError("views need the processor: get_family(config, processor)")
+        height, width = (int(v) for v in np.shape(encoding["pixel_values"][index])[-2:])
+        scale, offset, made = _placement(self.processor.image_processor, image_size)
+        if made != (width, height):
+            raise InputError(
+                f"the image processor made {width}x{height} pixels where its settings say {made[0]}x{made[1]}: "
+                f"{type(self.processor.image_processor).__name__} does something this adapter does not know"
+            )
+        patch = self.patch_size
+        grid = (height // patch, width // patch)  # a remainder of the division is never seen by the tower
+        first = self.n_prefix if place == "encoder" else self.n_prefix - self._drops_first
+        tokens = np.arange(grid[0] * grid[1], dtype=np.int64) + first
+        return [View("whole", grid, tokens, grid_boxes(grid, patch, scale, offset), True)]
+
+    def token_offsets(self, inputs: Mapping[str, Any], tokens: torch.Tensor, place: str = "encoder") -> torch.Tensor:
+        import torch
+
+        photos = len(inputs["pixel_values"])
+        total = tokens.shape[:-1].numel()
+        return torch.arange(photos, device=tokens.device) * (total // photos)
+
+    # ------------------------------------------------------------------------------------------ reaching the parts
+    def projector(self, model: nn.Module) -> nn.Module:
+        return next(m for n, m in model.named_modules() if n.endswith("multi_modal_projector"))
+
+    def unused_parameters(self, model: nn.Module) -> list[str]:
+        tower = self.tower(model)
+        prefix = next(n for n, m in model.named_modules() if m is tower)
+        blocks = tuple(f"{prefix}.encoder.layers.{i}." for i in range(self.last_read, self.depth))
+        # both towers normalise (and SigLIP pools) only for their own classification output, which LLaVA never reads
+        after = (f"{prefix}.post_layernorm.", f"{prefix}.head.")
+        return [n for n, _ in model.named_parameters() if n.startswith(blocks + after)]
+
+
+def _placement(
+    ip: Any, image_size: tuple[int, int]
+) -> tuple[tuple[float, float], tuple[float, float], tuple[int, int]]:
+    """Where a CLIP- or SigLIP-like image processor puts a photo.
+
+    Returns (scale, offset, made), each (x, y): original pixels per input pixel, where the photo's corner (0, 0) lies in
+    the input, and the input's size.
+    """
+    width, height = image_size
+    pad_x = pad_y = 0
+    if getattr(ip, "do_pad", False):
+        if not hasattr(ip, "pad_to_square"):
+            raise InputError(f"{type(ip).__name__} pads (do_pad), which is supported for LlavaImageProcessor only")
+        side = max(width, height)
+        pad_x, pad_y = (side - width) // 2, (side - height) // 2
+        width = height = side
+    new_w, new_h = _resized(ip, width, height)
+    scale = (width / new_w, height / new_h)
+    left = top = 0
+    made = (new_w, new_h)
+    if getattr(ip, "do_center_crop", False):
+        made = (int(ip.crop_size["width"]), int(ip.crop_size["height"]))
+        left, top = _crop_start(new_w, made[0]), _crop_start(new_h, made[1])
+    return scale, (pad_x / scale[0] - left, pad_y / scale[1] - top), made
+
+
+def _crop_start(size: int, crop: int) -> int:
+    """First kept pixel of a centre crop; negative where the processor pads a side that is too short."""
+    return (size - crop) // 2
+
+
+def _resized(ip: Any, width: int, height: int) -> tuple[int, int]:
+    """(width, height) after the processor's resize; the same roundings as its own."""
+    if not getattr(ip, "do_resize", True):
+        return width, height
+    size = ip.size
+    short, long = size.get("shortest_edge"), size.get("longest_edge")
+    if short and not long:
+        ratio_long = int(short * max(width, height) / min(width, height))
+        return (short, ratio_long) if width <= height else (ratio_long, short)
+    if size.get("height") and size.get("width"):
+        return int(size["width"]), int(size["height"])
+    raise InputError(f"image processor size {dict(size)} is not supported; use shortest_edge, or height and width")
