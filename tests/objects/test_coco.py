@@ -1,0 +1,165 @@
+"""COCO files as they come: good, odd and hostile."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+from pseudogd.errors import InputError
+from pseudogd.objects import masks
+from pseudogd.objects.coco import CocoSource
+
+W, H = 20, 16
+
+
+def write(tmp_path, images, annotations, categories=({"id": 1, "name": "chair"}, {"id": 2, "name": "box"})):
+    path = tmp_path / "a.json"
+    document = {"images": list(images), "annotations": list(annotations), "categories": list(categories)}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def image(name="p.png", ident=1, **extra):
+    return {"id": ident, "file_name": name, "width": W, "height": H, **extra}
+
+
+def square(x0=2, y0=3, side=5):
+    mask = np.zeros((H, W), bool)
+    mask[y0 : y0 + side, x0 : x0 + side] = True
+    return mask
+
+
+def annotation(ident=1, image_id=1, category_id=1, **extra):
+    return {"id": ident, "image_id": image_id, "category_id": category_id, **extra}
+
+
+def plain(mask):
+    runs = np.diff(np.flatnonzero(np.diff(np.concatenate([[-1], mask.T.ravel(), [-1]]).astype(int))))
+    counts = ([] if not mask.T.ravel()[0] else [0]) + runs.tolist()
+    return {"size": list(mask.shape), "counts": counts}
+
+
+def test_three_spellings_of_one_outline_agree(tmp_path):
+    mask = square()
+    outlines = [[[2, 3, 7, 3, 7, 8, 2, 8]], masks.encode(mask), plain(mask)]
+    path = write(
+        tmp_path, [image()], [annotation(i, segmentation=s, name=f"thing {i}") for i, s in enumerate(outlines)]
+    )
+    rows = CocoSource(path).objects_for("p.png", W, H)
+    assert len(rows) == 3
+    for row in rows:
+        assert np.array_equal(masks.decode(row["rle"]), mask)
+        assert row["bbox"] == [2.0, 3.0, 5.0, 5.0]
+    json.dumps(rows)
+
+
+def test_boxes_alone_are_taken_with_a_warning(tmp_path):
+    path = write(tmp_path, [image()], [annotation(bbox=[-4, 2, 10, 5])])
+    with pytest.warns(UserWarning, match="boxes without a mask"):
+        source = CocoSource(path)
+    (row,) = source.objects_for("p.png", W, H)
+    assert row["rle"] is None
+    assert row["bbox"] == [0.0, 2.0, 6.0, 5.0]
+
+
+def test_masks_alone_do_not_warn(tmp_path):
+    path = write(tmp_path, [image()], [annotation(segmentation=masks.encode(square()))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        CocoSource(path)
+
+
+@pytest.mark.parametrize("name", ["../p.png", "/etc/p.png", "a/../../p.png", "..\\p.png", "C:\\p.png", "C:/p.png"])
+def test_file_names_that_leave_the_folder_are_listed_and_unused(tmp_path, name):
+    path = write(tmp_path, [image(name), image("q.png", 2)], [annotation(segmentation=masks.encode(square()))])
+    source = CocoSource(path)
+    assert len(source.problems) == 1
+    assert "leaves the photo folder" in source.problems[0][1]
+    assert source.objects_for("p.png", W, H) == []
+
+
+def test_missing_and_double_file_names_are_listed(tmp_path):
+    path = write(tmp_path, [{"id": 5}, image("p.png", 1), image("./p.png", 2), image("q.png", 3)], [])
+    source = CocoSource(path)
+    reasons = " / ".join(reason for _, reason in source.problems)
+    assert "no file_name" in reasons and "stands twice" in reasons
+    assert source.read("p.png", W, H).notes == ["a.json has no entry for this photo"]
+    assert source.read("q.png", W, H).notes == []
+
+
+def test_unknown_file_names_are_named(tmp_path):
+    source = CocoSource(write(tmp_path, [image("p.png", 1), image("gone.png", 2)], []))
+    assert source.unmatched(["images/p.png"]) == ["gone.png"]
+
+
+def test_folder_prefix_differs_but_two_equal_tails_do_not_match(tmp_path):
+    images = [image("images/p.png", 1), image("x/q.png", 2), image("y/q.png", 3)]
+    path = write(tmp_path, images, [annotation(segmentation=masks.encode(square()))])
+    source = CocoSource(path)
+    assert len(source.objects_for("p.png", W, H)) == 1
+    assert source.read("q.png", W, H).notes
+
+
+def test_photo_of_another_size_is_refused(tmp_path):
+    source = CocoSource(write(tmp_path, [image()], []))
+    with pytest.raises(InputError, match=r"20 x 16.*16 x 20"):
+        source.read("p.png", H, W)
+
+
+def test_mask_of_another_size_is_left_out_and_the_rest_stays(tmp_path):
+    wrong = masks.encode(np.ones((4, 4), bool))
+    path = write(
+        tmp_path,
+        [image()],
+        [annotation(1, segmentation=wrong), annotation(2, category_id=2, segmentation=masks.encode(square()))],
+    )
+    read = CocoSource(path).read("p.png", W, H)
+    assert [row["name"] for row in read.rows] == ["box"]
+    assert read.notes == ["annotation 1: mask is 4 x 4, the photo is 20 x 16"]
+
+
+def test_an_empty_mask_never_shifts_names_to_other_objects(tmp_path):
+    shapes = [square(0, 0, 3), np.zeros((H, W), bool), square(10, 8, 4)]
+    names = ["left thing", "no thing", "right thing"]
+    path = write(
+        tmp_path,
+        [image()],
+        [annotation(i, segmentation=masks.encode(m), name=n) for i, (m, n) in enumerate(zip(shapes, names))],
+    )
+    rows = CocoSource(path).objects_for("p.png", W, H)
+    assert {row["name"]: row["bbox"][0] for row in rows} == {"left thing": 0.0, "right thing": 10.0}
+    assert [row["object_id"] for row in rows] == ["0", "2"]
+
+
+def test_reading_one_photo_leaves_the_next_as_it_was(tmp_path):
+    path = write(tmp_path, [image()], [annotation(segmentation=masks.encode(square()))])
+    source = CocoSource(path)
+    assert source.objects_for("p.png", W, H) == source.objects_for("p.png", W, H)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"images": 3, "annotations": []}', '{"images": [1], "annotations": []}', "[" * 100000],
+)
+def test_files_that_are_no_coco_are_one_clear_line(tmp_path, text):
+    path = tmp_path / "bad.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"bad\.json") as caught:
+        CocoSource(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_file_is_one_clear_line(tmp_path):
+    with pytest.raises(InputError, match="no such annotation file"):
+        CocoSource(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    "box", [None, [1, 2, 3], ["a", 1, 2, 3], [1, 2, float("nan"), 3], [100, 100, 5, 5], [1, 1, 0, 4]]
+)
+def test_bad_boxes_are_notes(tmp_path, box):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        read = CocoSource(write(tmp_path, [image()], [annotation(bbox=box)])).read("p.png", W, H)
+    assert read.rows == [] and len(read.notes) == 1
