@@ -156,7 +156,8 @@ class Camera:
     def _slopes(self, height: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """x/z of every column and y/z of every row of an H x W sampling of the view."""
         camera = self.resized(width, height)
-        return (np.arange(width) - camera.cx) / camera.fx, (np.arange(height) - camera.cy) / camera.fy
+        u, v = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)
+        return (u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy
 
 
 def _finite(name: str, value: Any) -> float:
