@@ -1,0 +1,230 @@
+"""One forward pass for language and geometry: the tower runs once and both losses share its graph."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.utils import ModelOutput
+
+from pseudogd.distill.balance import GradientBalance
+from pseudogd.distill.kinds import JointWeights
+from pseudogd.distill.losses import anchor_loss, geometry_loss, view_losses
+from pseudogd.errors import InputError
+from pseudogd.student.batch import GeometryBatch, ViewGroup
+from pseudogd.student.families.base import Encoded, FamilyAdapter
+from pseudogd.student.head import GeometryHead
+from pseudogd.student.taps import Taps, resolve_taps
+
+__all__ = ["GeometryBatch", "Joint", "JointOutput", "JointWeights", "ViewGroup", "freeze_unused"]
+
+IGNORED = -100
+
+
+@dataclass
+class JointOutput(ModelOutput):
+    """`loss` is what to differentiate; the three losses are its unweighted summands.
+
+    `parts` holds detached scalars for the log: structure, gradient, normal, order, sky, scale (unweighted), and
+    anchor_cos. `logits` is None where the batch has no labels at all.
+    """
+
+    loss: Tensor | None = None
+    lm_loss: Tensor | None = None
+    geometry_loss: Tensor | None = None
+    anchor_loss: Tensor | None = None
+    parts: dict[str, Tensor] | None = None
+    logits: Tensor | None = None
+
+
+class Joint(nn.Module):
+    """A vision-language model, its geometry head and the joint loss.
+
+        loss = lm + lam * (structure terms + scale terms) + weights.anchor * anchor
+
+    Args:
+        model: the vision-language model (a `peft` wrapper is fine).
+        family: its adapter.
+        head: None trains on language alone, with the model's own forward and nothing else.
+        weights: of the geometry terms and the anchor.
+        taps: what the head reads: None (the family's default), a list of layers, or "projector".
+        anchor: what keeps the visual tokens near where they were: None, "frozen" (a frozen copy of tower and projector
+            as they are NOW, so build `Joint` from the base weights, before loading a checkpoint), or "adapters" (the
+            model with its LoRA adapters off; needs no memory, and a projector that is frozen or adapted).
+        balance: watches gradient norms at the taps.
+
+    Raises:
+        InputError: unknown anchor, taps that do not exist, or a head that was made for others.
+    """
+
+    accepts_loss_kwargs = True
+
+    def __init__(
+        self,
+        model: nn.Module,
+        family: FamilyAdapter,
+        head: GeometryHead | None = None,
+        weights: JointWeights | None = None,
+        taps: str | Sequence[int] | Taps | None = None,
+        anchor: str | None = None,
+        balance: GradientBalance | None = None,
+    ):
+        super().__init__()
+        self.model = model
+        self.head = head
+        self.family = family
+        self.config = model.config
+        self.weights = weights or JointWeights()
+        self.taps = resolve_taps(taps, family)
+        self.balance = balance
+        if head is not None and len(head.read) != self.taps.count:
+            raise InputError(f"the head reads {len(head.read)} taps, but {self.taps.count} are set: {self.taps.names}")
+        if anchor not in (None, "frozen", "adapters"):
+            raise InputError(f"anchor {anchor!r} is not known; use 'frozen', 'adapters' or none")
+        if anchor == "adapters" and not hasattr(model, "disable_adapter"):
+            raise InputError("anchor 'adapters' needs a model with LoRA adapters; use 'frozen'")
+        self.anchor = anchor if self.weights.anchor else None
+        # in a tuple, so that the frozen copy is neither trained nor saved with this module
+        self._frozen = (_frozen_encoder(model, family),) if self.anchor == "frozen" else ()
+
+    def plain_model(self) -> nn.Module:
+        """The ordinary model, without anything of ours."""
+        return self.model
+
+    def forward(
+        self,
+        inputs: Mapping[str, Any],
+        geometry: GeometryBatch | None = None,
+        lam: float = 1.0,
+        num_items_in_batch: Tensor | int | None = None,
+        accumulation_steps: int = 1,
+    ) -> JointOutput:
+        """Losses of one batch.
+
+        Args:
+            inputs: what the processor returned, and `labels`. Without `labels` the language model does not run.
+            geometry: targets of the batch's photos, or None.
+            lam: weight of geometry at this step.
+            num_items_in_batch: number of label tokens of the whole accumulated batch; the language loss is then a sum
+                over this micro-batch divided by that number.
+            accumulation_steps: divides geometry and anchor, to match a language loss that `num_items_in_batch` has
+                already made a share of the accumulated batch; leave 1 where the trainer divides the whole loss.
+        """
+        if self.head is None and self.anchor is None:
+            lm, logits = self._language(inputs, inputs.get("labels"), num_items_in_batch)
+            return JointOutput(loss=lm, lm_loss=lm, parts={}, logits=logits)
+        deep = self.head is not None and self.taps.place == "encoder"
+        encoded = self.family.encode(self.model, inputs, hidden_states=deep)
+        lm, logits = self._language_of(inputs, encoded, num_items_in_batch)
+        loss, parts = lm, {}
+        geo = anchor = None
+        if self.head is not None:
+            geo, parts = self._geometry(inputs, encoded, geometry)
+            loss = loss + lam / accumulation_steps * geo
+        if self.anchor is not None:
+            anchor = anchor_loss(encoded.tokens, self._anchor_tokens(inputs))
+            parts["anchor_cos"] = 1 - anchor.detach()
+            loss = loss + self.weights.anchor / accumulation_steps * anchor
+        return JointOutput(loss=loss, lm_loss=lm, geometry_loss=geo, anchor_loss=anchor, parts=parts, logits=logits)
+
+    # ------------------------------------------------------------------------------------------------- language
+    def _language_of(
+        self, inputs: Mapping[str, Any], encoded: Encoded, count: Tensor | int | None
+    ) -> tuple[Tensor, Tensor | None]:
+        labels = inputs.get("labels")
+        if labels is None:
+            return encoded.tokens.float().sum() * 0.0, None
+        return self._language(self.family.language_inputs(inputs, encoded), labels, count)
+
+    def _language(
+        self, arguments: Mapping[str, Any], labels: Tensor | None, count: Tensor | int | None
+    ) -> tuple[Tensor, Tensor]:
+        arguments = {k: v for k, v in arguments.items() if k != "labels"}
+        if labels is None or not bool((labels[..., 1:] != IGNORED).any()):
+            # the model's own loss is 0/0 here; this one is 0, with gradients that exist
+            logits = self.model(**arguments, use_cache=False).logits
+            return logits.float().sum() * 0.0, logits
+        extra = {} if count is None else {"num_items_in_batch": count}
+        out = self.model(**arguments, labels=labels, use_cache=False, **extra)
+        return out.loss, out.logits
+
+    # ------------------------------------------------------------------------------------------------- geometry
+    def _geometry(
+        self, inputs: Mapping[str, Any], encoded: Encoded, geometry: GeometryBatch | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        assert self.head is not None
+        if geometry is None or not geometry.groups:
+            # every rank must see a gradient for every parameter of the head, also on photos without geometry
+            return torch.stack([p.sum() * 0.0 for p in self.head.parameters()]).sum(), {}
+        tapped = self._tapped(encoded)
+        offsets = self.family.token_offsets(inputs, tapped[0], self.taps.place)
+        flat = [h.reshape(-1, h.shape[-1]) for h in tapped]
+        rows = []
+        for group in geometry.groups:
+            prediction = self.head(_gather(flat, group, offsets), group.grid)
+            rows.append(view_losses(prediction, group))
+        losses, payers = (torch.cat(column) for column in zip(*rows))
+        total, parts = geometry_loss(losses, payers, self.weights)
+        return total, {name: value.detach() for name, value in parts.items()}
+
+    def _tapped(self, encoded: Encoded) -> list[Tensor]:
+        if self.taps.place == "projector":
+            tapped = [encoded.tokens]
+        else:
+            assert encoded.hidden_states is not None
+            tapped = [encoded.hidden_states[i] for i in self.taps.layers]
+        if self.balance is not None and torch.is_grad_enabled():
+            tapped = [self.balance.watch(name, h) for name, h in zip(self.taps.names, tapped)]
+        return tapped
+
+    @torch.no_grad()
+    def predict(self, inputs: Mapping[str, Any], geometry: GeometryBatch) -> list[Any]:
+        """What the head says about the views of `geometry` (its targets are not read): one `Prediction` per group."""
+        if self.head is None:
+            raise ValueError("this student has no geometry head")
+        encoded = self.family.encode(self.model, inputs, hidden_states=self.taps.place == "encoder")
+        tapped = self._tapped(encoded)
+        offsets = self.family.token_offsets(inputs, tapped[0], self.taps.place)
+        flat = [h.reshape(-1, h.shape[-1]) for h in tapped]
+        return [self.head(_gather(flat, group, offsets), group.grid) for group in geometry.groups]
+
+    # --------------------------------------------------------------------------------------------------- anchor
+    @torch.no_grad()
+    def _anchor_tokens(self, inputs: Mapping[str, Any]) -> Tensor:
+        if self.anchor == "adapters":
+            with self.model.disable_adapter():
+                return self.family.encode(self.model, inputs, hidden_states=False).tokens
+        (frozen,) = self._frozen
+        device = next(self.family.tower(self.model).parameters()).device
+        for part in (self.family.tower(frozen), self.family.projector(frozen)):
+            part.to(device)
+        return self.family.encode(frozen, inputs, hidden_states=False).tokens
+
+
+def _gather(flat: list[Tensor], group: ViewGroup, offsets: Tensor) -> list[Tensor]:
+    """One (V, N, D) tensor per tap: the cells of a group of views, row-major."""
+    index = (group.tokens + offsets[group.photo][:, None]).flatten()
+    return [h.index_select(0, index).unflatten(0, group.tokens.shape) for h in flat]
+
+
+def _frozen_encoder(model: nn.Module, family: FamilyAdapter) -> nn.Module:
+    """A copy of the model whose tower and projector are its own and frozen; the language model's weights are shared."""
+    own = {id(p) for part in (family.tower(model), family.projector(model)) for p in (*part.parameters(), *part.buffers())}
+    shared = {id(p): p for p in (*model.parameters(), *model.buffers()) if id(p) not in own}
+    frozen = copy.deepcopy(model, memo=shared)
+    for part in (family.tower(frozen), family.projector(frozen)):
+        part.requires_grad_(False).eval()
+    return frozen
+
+
+def freeze_unused(model: nn.Module, family: FamilyAdapter) -> list[str]:
+    """Freeze what language can never train (see `FamilyAdapter.unused_parameters`); the names are returned."""
+    names = family.unused_parameters(model)
+    parameters = dict(model.named_parameters())
+    for name in names:
+        parameters[name].requires_grad_(False)
+    return names

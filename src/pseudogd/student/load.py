@@ -1,0 +1,83 @@
+"""Load a vision-language model the way its user would."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pseudogd.errors import InputError
+from pseudogd.student.families.base import FamilyAdapter, get_family
+
+
+@dataclass
+class Student:
+    """A model, its processor and the adapter of its family."""
+
+    model: Any
+    processor: Any
+    family: FamilyAdapter
+
+    @property
+    def device(self) -> Any:
+        """Where the model lives."""
+        return next(self.model.parameters()).device
+
+
+def load_student(path: str | Path, dtype: Any = None, device: Any = None) -> Student:
+    """A student from a folder or a hub id, in evaluation mode.
+
+    Remote code is never run and only safetensors weights are read; image processors use Pillow.
+
+    Args:
+        path: folder of a checkpoint, or a hub id.
+        dtype: of the weights, such as "float32"; None keeps what the checkpoint says.
+        device: None leaves the model on the CPU.
+
+    Raises:
+        InputError: nothing there that can be loaded, or a family that is not supported.
+    """
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    folder = Path(path)
+    if not folder.is_dir() and (folder.is_absolute() or str(path).startswith(".") or len(folder.parts) != 2):
+        raise InputError(f"{path}: no such folder, and not a hub id of the form owner/name")
+    where = str(path)
+    try:
+        config = AutoConfig.from_pretrained(where, trust_remote_code=False)
+    except (OSError, ValueError) as e:
+        raise InputError(f"{path}: no model config that can be read: {_first_line(e)}") from e
+    get_family(config)  # an unsupported family should be said before gigabytes are read
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(
+            where, config=config, dtype=dtype or "auto", trust_remote_code=False, use_safetensors=True
+        )
+    except (OSError, ValueError, RuntimeError) as e:
+        raise InputError(f"{path}: the model cannot be loaded: {_first_line(e)}") from e
+    processor = load_processor(path)
+    if device is not None:
+        model = model.to(device)
+    return Student(model.eval(), processor, get_family(model.config, processor))
+
+
+def load_processor(path: str | Path) -> Any:
+    """The checkpoint's processor, with a Pillow image processor (never torchvision).
+
+    Raises:
+        InputError: there is none that can be loaded.
+    """
+    from transformers import AutoImageProcessor, AutoProcessor
+
+    try:
+        processor = AutoProcessor.from_pretrained(str(path), trust_remote_code=False)
+        if not type(processor.image_processor).__name__.endswith("Pil"):
+            processor.image_processor = AutoImageProcessor.from_pretrained(
+                str(path), trust_remote_code=False, backend="pil"
+            )
+    except (OSError, ValueError, AttributeError, ImportError) as e:
+        raise InputError(f"{path}: the processor cannot be loaded: {_first_line(e)}") from e
+    return processor
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
