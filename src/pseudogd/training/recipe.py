@@ -1,0 +1,273 @@
+"""The recipe of a training run: every choice that changes the weights, with its default written out.
+
+A recipe is a YAML file with the sections below; `key=value` arguments such as `optim.steps=800` go on top of it.
+Unknown keys are refused, because a mistyped key that is ignored is a run that was not the one asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pseudogd.distill.kinds import JointWeights
+from pseudogd.errors import InputError
+
+Arm = Literal["joint", "vqa_only", "geometry_only", "two_stage"]
+
+WITHOUT_EFFECT = ("out", "log_every", "data.workers", "data.cache_mb", "checkpoint.every", "checkpoint.keep", "device")
+"""Keys that change how a run is carried out but not the weights it ends with: a resumed run may change them."""
+
+
+class Section(BaseModel):
+    """A part of the recipe: unknown keys are errors, and values are what was written (no silent truncation)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class ModelSection(Section):
+    """The student's base checkpoint: a local folder or a hub id."""
+
+    path: str
+
+
+class DataSection(Section):
+    """Which rows are trained on.
+
+    A row is one photo with up to `turns_per_row` of its questions. `chat`: one ordinary conversation. `isolated`: the
+    photo is read once and every question sees the photo and itself alone, just as it will be asked.
+    """
+
+    path: str
+    tasks: list[str] | None = None
+    photos: int | None = Field(None, gt=0)
+    turns: Literal["isolated", "chat"] = "isolated"
+    turns_per_row: int = Field(12, gt=0)
+    max_length: int = Field(4096, gt=0)
+    cache_mb: int = Field(1024, ge=0)
+    workers: int = Field(0, ge=0)
+
+
+class RateSection(Section):
+    """Peak learning rate of every part; 0 freezes the part."""
+
+    tower: float = Field(1e-5, ge=0)
+    projector: float = Field(1e-5, ge=0)
+    llm: float = Field(1e-5, ge=0)
+    head: float = Field(1e-4, ge=0)
+
+
+class OptimSection(Section):
+    """AdamW. `steps` counts optimizer steps; without it `epochs` passes over the rows are made."""
+
+    steps: int | None = Field(None, gt=0)
+    epochs: float = Field(1.0, gt=0)
+    batch_size: int = Field(16, gt=0)
+    grad_accum: int = Field(1, gt=0)
+    lr: RateSection = RateSection()
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: float = Field(0.03, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(1e-8, gt=0)
+    clip: float = Field(1.0, ge=0)
+    precision: Literal["bf16", "fp32"] = "bf16"
+
+
+class WeightSection(Section):
+    """Weights of the geometry terms inside lambda's bracket, and of the anchor beside it."""
+
+    structure: float = Field(JointWeights.structure, ge=0)
+    gradient: float = Field(JointWeights.gradient, ge=0)
+    normal: float = Field(JointWeights.normal, ge=0)
+    order: float = Field(JointWeights.order, ge=0)
+    sky: float = Field(JointWeights.sky, ge=0)
+    scale: float = Field(JointWeights.scale, ge=0)
+    anchor: float = Field(JointWeights.anchor, ge=0)
+
+
+class GeometrySection(Section):
+    """The geometry branch: loss = lm + lambda(t) * geometry + anchor; lambda rises linearly over `warmup` of the steps.
+
+    `taps` are hidden states of the tower (0 = embeddings); null means the family's default. `first_stage` is the share
+    of the steps that the arm `two_stage` spends on geometry before it turns to language.
+    """
+
+    lam: float = Field(0.3, ge=0, alias="lambda")
+    warmup: float = Field(0.05, ge=0, lt=1)
+    place: Literal["encoder", "projector"] = "encoder"
+    taps: list[int] | None = None
+    head_width: int = Field(256, gt=0)
+    first_stage: float = Field(0.5, gt=0, lt=1)
+    weights: WeightSection = WeightSection()
+
+
+class CheckpointSection(Section):
+    """A checkpoint every so many steps (0: none on the way); the newest `keep` stay."""
+
+    every: int = Field(200, ge=0)
+    keep: int = Field(1, gt=0)
+
+
+class Recipe(Section):
+    """One arm of training, complete. `out` is the run folder."""
+
+    arm: Arm = "joint"
+    out: str
+    seed: int = Field(0, ge=0, lt=2**31)
+    model: ModelSection
+    data: DataSection
+    optim: OptimSection = OptimSection()
+    geometry: GeometrySection = GeometrySection()
+    checkpoint: CheckpointSection = CheckpointSection()
+    log_every: int = Field(10, gt=0)
+    device: Literal["auto", "cpu"] = "auto"
+
+    @model_validator(mode="after")
+    def _some_part_learns(self) -> Recipe:
+        lr = self.optim.lr
+        if not (lr.tower or lr.projector or lr.llm):
+            raise ValueError("optim.lr: tower, projector and llm are all 0, so the model would not learn; raise one")
+        return self
+
+    @property
+    def uses_geometry(self) -> bool:
+        return self.arm != "vqa_only"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values under the names that YAML uses, defaults written out."""
+        return self.model_dump(by_alias=True, mode="json")
+
+
+def load_recipe(path: str | os.PathLike[str] | None, overrides: Sequence[str] | Mapping[str, Any] = ()) -> Recipe:
+    """Read a recipe and lay overrides over it.
+
+    Args:
+        path: a YAML file; None to build the recipe from the overrides alone.
+        overrides: `"optim.steps=800"` strings (values are YAML), or a mapping of dotted keys.
+
+    Raises:
+        InputError: the file cannot be read; a key is unknown (the message names the nearest right one); a value is
+            missing or out of range.
+    """
+    name = "recipe" if path is None else str(path)
+    values = {} if path is None else _read_yaml(Path(path))
+    pairs = overrides.items() if isinstance(overrides, Mapping) else (_split(text) for text in overrides)
+    for key, value in pairs:
+        _put(values, key, value, name)
+    return parse_recipe(values, name)
+
+
+def parse_recipe(values: Mapping[str, Any], name: str = "recipe") -> Recipe:
+    """Check plain values; `name` stands in the messages. Raises InputError as `load_recipe` does."""
+    for key in _written_keys(values):
+        if key not in KNOWN_KEYS:
+            raise InputError(f"{name}: unknown key {key!r}{_did_you_mean(key)}")
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{name}: {_one_line(error)}") from error
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """The complete recipe as YAML, defaults written out."""
+    return yaml.safe_dump(recipe.to_dict(), sort_keys=False, allow_unicode=True)
+
+
+def differences(old: Recipe, new: Recipe) -> list[str]:
+    """`key: old -> new` for every key that differs and changes the weights."""
+    a, b = dict(_leaves(old.to_dict())), dict(_leaves(new.to_dict()))
+    keys = [key for key in {**a, **b} if key not in WITHOUT_EFFECT and a.get(key) != b.get(key)]
+    return [f"{key}: {a.get(key)} -> {b.get(key)}" for key in keys]
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: a recipe is a mapping of keys to values, not a {type(values).__name__}")
+    return values
+
+
+def _split(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"{text!r}: write key=value, such as optim.steps=800")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(f"{text!r}: the value is not YAML; quote it") from error
+
+
+def _put(values: dict[str, Any], key: str, value: Any, name: str) -> None:
+    if key not in KNOWN_KEYS:
+        raise InputError(f"{name}: unknown key {key!r}{_did_you_mean(key)}")
+    *parents, leaf = key.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise InputError(f"{name}: {parent} holds keys of its own, not {values!r}")
+    values[leaf] = value
+
+
+def _key_names(section: type[Section], prefix: str = "") -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        key = prefix + (field.alias or name)
+        yield key
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from _key_names(field.annotation, f"{key}.")
+
+
+KNOWN_KEYS = tuple(_key_names(Recipe))
+"""Every key of a recipe, dotted."""
+_SECTIONS = frozenset(key.rpartition(".")[0] for key in KNOWN_KEYS if "." in key)
+
+
+def _written_keys(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        key = f"{prefix}{name}"
+        yield key
+        if isinstance(value, Mapping) and key in _SECTIONS:
+            yield from _written_keys(value, f"{key}.")
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _did_you_mean(key: str) -> str:
+    """The nearest right key: the same name elsewhere counts as nearer than a similar name here."""
+    leaf = key.rpartition(".")[2]
+    best = max(
+        KNOWN_KEYS,
+        key=lambda known: max(
+            difflib.SequenceMatcher(None, key, known).ratio(),
+            0.99 * difflib.SequenceMatcher(None, leaf, known.rpartition(".")[2]).ratio(),
+        ),
+    )
+    return f"; did you mean {best!r}?"
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return f"{key} is missing; give it in the file or as {key}=..."
+    message = first["msg"].removeprefix("Value error, ")
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{key} = {first['input']!r}: {message}{more}" if key else message + more
