@@ -1,0 +1,1 @@
+"""The data stages: photos to geometry, geometry to named objects, both to spatial questions."""
