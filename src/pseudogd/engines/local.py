@@ -1,0 +1,117 @@
+"""Run a stage on this machine: shard by shard, starting where an earlier run stopped.
+
+The bytes on disk depend on the inputs, their order and the settings, never on the number of workers or on when a run
+was killed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pseudogd.engines.processes import WorkerPool
+from pseudogd.engines.result import Outcome, StageResult
+from pseudogd.errors import PseudoGDError
+from pseudogd.progress import track
+from pseudogd.store.dataset import Store
+from pseudogd.store.shards import Failure, plan
+
+T = TypeVar("T")
+Advance = Callable[[int], None]
+
+SHARD_SIZE = 256
+
+
+def run_stage(
+    items: Sequence[T],
+    fn: Callable[[T], Outcome | Iterable[Mapping[str, Any]]],
+    *,
+    store: Store,
+    stage: str,
+    keys: Sequence[str],
+    names: Sequence[str] | None = None,
+    workers: int = 1,
+    **options: Any,
+) -> StageResult:
+    """Map a pure function over inputs and write what it returns as the stage's shards.
+
+    `fn(item)` gives the rows of one input, or an `Outcome` with failures beside the rows. What it raises becomes a line
+    in the failure ledger, and the other inputs go on. `keys[i]` says all that rows of input i depend on besides the
+    stage's settings (a changed key means: do the shard again); `names[i]` is what the ledger calls it (default: the
+    key). `workers` > 1 runs in that many processes. See `run_batches` for the other options.
+    """
+    with WorkerPool(lambda index: attempt(fn, items[index]), workers) as pool:
+
+        def shard(span: range, advance: Advance) -> list[Outcome]:
+            outcomes = []
+            for outcome in pool.map(span):
+                outcomes.append(outcome)
+                advance(1)
+            return outcomes
+
+        return run_batches(len(items), shard, store=store, stage=stage, keys=keys, names=names, **options)
+
+
+def run_batches(
+    count: int,
+    fn: Callable[[range, Advance], Sequence[Outcome]],
+    *,
+    store: Store,
+    stage: str,
+    keys: Sequence[str],
+    names: Sequence[str] | None = None,
+    shard_size: int = SHARD_SIZE,
+    max_failures: int = 0,
+    counts: Mapping[str, int] | None = None,
+    title: str | None = None,
+    unit: str = "photos",
+    quiet: bool = False,
+) -> StageResult:
+    """As `run_stage`, for a function of many inputs: `fn(range of indices, advance)` returns one Outcome for each.
+
+    Shards that an earlier run finished from the same inputs are skipped. Ctrl-C or a kill loses at most the shard in
+    work. `counts` are further numbers for the manifest. Raises PseudoGDError when the output cannot be written.
+    """
+    names = keys if names is None else names
+    if not count == len(keys) == len(names):
+        raise ValueError(f"{count} inputs need as many keys ({len(keys)}) and names ({len(names)})")
+    started = time.monotonic()
+    parts = plan(keys, shard_size)
+    missing = [part for part in parts if not store.has_shard(stage, part)]
+    resumed = count - sum(part.stop - part.start for part in missing)
+    if missing:
+        store.reopen(stage)
+    with track(title or stage, count, done=resumed, unit=unit, quiet=quiet) as bar:
+        if resumed:
+            bar.note(f"{resumed:,} of {count:,} {unit} were already done")
+        for part in missing:
+            span = range(part.start, part.stop)
+            outcomes = fn(span, bar.advance)
+            if len(outcomes) != len(span):
+                raise ValueError(f"{stage}: {len(outcomes)} outcomes for {len(span)} inputs")
+            rows = [row for outcome in outcomes for row in outcome.rows]
+            failures = [
+                Failure(names[index], reason) for index, outcome in zip(span, outcomes) for reason in outcome.failures
+            ]
+            store.write_shard(stage, part, rows, failures)
+    done = store.finish(stage, len(parts), counts)
+    seconds = time.monotonic() - started
+    return StageResult(stage, store.root, count, done["rows"], done["failures"], resumed, seconds, max_failures)
+
+
+def attempt(fn: Callable[[T], Outcome | Iterable[Mapping[str, Any]]], item: T) -> Outcome:
+    """Call `fn(item)`; what it raises becomes the reason of a failure, so that one bad input stops no other."""
+    try:
+        result = fn(item)
+        return result if isinstance(result, Outcome) else Outcome(rows=list(result))
+    except PseudoGDError as error:
+        return Outcome(failures=[str(error)])
+    except Exception as error:
+        return Outcome(failures=[f"unexpected {type(error).__name__}: {one_line(error)}"])
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of an error's message."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else "no message"
