@@ -1,0 +1,108 @@
+"""Rows to batches: padded tokens, labels on answers alone, pixels, geometry targets; what each token may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pseudogd.errors import InputError
+from pseudogd.student.joint import GeometryBatch
+from pseudogd.training.dataset import Row
+from pseudogd.training.photos import PhotoInputs
+
+IGNORED = -100
+
+
+class JointCollator:
+    """Makes `{"inputs": {...}, "geometry": GeometryBatch | None}` of rows.
+
+    Args:
+        photos: gives pixels and targets.
+        pad_id: token that fills shorter rows.
+        isolated: turns see the photo and themselves alone: a 4-D additive mask and restarted positions.
+        geometry: whether targets are wanted.
+        mask_dtype: type of the additive mask, the one that attention runs in.
+    """
+
+    def __init__(
+        self,
+        photos: PhotoInputs,
+        pad_id: int,
+        isolated: bool,
+        geometry: bool,
+        mask_dtype: torch.dtype = torch.float32,
+    ):
+        self.photos, self.pad_id, self.isolated, self.geometry = photos, pad_id, isolated, geometry
+        self.mask_dtype = mask_dtype
+
+    def __call__(self, rows: Sequence[Row]) -> dict[str, Any]:
+        inputs = self.text(rows)
+        prepared = [self.photos[row.image_id] for row in rows]
+        for name in prepared[0].pixels:
+            inputs[name] = _joined([p.pixels[name] for p in prepared], name)
+        targets = GeometryBatch.collate([p.views for p in prepared]) if self.geometry else None
+        return {"inputs": inputs, "geometry": targets}
+
+    def text(self, rows: Sequence[Row]) -> dict[str, Tensor]:
+        """input_ids, labels, attention_mask (and position_ids) of rows, filled on the right.
+
+        Shapes: (B, L); the mask of isolated turns is (B, 1, L, L), 0 where a token may look and -inf elsewhere.
+        """
+        length = max(len(row.ids) for row in rows)
+        ids = _filled([row.ids for row in rows], length, self.pad_id)
+        learn = _filled([row.learn for row in rows], length, False)
+        inputs = {"input_ids": torch.from_numpy(ids), "labels": torch.from_numpy(np.where(learn, ids, IGNORED))}
+        if self.isolated:
+            turn = _filled([row.turn for row in rows], length, -1)
+            inputs["attention_mask"] = turn_mask(torch.from_numpy(turn), self.mask_dtype)
+            positions = _filled([turn_positions(row.turn) for row in rows], length, 0)
+            inputs["position_ids"] = torch.from_numpy(positions)
+        else:
+            real = _filled([np.ones(len(row.ids), np.int64) for row in rows], length, 0)
+            inputs["attention_mask"] = torch.from_numpy(real)
+        return inputs
+
+
+def turn_mask(turn: Tensor, dtype: torch.dtype) -> Tensor:
+    """(B, 1, L, L) additive mask: a token sees earlier tokens of turn 0 and of its own turn. Filling (-1) sees filling.
+
+    Every token sees itself, so that no softmax is over nothing.
+    """
+    length = turn.shape[1]
+    seen = (turn[:, :, None] == turn[:, None, :]) | (turn == 0)[:, None, :]
+    seen &= torch.ones(length, length, dtype=torch.bool).tril()
+    return torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, float("-inf"))[:, None]
+
+
+def turn_positions(turn: NDArray[np.int16]) -> NDArray[np.int64]:
+    """(T,) positions: turn 0 counts from 0, every other turn goes on where turn 0 ended."""
+    index = np.arange(len(turn))
+    starts = np.flatnonzero(np.diff(turn, prepend=turn[:1])).tolist()
+    first_of_turn = np.zeros(len(turn), np.int64)
+    for start in starts:
+        first_of_turn[start:] = start
+    shared = int((turn == 0).sum())
+    return np.where(turn == 0, index, index - first_of_turn + shared).astype(np.int64)
+
+
+def _filled(arrays: Sequence[NDArray[Any]], length: int, value: Any) -> NDArray[Any]:
+    """(B, length), short arrays filled with `value` on the right."""
+    out = np.full((len(arrays), length), value, arrays[0].dtype)
+    for row, array in zip(out, arrays):
+        row[: len(array)] = array
+    return out
+
+
+def _joined(tensors: list[Tensor], name: str) -> Tensor:
+    shapes = {t.shape[1:] for t in tensors}
+    if len(shapes) > 1:
+        raise InputError(
+            f"the image processor makes {name} of different shapes ({', '.join(map(str, map(tuple, shapes)))}), which "
+            "cannot be one batch; set optim.batch_size=1 with optim.grad_accum, or a fixed size in its settings"
+        )
+    return torch.cat(tensors)

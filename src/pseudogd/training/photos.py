@@ -1,0 +1,111 @@
+"""Photos as the student reads them, with their geometry targets: decoded once, and kept while there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pseudogd.distill.targets import ViewTargets, cell_targets
+from pseudogd.store.dataset import Store
+from pseudogd.store.photos import load_photo
+from pseudogd.student.families.base import FamilyAdapter, View
+
+Views = list[tuple[View, ViewTargets]]
+
+
+@dataclass(frozen=True)
+class PhotoInput:
+    """What the image processor made of one photo (tensors with a leading dimension of photos), and its targets."""
+
+    pixels: dict[str, Tensor]
+    views: Views
+
+    @property
+    def nbytes(self) -> int:
+        tensors = sum(t.numel() * t.element_size() for t in self.pixels.values())
+        return tensors + sum(_view_bytes(view, targets) for view, targets in self.views)
+
+
+class PhotoInputs:
+    """Photos by id, prepared on first use.
+
+    Views and targets of a photo never change, so what was prepared is kept until `cache_mb` is used up, and what came
+    first stays: rows come in shuffled passes, under which throwing out the oldest would keep nothing of use.
+
+    Args:
+        store: the data folder.
+        processor: the student's processor.
+        family: the student's adapter.
+        place: where the geometry head listens; None prepares no targets.
+        pixel_dtype: type that pixels are kept in. bfloat16 loses nothing where the tower's first layer runs in it.
+        cache_mb: room for prepared photos, in MiB.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        processor: Any,
+        family: FamilyAdapter,
+        place: str | None,
+        pixel_dtype: torch.dtype = torch.float32,
+        cache_mb: int = 1024,
+    ):
+        self.store, self.processor, self.family, self.place = store, processor, family, place
+        self.pixel_dtype = pixel_dtype
+        self.room = cache_mb * 2**20
+        self._kept: dict[str, PhotoInput] = {}
+
+    def __getitem__(self, image_id: str) -> PhotoInput:
+        found = self._kept.get(image_id)
+        if found is None:
+            found = self._prepare(image_id)
+            if found.nbytes <= self.room:
+                self.room -= found.nbytes
+                self._kept[image_id] = found
+        return found
+
+    def _prepare(self, image_id: str) -> PhotoInput:
+        image = load_photo(self.store.photo_path(image_id))
+        encoding = dict(self.processor.image_processor(images=image, return_tensors="pt"))
+        pixels = {k: v.to(self.pixel_dtype) if v.is_floating_point() else v for k, v in encoding.items()}
+        return PhotoInput(pixels, self._views(image_id, image.size, encoding))
+
+    def _views(self, image_id: str, size: tuple[int, int], encoding: dict[str, Any]) -> Views:
+        if self.place is None:
+            return []
+        geometry = self.store.geometry(image_id)
+        patch = self.family.patch_size
+        return [
+            (view, cell_targets(geometry, view.boxes, view.grid, patch, view.is_global, size))
+            for view in self.family.views(size, encoding, place=self.place)
+        ]
+
+
+def head_biases(photos: PhotoInputs, image_ids: Iterable[str]) -> dict[str, float]:
+    """Where the head's scale outputs start: mean canonical log depth and mean log focal of some photos.
+
+    Photos whose kind of label does not know one of them do not count for it; 0 where none does.
+    """
+    scales, focals = [], []
+    for image_id in image_ids:
+        for _, targets in photos[image_id].views:
+            known = np.isfinite(targets.log_focal)
+            if known:
+                focals.append(targets.log_focal)
+            if targets.kind.startswith("metric") and targets.weight.sum() > 0:
+                mean = float(np.average(targets.log_depth, weights=targets.weight))
+                scales.append(mean - (targets.log_focal if known else 0.0))
+    return {
+        "s_bias": float(np.mean(scales)) if scales else 0.0,
+        "phi_bias": float(np.mean(focals)) if focals else 0.0,
+    }
+
+
+def _view_bytes(view: View, targets: ViewTargets) -> int:
+    arrays = [*vars(view).values(), *vars(targets).values()]
+    return sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))

@@ -1,0 +1,215 @@
+"""Questions and answers as tokens, by the checkpoint's own chat template; which tokens are to be learnt.
+
+Only the answer and the token that ends it are labels. The photo is one placeholder token here; the collator puts the
+tokens that the processor writes for it in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pseudogd.errors import InputError
+
+Message = dict[str, Any]
+Exchange = tuple[Message, Message]
+"""A question of the user (with the photo) and the assistant's answer."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A row of T tokens with the photo as one placeholder.
+
+    Attributes:
+        ids: (T,) int32.
+        learn: (T,) bool, tokens of answers.
+        turn: (T,) int16. Tokens of turn 0 are seen by every later token; a token of turn k > 0 is seen by its own turn.
+    """
+
+    ids: NDArray[np.int32]
+    learn: NDArray[np.bool_]
+    turn: NDArray[np.int16]
+
+
+class TurnEncoder:
+    """Turns exchanges into tokens with the chat template of `processor`.
+
+    Args:
+        processor: the checkpoint's processor (tokenizer, chat template, image token).
+        end_ids: tokens at which generation stops; the tokenizer's end token is always one of them.
+
+    Raises:
+        InputError: the checkpoint has no chat template, no image token, or no end token.
+    """
+
+    def __init__(self, processor: Any, end_ids: Iterable[int] = ()):
+        self.processor = processor
+        self.tokenizer = processor.tokenizer
+        if not getattr(processor, "chat_template", None):
+            raise InputError("the checkpoint has no chat template; add a chat_template.jinja to its folder")
+        if self.tokenizer.eos_token_id is None:
+            raise InputError("the checkpoint's tokenizer has no end token; set eos_token in its tokenizer_config.json")
+        self.image_id = _image_token_id(processor)
+        self.end_ids = frozenset({int(self.tokenizer.eos_token_id), *map(int, end_ids)})
+
+    # --------------------------------------------------------------------------------------------------- isolated
+    def single(self, exchanges: Sequence[Exchange]) -> list[tuple[list[int], int]]:
+        """Every exchange as a conversation of its own: (tokens up to the end of the answer, length of the prompt)."""
+        prompts = self._render([[user] for user, _ in exchanges], prompt=True)
+        fulls = self._render([[user, answer] for user, answer in exchanges])
+        rows = []
+        for prompt, full, p, f in zip(prompts, fulls, self._tokenize(prompts), self._tokenize(fulls)):
+            if not full.startswith(prompt):
+                raise InputError(_unstable(prompt))
+            # as the model will read the prompt when asked, even where a token would straddle prompt and answer
+            answer = f[len(p) :] if f[: len(p)] == p else self._tokenize([full[len(prompt) :]], special=False)[0]
+            rows.append((p + self._ended(answer), len(p)))
+        return rows
+
+    def isolated(self, exchanges: Sequence[Exchange]) -> Tokens:
+        """One photo and several exchanges, of which each sees the photo and itself alone.
+
+        Raises:
+            InputError: the template writes the question before the photo, so that no part can be shared.
+        """
+        return self.pack(self.single(exchanges))
+
+    def pack(self, singles: Sequence[tuple[list[int], int]]) -> Tokens:
+        """Conversations about one photo, sharing everything up to it; see `isolated`."""
+        first = singles[0][0]
+        shared = self._photo_at(first) + 1
+        ids, learn, turn = first[:shared], [False] * shared, [0] * shared
+        for number, (tokens, prompt) in enumerate(singles, 1):
+            if tokens[:shared] != first[:shared]:
+                raise InputError("the chat template writes the question before the photo; set data.turns=chat")
+            ids += tokens[shared:]
+            learn += [False] * (prompt - shared) + [True] * (len(tokens) - prompt)
+            turn += [number] * (len(tokens) - shared)
+        return _tokens(ids, learn, turn)
+
+    # ------------------------------------------------------------------------------------------------------- chat
+    def chat(self, exchanges: Sequence[Exchange]) -> Tokens:
+        """One ordinary conversation: the photo with the first question, then question and answer in turn.
+
+        Raises:
+            InputError: the tokenizer cannot say where in the text a token lies, or the template rewrites earlier turns.
+        """
+        if not getattr(self.tokenizer, "is_fast", False):
+            raise InputError("data.turns=chat needs a fast tokenizer (tokenizer.json); set data.turns=isolated")
+        messages: list[Message] = []
+        for number, (user, answer) in enumerate(exchanges):
+            messages += [user if number == 0 else _without_photo(user), answer]
+        text = self._render([messages])[0]
+        starts = [
+            len(self._prefix(text, self._render([messages[: 2 * n + 1]], prompt=True)[0]))
+            for n in range(len(exchanges))
+        ]
+        coded = self.tokenizer(text, add_special_tokens=self._adds_special(text), return_offsets_mapping=True)
+        ids, spans = list(coded["input_ids"]), coded["offset_mapping"]
+        bounds = [self._first_token(spans, start) for start in starts] + [len(ids)]
+        learn = [False] * len(ids)
+        for (_, answer), begin, stop in zip(exchanges, *zip(*pairwise(bounds))):
+            for index in range(begin, begin + self._answer_length(ids[begin:stop], answer)):
+                learn[index] = True
+        last = bounds[-2]
+        ids = ids[:last] + self._ended(ids[last:])
+        return _tokens(ids, [*learn[:last], *[True] * (len(ids) - last)], [0] * len(ids))
+
+    def _answer_length(self, tokens: list[int], answer: Message) -> int:
+        """Tokens of an answer inside a conversation, its end token too where the template writes one."""
+        ends = [index for index, token in enumerate(tokens) if token in self.end_ids]
+        if ends:
+            return ends[0] + 1
+        return len(self._tokenize([_text(answer)], special=False)[0])
+
+    @staticmethod
+    def _first_token(spans: Sequence[tuple[int, int]], start: int) -> int:
+        """Index of the first token that reaches beyond character `start`."""
+        return next((index for index, (_, end) in enumerate(spans) if end > start), len(spans))
+
+    @staticmethod
+    def _prefix(text: str, prefix: str) -> str:
+        if not text.startswith(prefix):
+            raise InputError(_unstable(prefix))
+        return prefix
+
+    # ------------------------------------------------------------------------------------------------------ photo
+    def photo_tokens(self, image: Any) -> list[int]:
+        """The tokens that the processor writes for one photo, instead of the placeholder."""
+        question: Message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}
+        text = self._render([[question]], prompt=True)[0]
+        short = self._tokenize([text])[0]
+        extra = {} if self._adds_special(text) else {"add_special_tokens": False}
+        full = list(self.processor(text=[text], images=[image], **extra)["input_ids"][0])
+        at = self._photo_at(short)
+        tail = short[at + 1 :]
+        if full[:at] != short[:at] or full[len(full) - len(tail) :] != tail:
+            raise InputError("the processor writes more than the photo's own tokens; this checkpoint is not supported")
+        return [int(token) for token in full[at : len(full) - len(tail)]]
+
+    def _photo_at(self, ids: Sequence[int]) -> int:
+        places = [index for index, token in enumerate(ids) if token == self.image_id]
+        if len(places) != 1:
+            raise InputError(f"the chat template wrote {len(places)} photos where one was given")
+        return places[0]
+
+    # ----------------------------------------------------------------------------------------------------- basics
+    def _render(self, conversations: Sequence[Sequence[Message]], prompt: bool = False) -> list[str]:
+        rendered = self.processor.apply_chat_template(
+            [list(c) for c in conversations], tokenize=False, add_generation_prompt=prompt
+        )
+        return list(rendered)
+
+    def _tokenize(self, texts: Sequence[str], special: bool | None = None) -> list[list[int]]:
+        if not texts:
+            return []
+        add = self._adds_special(texts[0]) if special is None else special
+        return [list(ids) for ids in self.tokenizer(list(texts), add_special_tokens=add)["input_ids"]]
+
+    def _adds_special(self, text: str) -> bool:
+        """Whether the tokenizer is to add its start token: not where the template has written it already."""
+        start = self.tokenizer.bos_token
+        return not (start and text.startswith(start))
+
+    def _ended(self, tokens: list[int]) -> list[int]:
+        """An answer up to and with its end token, which is added where the template writes none."""
+        for index, token in enumerate(tokens):
+            if token in self.end_ids:
+                return tokens[: index + 1]
+        while tokens and not self.tokenizer.decode(tokens[-1:]).strip():
+            tokens = tokens[:-1]
+        return [*tokens, int(self.tokenizer.eos_token_id)]
+
+
+def _tokens(ids: Sequence[int], learn: Sequence[bool], turn: Sequence[int]) -> Tokens:
+    return Tokens(np.array(ids, np.int32), np.array(learn, np.bool_), np.array(turn, np.int16))
+
+
+def _text(message: Message) -> str:
+    content = message["content"]
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+
+
+def _without_photo(message: Message) -> Message:
+    return {**message, "content": [part for part in message["content"] if part["type"] != "image"]}
+
+
+def _image_token_id(processor: Any) -> int:
+    token = getattr(processor, "image_token_id", None)
+    if token is None and getattr(processor, "image_token", None):
+        token = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
+    if token is None:
+        raise InputError("the checkpoint's processor names no image token")
+    return int(token)
+
+
+def _unstable(prompt: str) -> str:
+    return (
+        "the chat template writes a question differently once it is answered, so the answer cannot be told from it "
+        f"(at ...{prompt[-40:]!r}); use a template whose prompt is the beginning of the answered conversation"
+    )
