@@ -1,10 +1,15 @@
 """One thread and no network for every test: two threads beside another busy process can be a hundred times slower."""
 
 import os
+import sys
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# so that every test can say `from helpers.tiny_llava import save_tiny_llava`
+sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
 

@@ -13,7 +13,7 @@ from transformers.utils import ModelOutput
 
 from pseudogd.distill.balance import GradientBalance
 from pseudogd.distill.kinds import JointWeights
-from pseudogd.distill.losses import anchor_loss, geometry_loss, view_losses
+from pseudogd.distill.losses import Prediction, anchor_loss, geometry_loss, view_losses
 from pseudogd.errors import InputError
 from pseudogd.student.batch import GeometryBatch, ViewGroup
 from pseudogd.student.families.base import Encoded, FamilyAdapter
@@ -160,13 +160,8 @@ class Joint(nn.Module):
         if geometry is None or not geometry.groups:
             # every rank must see a gradient for every parameter of the head, also on photos without geometry
             return torch.stack([p.sum() * 0.0 for p in self.head.parameters()]).sum(), {}
-        tapped = self._tapped(encoded)
-        offsets = self.family.token_offsets(inputs, tapped[0], self.taps.place)
-        flat = [h.reshape(-1, h.shape[-1]) for h in tapped]
-        rows = []
-        for group in geometry.groups:
-            prediction = self.head(_gather(flat, group, offsets), group.grid)
-            rows.append(view_losses(prediction, group))
+        predictions = self._predictions(inputs, encoded, geometry)
+        rows = [view_losses(p, group) for p, group in zip(predictions, geometry.groups)]
         losses, payers = (torch.cat(column) for column in zip(*rows))
         total, parts = geometry_loss(losses, payers, self.weights)
         return total, {name: value.detach() for name, value in parts.items()}
@@ -181,16 +176,22 @@ class Joint(nn.Module):
             tapped = [self.balance.watch(name, h) for name, h in zip(self.taps.names, tapped)]
         return tapped
 
-    @torch.no_grad()
-    def predict(self, inputs: Mapping[str, Any], geometry: GeometryBatch) -> list[Any]:
-        """What the head says about the views of `geometry` (its targets are not read): one `Prediction` per group."""
-        if self.head is None:
-            raise ValueError("this student has no geometry head")
-        encoded = self.family.encode(self.model, inputs, hidden_states=self.taps.place == "encoder")
+    def _predictions(
+        self, inputs: Mapping[str, Any], encoded: Encoded, geometry: GeometryBatch
+    ) -> list[Prediction]:
+        assert self.head is not None
         tapped = self._tapped(encoded)
         offsets = self.family.token_offsets(inputs, tapped[0], self.taps.place)
         flat = [h.reshape(-1, h.shape[-1]) for h in tapped]
         return [self.head(_gather(flat, group, offsets), group.grid) for group in geometry.groups]
+
+    @torch.no_grad()
+    def predict(self, inputs: Mapping[str, Any], geometry: GeometryBatch) -> list[Prediction]:
+        """What the head says about the views of `geometry`, one `Prediction` per group; its targets are not read."""
+        if self.head is None:
+            raise ValueError("this student has no geometry head")
+        encoded = self.family.encode(self.model, inputs, hidden_states=self.taps.place == "encoder")
+        return self._predictions(inputs, encoded, geometry)
 
     # --------------------------------------------------------------------------------------------------- anchor
     @torch.no_grad()

@@ -162,6 +162,13 @@ class FamilyAdapter(ABC):
         tokens = torch.cat(list(pooled), dim=0) if isinstance(pooled, (list, tuple)) else pooled.flatten(0, -2)
         return Encoded(output, output.hidden_states if hidden_states else None, tokens)
 
+    def encode_shared(self, model: nn.Module, inputs: Mapping[str, Any], same: Sequence[int]) -> Encoded:
+        """`encode` where `same[i]` is the first photo of the batch that equals photo i.
+
+        A family may override this to run the tower on distinct photos only; the result is the same.
+        """
+        return self.encode(model, inputs, hidden_states=False)
+
     def language_inputs(self, inputs: Mapping[str, Any], encoded: Encoded) -> dict[str, Any]:
         """Arguments of the model's forward (or `generate`) that use `encoded` instead of the pixels."""
         return {**self.text_inputs(inputs), "mm_encoder_outputs": {"image": encoded.output}}

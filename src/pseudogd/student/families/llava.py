@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pseudogd.errors import InputError
-from pseudogd.student.families.base import PLACES, FamilyAdapter, View, grid_boxes
+from pseudogd.student.families.base import PLACES, Encoded, FamilyAdapter, View, grid_boxes
 
 if TYPE_CHECKING:
     import torch
@@ -93,6 +93,16 @@ class LlavaAdapter(FamilyAdapter):
         return torch.arange(photos, device=tokens.device) * (total // photos)
 
     # ------------------------------------------------------------------------------------------ reaching the parts
+    def encode_shared(self, model: nn.Module, inputs: Mapping[str, Any], same: Sequence[int]) -> Encoded:
+        distinct = sorted(set(same))
+        if len(distinct) == len(same) or "image_sizes" in inputs:
+            return self.encode(model, inputs, hidden_states=False)
+        encoded = self.encode(model, {"pixel_values": inputs["pixel_values"][distinct]}, hidden_states=False)
+        row = {photo: i for i, photo in enumerate(distinct)}
+        per_photo = list(encoded.output.pooler_output)
+        encoded.output.pooler_output = [per_photo[row[photo]] for photo in same]
+        return Encoded(encoded.output, None, _cat(encoded.output.pooler_output))
+
     def projector(self, model: nn.Module) -> nn.Module:
         return next(m for n, m in model.named_modules() if n.endswith("multi_modal_projector"))
 
@@ -103,6 +113,12 @@ class LlavaAdapter(FamilyAdapter):
         # both towers normalise (and SigLIP pools) only for their own classification output, which LLaVA never reads
         after = (f"{prefix}.post_layernorm.", f"{prefix}.head.")
         return [n for n, _ in model.named_parameters() if n.startswith(blocks + after)]
+
+
+def _cat(tensors: list[torch.Tensor]) -> torch.Tensor:
+    import torch
+
+    return torch.cat(tensors, dim=0)
 
 
 def _placement(

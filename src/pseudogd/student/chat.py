@@ -1,0 +1,46 @@
+"""Turn messages into the text and tensors of a checkpoint's own chat template: the same in training and in use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pseudogd.errors import InputError
+
+Message = dict[str, Any]
+
+
+def user_turn(text: str, with_image: bool = True) -> Message:
+    """One user message; the photo, if any, comes before the text."""
+    content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
+    return {"role": "user", "content": [*content, {"type": "text", "text": text}]}
+
+
+def chat_text(processor: Any, messages: Sequence[Message], ask: bool = False) -> str:
+    """The conversation as the template writes it; with `ask`, up to where the assistant begins to speak.
+
+    Raises:
+        InputError: the checkpoint has no chat template.
+    """
+    if not (getattr(processor, "chat_template", None) or getattr(processor.tokenizer, "chat_template", None)):
+        raise InputError("this checkpoint has no chat template; add chat_template.jinja to its folder")
+    return processor.apply_chat_template(list(messages), add_generation_prompt=ask, tokenize=False)
+
+
+def encode_chats(processor: Any, texts: Sequence[str], images: Sequence[Any], padding_side: str = "left") -> Any:
+    """Token ids, mask and pixels of a batch of conversations, one photo each.
+
+    A template that writes the start token itself must not get a second one from the tokenizer.
+    """
+    tokenizer = processor.tokenizer
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    bos = tokenizer.bos_token
+    return processor(
+        images=list(images),
+        text=list(texts),
+        padding=True,
+        padding_side=padding_side,
+        add_special_tokens=not (bos and texts[0].startswith(bos)),
+        return_tensors="pt",
+    )
