@@ -1,0 +1,319 @@
+"""Train the embedded student base: a tiny LLaVA that knows what and where in the picture, and nothing about depth.
+
+    python tools/make_student.py --pool runs/pool --out src/pseudogd/world/checkpoints/student --minutes 60
+
+Two losses: answers to questions about the flat picture (`flat_questions.py`), and a per-patch name and colour, which
+stands for the image-text pretraining of a CLIP tower. The per-patch heads are thrown away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from flat_questions import COLOR_NAMES, KIND_NAMES, REGIONS, TASKS, Thing, turns
+from PIL import Image
+from pycocotools import mask as coco
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    CLIPImageProcessorPil,
+    GenerationConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+    SiglipVisionConfig,
+)
+
+from pseudogd.vqa import phrasing
+from pseudogd.world import render_folder
+
+SIZE, PATCH = 120, 12
+GRID = SIZE // PATCH
+WIDTH = 160
+USER, ASSISTANT, END, PAD, IMAGE = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>", "<image>"
+TEMPLATE = (
+    "{% for m in messages %}{% if m['role'] == 'assistant' %}<|assistant|>{% if m['content'] is string %}{{ m['content'] }}"
+    "{% else %}{% for c in m['content'] if c['type'] == 'text' %}{{ c['text'] }}{% endfor %}{% endif %}<|end|>"
+    "{% else %}{% if m['content'] is string %}<|user|>{{ m['content'] }}{% else %}"
+    "{% for c in m['content'] if c['type'] == 'image' %}<image>{% endfor %}<|user|>"
+    "{% for c in m['content'] if c['type'] == 'text' %}{{ c['text'] }}{% endfor %}{% endif %}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+COMMON = (
+    "object picture photo room house person man woman child dog cat bird horse car bus truck bicycle boat plane train "
+    "television desk window door curtain floor wall ceiling carpet clock book bottle glass plate bowl spoon fork knife "
+    "phone laptop keyboard mouse monitor bag backpack umbrella shoe hat toy flag helmet rocket tower armchair wardrobe "
+    "drawer oven sink fridge toilet bath mirror picture pillow blanket basket bench tree flower grass road office lounge "
+    "light dark big small long short round wooden metal plastic soft hard new old open closed empty full one two three "
+    "four five six seven eight nine ten and of in on at by with from to for is are was it this that these those there "
+    "here what which who where when how many much more less most least near far next under over inside outside beside "
+    "cyan beige silver gold"
+)
+
+
+def make_tokenizer() -> PreTrainedTokenizerFast:
+    """Byte-level BPE in which each expected word, and each number up to 99, is one token; other words fall to pieces."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(r" ?\d{1,2}|\n"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    words = {*phrasing.all_words(), *COMMON.split(), *KIND_NAMES, *COLOR_NAMES, *" ".join(REGIONS).split()}
+    words |= {f"{k}s" for k in KIND_NAMES} | {"shelfes", "boxes"}
+    rng = np.random.default_rng(0)
+    names = [f"{c} {k}" for c in COLOR_NAMES for k in KIND_NAMES]
+    things = [Thing(c, k, *rng.random(2), tuple(rng.random(2))) for c in COLOR_NAMES for k in KIND_NAMES]
+    flat = [text for i in range(300) for _, q, a in turns(rng, list(rng.permutation(things)[:6]), 12) for text in (q, a)]
+    corpus = [*sorted(words), *(f" {w}" for w in sorted(words)), *phrasing.example_texts(names), *flat] * 3
+    special = [PAD, END, USER, ASSISTANT, IMAGE]
+    trainer = trainers.BpeTrainer(
+        vocab_size=4000, min_frequency=1, special_tokens=special, show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )  # fmt: skip
+    tokenizer.train_from_iterator(corpus, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=PAD, eos_token=END, additional_special_tokens=[USER, ASSISTANT, IMAGE],
+        padding_side="left", chat_template=TEMPLATE, model_max_length=2048, clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+
+
+def make_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
+    image_processor = CLIPImageProcessorPil(
+        size={"shortest_edge": SIZE}, crop_size={"height": SIZE, "width": SIZE}, image_mean=[0.5] * 3, image_std=[0.5] * 3
+    )
+    return LlavaProcessor(
+        image_processor, tokenizer, patch_size=PATCH, vision_feature_select_strategy="full", image_token=IMAGE,
+        num_additional_image_tokens=0, chat_template=TEMPLATE,
+    )  # fmt: skip
+
+
+def sincos(grid: int, width: int) -> torch.Tensor:
+    """(grid * grid, width) 2D sine-cosine positions (Vaswani et al. 2017, one half of the channels per axis)."""
+    omega = 1 / 100 ** (torch.arange(width // 4) / (width // 4))
+    y, x = (c.flatten().float()[:, None] * omega for c in torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij"))
+    return torch.cat([x.sin(), x.cos(), y.sin(), y.cos()], 1)
+
+
+def make_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGeneration:
+    vision = SiglipVisionConfig(
+        hidden_size=WIDTH, intermediate_size=3 * WIDTH, num_hidden_layers=5, num_attention_heads=4, image_size=SIZE,
+        patch_size=PATCH, vision_use_head=False,
+    )  # fmt: skip
+    text = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=432, num_hidden_layers=5, num_attention_heads=4,
+        num_key_value_heads=4, max_position_embeddings=2048, tie_word_embeddings=True, bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    config = LlavaConfig(
+        vision_config=vision, text_config=text, image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),
+        vision_feature_layer=-1, vision_feature_select_strategy="full", image_seq_length=GRID * GRID,
+        tie_word_embeddings=True,
+    )  # fmt: skip
+    model = LlavaForConditionalGeneration._from_config(config, attn_implementation="eager")
+    with torch.no_grad():
+        model.model.vision_tower.embeddings.position_embedding.weight.copy_(0.5 * sincos(GRID, WIDTH))
+    ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    model.generation_config = GenerationConfig(**ids, bos_token_id=None, do_sample=False, max_new_tokens=16)
+    return model
+
+
+class Pool:
+    """Rendered photos in memory: pixels at the student's size, things, per-patch labels."""
+
+    def __init__(self, folder: Path, n: int, seed: int) -> None:
+        if not (folder / "annotations.json").is_file():
+            render_folder(folder, n, "train", seed=seed, workers=2)
+        data = json.loads((folder / "annotations.json").read_text())
+        kinds = {c["id"]: c["name"] for c in data["categories"]}
+        rows: dict[int, list] = {}
+        for a in data["annotations"]:
+            rows.setdefault(a["image_id"], []).append(a)
+        images = [i for i in data["images"] if len(rows.get(i["id"], [])) >= 3][:n]
+        self.pixels = np.empty((len(images), SIZE, SIZE, 3), np.uint8)
+        self.labels = np.zeros((len(images), 2, GRID * GRID), np.uint8)  # kind and colour, 0 = neither
+        self.things: list[list[Thing]] = []
+        rng = np.random.default_rng(0)
+        for i, image in enumerate(images):
+            photo = Image.open(folder / "images" / image["file_name"])
+            self.pixels[i] = np.asarray(photo.resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+            self.things.append([])
+            share = np.full((len(rows[image["id"]]) + 1, GRID * GRID), 0.25, np.float32)
+            for k, a in enumerate(rows[image["id"]]):
+                mask = coco.decode(a["segmentation"])
+                h, w = mask.shape
+                small = np.asarray(Image.fromarray(mask * 255).resize((GRID, GRID), Image.Resampling.BOX), np.float32)
+                share[k + 1] = small.ravel() / 255
+                ys, xs = np.nonzero(mask)
+                at = rng.integers(len(ys))
+                x, y, bw, bh = a["bbox"]
+                inside = ((xs[at] + 0.5) / w, (ys[at] + 0.5) / h)
+                self.things[-1].append(Thing(a["color"], kinds[a["category_id"]], (x + bw / 2) / w, (y + bh / 2) / h, inside))
+            owner = share.argmax(0)
+            names = [(0, 0), *((KIND_NAMES.index(t.kind) + 1, COLOR_NAMES.index(t.color) + 1) for t in self.things[-1])]
+            self.labels[i] = np.array(names, np.uint8)[owner].T
+
+
+def lay_out(prefix: list[int], pairs: list[tuple[list[int], list[int]]], length: int):
+    """Ids, positions, labels and turn numbers of one photo with many turns that cannot see each other."""
+    ids, pos, labels, turn = list(prefix), list(range(len(prefix))), [-100] * len(prefix), [0] * len(prefix)
+    for k, (question, answer) in enumerate(pairs, 1):
+        row = question + answer
+        if len(ids) + len(row) > length:
+            break
+        ids += row
+        pos += range(len(prefix), len(prefix) + len(row))
+        labels += [-100] * len(question) + answer
+        turn += [k] * len(row)
+    return ids, pos, labels, turn
+
+
+def collate(rows, pad: int):
+    n = max(len(r[0]) for r in rows)
+    out = [torch.tensor([r[j] + [fill] * (n - len(r[j])) for r in rows]) for j, fill in enumerate((pad, 0, -100, -1))]
+    turn = out[3]
+    see = (turn[:, :, None] == turn[:, None, :]) | (turn[:, None, :] == 0)
+    see &= torch.ones(n, n, dtype=torch.bool).tril() & (turn[:, None, :] >= 0)
+    see |= torch.eye(n, dtype=torch.bool)
+    return out[0], out[1], out[2], torch.where(see, 0.0, -1e4).to(torch.bfloat16)[:, None]  # float32 would slow attention
+
+
+class Base(torch.nn.Module):
+    """The LLaVA with the two per-patch heads that are thrown away."""
+
+    def __init__(self, model: LlavaForConditionalGeneration) -> None:
+        super().__init__()
+        self.llava = model
+        self.kind = torch.nn.Linear(WIDTH, len(KIND_NAMES) + 1)
+        self.color = torch.nn.Linear(WIDTH, len(COLOR_NAMES) + 1)
+
+    def forward(self, pixels, ids, positions, labels, mask, patches):
+        core = self.llava.model
+        states = core.vision_tower(pixel_values=pixels, output_hidden_states=True).hidden_states[-1]
+        image = core.multi_modal_projector(states)
+        embeds = core.get_input_embeddings()(ids)
+        embeds = torch.cat([image.to(embeds.dtype), embeds[:, GRID * GRID :]], 1)
+        hidden = core.language_model(inputs_embeds=embeds, attention_mask=mask, position_ids=positions).last_hidden_state
+        where = labels[:, 1:] != -100
+        logits = self.llava.lm_head(hidden[:, :-1][where]).float()
+        target = labels[:, 1:][where]
+        lm = F.cross_entropy(logits, target)
+        dense = F.cross_entropy(self.kind(states).float().flatten(0, 1), patches[:, 0].flatten())
+        dense = dense + F.cross_entropy(self.color(states).float().flatten(0, 1), patches[:, 1].flatten())
+        return lm, dense, (logits.argmax(-1) == target)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pool", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--photos", type=int, default=14000)
+    parser.add_argument("--pool-seed", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, default=60, help="the schedule is written for this much wall-clock time")
+    parser.add_argument("--steps", type=int, help="instead of --minutes: exactly reproducible")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--turns", type=int, default=8)
+    parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(args.seed)
+    rng = np.random.default_rng(args.seed)
+    tokenizer = make_tokenizer()
+    base = Base(make_model(tokenizer))
+    count = sum(p.numel() for p in base.llava.parameters())
+    print(f"{count / 1e6:.2f} M parameters, {len(tokenizer)} tokens", flush=True)
+    pool = Pool(args.pool, args.photos, args.pool_seed)
+    held = list(range(len(pool.things) - 300, len(pool.things)))
+    print(f"{len(pool.things)} photos, the last 300 kept for the check", flush=True)
+    prefix = [tokenizer.convert_tokens_to_ids(IMAGE)] * GRID * GRID
+    user, assistant = tokenizer.convert_tokens_to_ids([USER, ASSISTANT])
+
+    def row(rng, i, n):
+        qa = turns(rng, pool.things[i], n)
+        texts = tokenizer([t for _, q, a in qa for t in (q, a)], add_special_tokens=False).input_ids
+        pairs = [([user, *q, assistant], [*a, tokenizer.eos_token_id]) for q, a in zip(texts[::2], texts[1::2])]
+        return lay_out(prefix, pairs, 480), [t for t, _, _ in qa]
+
+    def batch(rng, picks, augment):
+        rows = [row(rng, i, args.turns) for i in picks]
+        x = torch.from_numpy(pool.pixels[picks]).permute(0, 3, 1, 2).float() / 255
+        if augment:
+            x = x.clamp(1e-3, 1) ** torch.from_numpy(rng.uniform(0.75, 1.3, (len(picks), 1, 1, 1)).astype(np.float32))
+            x = x + torch.randn_like(x) * 0.02
+        patches = torch.from_numpy(pool.labels[picks]).long()
+        ids, positions, labels, mask = collate([r for r, _ in rows], tokenizer.pad_token_id)
+        return (x * 2 - 1, ids, positions, labels, mask, patches), rows
+
+    optimizer = torch.optim.AdamW(base.parameters(), lr=args.lr, weight_decay=0.02, betas=(0.9, 0.98))
+    start, step, average = time.time(), 0, None
+    while True:
+        done = step / args.steps if args.steps else (time.time() - start) / (60 * args.minutes)
+        if done >= 1:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = args.lr * min(1, (step + 1) / 300) * (0.5 * (1 + np.cos(np.pi * done)) + 0.005)
+        inputs, _ = batch(rng, rng.integers(len(pool.things) - 300, size=args.batch), True)
+        with torch.autocast("cpu", torch.bfloat16):
+            lm, dense, _ = base(*inputs)
+        optimizer.zero_grad()
+        (lm + 0.5 * dense).backward()
+        torch.nn.utils.clip_grad_norm_(base.parameters(), 1.0)
+        optimizer.step()
+        now = np.array([lm.item(), dense.item()])
+        average = now if average is None else 0.98 * average + 0.02 * now
+        step += 1
+        if step % 100 == 0:
+            text = f"step {step} lm {average[0]:.4f} dense {average[1]:.4f} {(time.time() - start) / step:.3f} s/step"
+            print(text, flush=True)
+        if step % 500 == 0:
+            print({k: round(v, 3) for k, v in check(base, batch, held, tokenizer).items()}, flush=True)
+            save(base.llava, tokenizer, args.out)
+    scores = check(base, batch, held, tokenizer)
+    save(base.llava, tokenizer, args.out)
+    record = {"command": "tools/make_student.py", "seed": args.seed, "steps": step, "batch": args.batch, "turns": args.turns,
+              "lr": args.lr, "photos": len(pool.things), "pool_seed": args.pool_seed,
+              "seconds": round(time.time() - start), "accuracy": {k: round(v, 3) for k, v in scores.items()}}  # fmt: skip
+    (args.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+    print(record)
+
+
+@torch.no_grad()
+def check(base: Base, batch, held: list[int], tokenizer) -> dict[str, float]:
+    """Share of turns whose answer tokens are all right (teacher forced), by task, on photos that were kept out."""
+    rng, right = np.random.default_rng(1), {task.__name__: [] for task, _ in TASKS}
+    base.eval()
+    for at in range(0, len(held), 30):
+        inputs, rows = batch(rng, held[at : at + 30], False)
+        with torch.autocast("cpu", torch.bfloat16):
+            correct = base(*inputs)[2].numpy()
+        at = 0
+        for (_, _, labels, turn), tasks in rows:
+            labels, turn = np.array(labels), np.array(turn)
+            counts = np.bincount(turn[labels != -100], minlength=len(tasks) + 1)[1:]
+            for task, n in zip(tasks, counts):
+                if n:
+                    right[task].append(bool(correct[at : at + n].all()))
+                at += n
+    base.train()
+    scores = {task: float(np.mean(v)) for task, v in right.items()}
+    return {**scores, "mean": float(np.mean(list(scores.values())))}
+
+
+def save(model: LlavaForConditionalGeneration, tokenizer, out: Path) -> None:
+    """An ordinary checkpoint in bfloat16: model, generation config, processor, tokenizer, chat template."""
+    out.mkdir(parents=True, exist_ok=True)
+    model.config.dtype = torch.bfloat16
+    model.save_pretrained(out, state_dict={k: v.detach().to(torch.bfloat16) for k, v in model.state_dict().items()})
+    model.config.dtype = torch.float32
+    make_processor(tokenizer).save_pretrained(out)
+
+
+if __name__ == "__main__":
+    main()
