@@ -149,6 +149,12 @@ def track(
         bar.close()
 
 
+def notice(text: str, quiet: bool = False) -> None:
+    """Say one line on standard error, unless quiet."""
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
 def format_rate(rate: float) -> str:
     """Items per second with about three digits: 1234.5 -> '1,234', 3.14159 -> '3.14'."""
     if rate >= 100:

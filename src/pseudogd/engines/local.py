@@ -105,13 +105,11 @@ def attempt(fn: Callable[[T], Outcome | Iterable[Mapping[str, Any]]], item: T) -
     try:
         result = fn(item)
         return result if isinstance(result, Outcome) else Outcome(rows=list(result))
-    except PseudoGDError as error:
-        return Outcome(failures=[str(error)])
     except Exception as error:
-        return Outcome(failures=[f"unexpected {type(error).__name__}: {one_line(error)}"])
+        return Outcome(failures=[reason_of(error)])
 
 
-def one_line(error: BaseException) -> str:
-    """The first line of an error's message."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else "no message"
+def reason_of(error: Exception) -> str:
+    """One line for the failure ledger; an error that is not ours is named as unexpected."""
+    lines = str(error).strip().splitlines() or ["no message"]
+    return lines[0] if isinstance(error, PseudoGDError) else f"unexpected {type(error).__name__}: {lines[0]}"

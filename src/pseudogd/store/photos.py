@@ -8,6 +8,7 @@ import struct
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from threading import Lock
@@ -92,18 +93,19 @@ def load_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Im
     return open_photo(path, max_pixels).image
 
 
-def open_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> LoadedPhoto:
+def open_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS, name: str | None = None) -> LoadedPhoto:
     """Read, check and decode one photo.
 
     The size is checked before any pixel is decoded. EXIF rotation is applied; 16-bit grey is scaled to 8; transparent
     pixels are laid on white; of an animation the first frame counts. Raises InputError, with the reason, for a file
-    that is empty, truncated, too large, or no picture.
+    that is empty, truncated, too large, or no picture; `name` stands in the message (default: the path).
     """
+    name = _shown(path) if name is None else name
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f"{_shown(path)}: cannot be read ({error.strerror})") from error
-    image, exif = decode_photo(data, _shown(path), max_pixels)
+        raise InputError(f"{name}: cannot be read ({error.strerror})") from error
+    image, exif = decode_photo(data, name, max_pixels)
     return LoadedPhoto(image, exif, hashlib.sha256(data).hexdigest())
 
 
@@ -148,11 +150,11 @@ def safe_join(root: str | os.PathLike[str], relative: str) -> Path:
     Both the written path and the path behind symbolic links of folders are checked.
     """
     root = Path(root)
-    pure = PurePosixPath(relative.replace("\\", "/"))
+    seen_anywhere = PurePosixPath(relative.replace("\\", "/"))  # a backslash separates folders on Windows only
     windows_drive = len(relative) > 1 and relative[1] == ":"
-    if not relative or "\0" in relative or pure.is_absolute() or windows_drive or ".." in pure.parts:
+    if not relative or "\0" in relative or windows_drive or seen_anywhere.is_absolute() or ".." in seen_anywhere.parts:
         raise InputError(f"{relative!r}: must be a path inside {root}")
-    joined = root.joinpath(*pure.parts)
+    joined = root / relative
     if not joined.parent.resolve().is_relative_to(root.resolve()):
         raise InputError(f"{relative!r}: leads out of {root} through a link")
     return joined
@@ -161,7 +163,14 @@ def safe_join(root: str | os.PathLike[str], relative: str) -> Path:
 def _open_header(data: bytes) -> Image.Image:
     with _OPEN_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(BytesIO(data), formats=_FORMATS)
+        return Image.open(BytesIO(data), formats=_known_formats())
+
+
+@cache
+def _known_formats() -> tuple[str, ...]:
+    """Those of our formats that this build of Pillow can read."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:

@@ -95,7 +95,6 @@ def parquet_bytes(table: pa.Table, *, row_group_size: int = 65536, raw: Sequence
         row_group_size=row_group_size,
         use_dictionary=False,
         write_statistics=False,
-        store_schema=False,
     )
     return sink.getvalue().to_pybytes()
 

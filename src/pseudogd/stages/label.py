@@ -1,0 +1,242 @@
+"""Photos to geometry: the teacher runs over a folder once, and what it says is written down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pseudogd.engines.local import SHARD_SIZE, Advance, attempt, reason_of, run_batches
+from pseudogd.engines.result import Outcome, StageResult
+from pseudogd.errors import InputError
+from pseudogd.progress import notice, track
+from pseudogd.store.dataset import Store
+from pseudogd.store.photos import MAX_PIXELS, list_photos, open_photo, photo_id, photo_name, photos_root
+from pseudogd.store.rows import geometry_row
+from pseudogd.teachers import load_teacher
+from pseudogd.teachers.base import Photo, Teacher
+from pseudogd.teachers.cameras import CameraFile, camera_of
+from pseudogd.teachers.complete import complete
+
+_MOST_WAITING = 4  # batches of photos in memory that wait for others of their size
+_SLOW_TO_READ = 5000  # files: below this, reading them all once takes no noticeable time
+
+
+@dataclass(frozen=True)
+class LabelResult(StageResult):
+    """Counts of `label`; `duplicates` files had the bytes of another one and share its row."""
+
+    duplicates: int = 0
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One photo to do: the first file with these bytes, and the names of the others. No id: the file is unreadable."""
+
+    path: Path
+    name: str
+    image_id: str
+    aliases: tuple[str, ...] = ()
+
+
+def label(
+    photos: str | os.PathLike[str],
+    teacher: str | Teacher = "embedded",
+    out: str | os.PathLike[str] = "data",
+    cameras: str | os.PathLike[str] | None = None,
+    *,
+    batch_size: int = 16,
+    workers: int = 2,
+    shard_size: int = SHARD_SIZE,
+    max_pixels: int = MAX_PIXELS,
+    max_failures: int = 0,
+    overwrite: bool = False,
+    quiet: bool = False,
+    **teacher_options: Any,
+) -> LabelResult:
+    """Write the geometry of every photo in a folder to the data folder `out`.
+
+    teacher   a name for `load_teacher`, which also gets `teacher_options` (device, size ...), or a Teacher.
+    cameras   a cameras.json. A photo that it does not name has its camera from EXIF; without that the focal length is
+              unknown, and with it normals and metric space.
+    workers   threads that read photos and write maps beside the network.
+    max_failures   how many photos may fail before the result's `exit_code` is 1; the good ones are always done.
+    overwrite  delete what `out` holds instead of refusing other settings.
+
+    Run again after an interruption it goes on where it stopped, to the same bytes. Raises InputError for a folder
+    without photos, a teacher or cameras file that cannot be used, or an output that cannot be written;
+    SettingsMismatch when `out` was made with other settings.
+    """
+    if batch_size < 1 or workers < 1:
+        raise InputError(f"batch_size = {batch_size}, workers = {workers}: both must be at least 1")
+    root = photos_root(photos)
+    paths = list_photos(root)
+    camera_file = CameraFile(cameras) if cameras is not None else None
+    guide = load_teacher(teacher, **teacher_options) if isinstance(teacher, str) else teacher
+    settings = {
+        "teacher": dict(guide.settings),
+        "cameras": camera_file is not None,
+        "max_pixels": max_pixels,
+        "shard_size": shard_size,
+    }
+    store = Store.open(out, "geometry", settings, resume=not overwrite, photos=root)
+    _hint_at_cameras(Path(photos), camera_file, quiet)
+    with ThreadPoolExecutor(workers) as threads:
+        entries = _identify(paths, root, threads, quiet)
+        duplicates = len(paths) - len(entries)
+        run = _Run(guide, entries, camera_file, threads, batch_size, workers, max_pixels)
+        try:
+            result = run_batches(
+                len(entries),
+                run.shard,
+                store=store,
+                stage="geometry",
+                keys=[run.key(entry) for entry in entries],
+                names=[entry.name for entry in entries],
+                shard_size=shard_size,
+                max_failures=max_failures,
+                counts={"photos": len(paths), "duplicates": duplicates},
+                title="label",
+                quiet=quiet,
+            )
+        except BaseException:
+            threads.shutdown(wait=True, cancel_futures=True)
+            raise
+    return LabelResult(**{**asdict(result), "out": result.out}, duplicates=duplicates)
+
+
+class _Run:
+    """Photos are read and resized by threads, go through the network in batches, and are encoded by threads."""
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        entries: Sequence[_Entry],
+        cameras: CameraFile | None,
+        threads: ThreadPoolExecutor,
+        batch_size: int,
+        workers: int,
+        max_pixels: int,
+    ) -> None:
+        self._teacher, self._entries, self._cameras, self._threads = teacher, entries, cameras, threads
+        self._batch_size, self._max_pixels = batch_size, max_pixels
+        self._ahead = batch_size + 2 * workers
+
+    def key(self, entry: _Entry) -> str:
+        """Whatever the photo's row depends on besides the settings."""
+        camera = self._cameras.entry(entry.name) if self._cameras else None
+        return repr((entry.name, entry.image_id, entry.aliases, camera, self._teacher.fingerprint(entry.name)))
+
+    def shard(self, span: range, advance: Advance) -> list[Outcome]:
+        """Outcomes of the entries in `span`. Which photos share a batch depends on their order alone."""
+        outcomes: dict[int, Outcome | Future[Outcome]] = {}
+        waiting: dict[Any, list[tuple[int, _Ready]]] = {}
+        for index, ready in self._read_ahead(span):
+            if isinstance(ready, Outcome):
+                outcomes[index] = ready
+                advance(1)
+                continue
+            bucket = self._teacher.bucket(ready.prepared)
+            waiting.setdefault(bucket, []).append((index, ready))
+            if len(waiting[bucket]) < self._batch_size:
+                if sum(map(len, waiting.values())) < _MOST_WAITING * self._batch_size:
+                    continue
+                bucket = max(waiting, key=lambda key: len(waiting[key]))
+            outcomes.update(self._infer(waiting.pop(bucket), advance))
+        for batch in waiting.values():
+            outcomes.update(self._infer(batch, advance))
+        return [done.result() if isinstance(done := outcomes[index], Future) else done for index in span]
+
+    def _read_ahead(self, span: range) -> Iterable[tuple[int, _Ready | Outcome]]:
+        """The prepared photos in order, a bounded number of them in memory."""
+        pending: list[tuple[int, Future[_Ready | Outcome]]] = []
+        for index in span:
+            pending.append((index, self._threads.submit(self._read, self._entries[index])))
+            if len(pending) >= self._ahead:
+                first, future = pending.pop(0)
+                yield first, future.result()
+        for index, future in pending:
+            yield index, future.result()
+
+    def _read(self, entry: _Entry) -> _Ready | Outcome:
+        try:
+            return self._prepare(entry)
+        except Exception as error:  # one bad photo stops no other
+            return Outcome(failures=[reason_of(error).removeprefix(f"{entry.name}: ")])
+
+    def _prepare(self, entry: _Entry) -> _Ready:
+        if not entry.path.as_posix().endswith(entry.name):
+            raise InputError(f"{entry.name}: the file name is not UTF-8; rename it")
+        loaded = open_photo(entry.path, self._max_pixels, entry.name)
+        if loaded.image_id != entry.image_id:
+            raise InputError(f"{entry.name}: changed while it was being read; run the same command again")
+        width, height = loaded.image.size
+        camera = camera_of(entry.name, width, height, self._cameras, loaded.exif)
+        return _Ready(entry, width, height, self._teacher.prepare(Photo(loaded.image, camera, entry.name)))
+
+    def _infer(self, batch: Sequence[tuple[int, _Ready]], advance: Advance) -> Mapping[int, Future[Outcome]]:
+        found = self._teacher.infer([ready.prepared for _, ready in batch])
+        advance(len(batch))
+        return {
+            index: self._threads.submit(attempt, _row, (ready, geometry))
+            for (index, ready), geometry in zip(batch, found, strict=True)
+        }
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A photo that waits for the network."""
+
+    entry: _Entry
+    width: int
+    height: int
+    prepared: Any
+
+
+def _row(found: tuple[_Ready, Any]) -> list[dict[str, Any]]:
+    ready, geometry = found
+    if not geometry.known.any():
+        raise InputError(f"{geometry.teacher.name} gave no depth for this photo")
+    entry = ready.entry
+    return [
+        geometry_row(
+            complete(geometry),
+            image_id=entry.image_id,
+            path=entry.name,
+            width=ready.width,
+            height=ready.height,
+            aliases=entry.aliases,
+        )
+    ]
+
+
+def _identify(paths: Sequence[Path], root: Path, threads: ThreadPoolExecutor, quiet: bool) -> list[_Entry]:
+    """One entry for each different content, in order of the first file that has it; unreadable files stay apart."""
+    names: dict[str, list[str]] = {}
+    first: dict[str, Path] = {}
+    with track("identify", len(paths), quiet=quiet or len(paths) < _SLOW_TO_READ) as bar:
+        for path, image_id in zip(paths, threads.map(_id_or_nothing, paths)):
+            name = photo_name(path, root)
+            key = image_id or f"unreadable {name}"
+            names.setdefault(key, []).append(name)
+            first.setdefault(key, path)
+            bar.advance()
+    return [
+        _Entry(first[key], own, "" if key.startswith("unreadable") else key, tuple(others))
+        for key, (own, *others) in names.items()
+    ]
+
+
+def _id_or_nothing(path: Path) -> str:
+    try:
+        return photo_id(path)
+    except InputError:
+        return ""  # opening it again says why, in the ledger
+
+
+def _hint_at_cameras(photos: Path, used: CameraFile | None, quiet: bool) -> None:
+    if used is None and (photos / "cameras.json").is_file():
+        notice(f"note: {photos / 'cameras.json'} is there but not used; pass --cameras to use it", quiet)
