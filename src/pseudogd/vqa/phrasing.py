@@ -55,7 +55,7 @@ NEARER = {
         claim=(
             "Is the {a} closer to the camera than the {b}?",
             "Is the {a} nearer to the camera than the {b}?",
-            "Seen from the camera, is the {a} in front of the {b}?",
+            "Compared with the {b}, is the {a} closer to the camera?",
         ),
     ),
     "nearer.pair_far": _pair(
@@ -65,7 +65,7 @@ NEARER = {
         claim=(
             "Is the {a} farther from the camera than the {b}?",
             "Is the {a} more distant from the camera than the {b}?",
-            "Seen from the camera, is the {a} behind the {b}?",
+            "Compared with the {b}, is the {a} farther from the camera?",
         ),
     ),
     "nearer.nearest": _many(

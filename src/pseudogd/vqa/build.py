@@ -1,0 +1,287 @@
+"""From a geometry and object rows to a measured `Scene`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pseudogd.errors import InputError
+from pseudogd.geometry.gravity import Plane, fit_ground, gravity_rotation
+from pseudogd.geometry.types import Geometry, Scale
+from pseudogd.objects.masks import decode
+from pseudogd.vqa.categories import has_front, is_standable
+from pseudogd.vqa.scene import Q02, QUANTILES, Array, Scene, SceneObject, SceneSettings
+
+Mask = NDArray[np.bool_]
+
+GROUND_POINTS = 600
+RESTS_WITHIN = 0.12
+TYPICAL_CAMERA_HEIGHT = 1.4
+TYPICAL_DEPTH = 3.0
+
+
+def build_scene(
+    geometry: Geometry,
+    objects: Sequence[Mapping[str, Any]],
+    *,
+    image_id: str = "",
+    size: tuple[int, int] | None = None,
+    settings: SceneSettings | None = None,
+) -> Scene:
+    """Measure the objects of one photo.
+
+    ``objects``: rows as `objects.rows.ObjectRow`; ``size``: width, height of the photo in pixels, needed if it is in
+    neither the camera nor any mask (default: the depth map's). Objects without enough known depth are skipped with a
+    reason. Raises `InputError` if a mask or the camera is of another size than the photo.
+    """
+    settings = settings or SceneSettings()
+    width, height = _photo_size(geometry, objects, size)
+    depth, rows, columns = _thinned_depth(geometry.depth, settings.max_side)
+    measure = _Measure(geometry, settings, depth, rows, columns, (width, height))
+    found: list[tuple[Mapping[str, Any], Mask, bool]] = []
+    skipped: list[tuple[str, str]] = []
+    for row in objects:
+        mask = measure.mask(row)
+        if int((mask & measure.known).sum()) < settings.min_pixels:
+            skipped.append((str(row["object_id"]), "too few pixels with known depth"))
+        else:
+            found.append((row, mask, row.get("rle") is None))
+    labels = np.full(depth.shape, -1, np.int16)
+    # Small objects are drawn last: a cup on a table is a cup.
+    for index in sorted(range(len(found)), key=lambda i: -int(found[i][1].sum())):
+        labels[found[index][1]] = index
+    ground, unit = measure.ground(labels)
+    return Scene(
+        image_id=image_id,
+        geometry=geometry,
+        settings=settings,
+        objects=tuple(measure.object(row, mask, bare, ground, unit) for row, mask, bare in found),
+        depth=depth,
+        labels=labels,
+        rotation=measure.rotation,
+        ground=ground,
+        unit=unit,
+        points=measure.points,
+        skipped=tuple(skipped),
+    )
+
+
+def _photo_size(
+    geometry: Geometry, objects: Sequence[Mapping[str, Any]], size: tuple[int, int] | None
+) -> tuple[int, int]:
+    said = [("photo", size)] if size else []
+    if geometry.camera is not None:
+        said.append(("camera", (geometry.camera.width, geometry.camera.height)))
+    for row in objects:
+        if row.get("rle") is not None:
+            h, w = row["rle"]["size"]
+            said.append((f"mask of {row['name']}", (int(w), int(h))))
+    if not said:
+        return geometry.depth.shape[1], geometry.depth.shape[0]
+    (first, wanted), *others = said
+    for what, other in others:
+        if other != wanted:
+            raise InputError(f"{what} is {other[0]} x {other[1]}, {first} is {wanted[0]} x {wanted[1]}")
+    assert wanted is not None
+    return wanted
+
+
+def _thinned_depth(depth: NDArray[np.float32], side: int) -> tuple[NDArray[np.float32], Any, Any]:
+    """Depth at no more than ``side`` pixels a side, and the rows and columns that were kept."""
+    rows, columns = (
+        np.arange(n) if n <= side else ((np.arange(side) + 0.5) * n / side).astype(int) for n in depth.shape
+    )
+    return depth[np.ix_(rows, columns)], rows, columns
+
+
+class _Measure:
+    """What all objects of one photo share while they are measured."""
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        settings: SceneSettings,
+        depth: NDArray[np.float32],
+        rows: Any,
+        columns: Any,
+        size: tuple[int, int],
+    ):
+        self.geometry, self.settings, self.depth = geometry, settings, depth
+        self.size = size
+        height, width = depth.shape
+        full_height, full_width = geometry.depth.shape
+        # Where the centre of each kept depth pixel lies in the photo's masks.
+        self.mask_rows = ((rows + 0.5) * size[1] / full_height).astype(int)
+        self.mask_columns = ((columns + 0.5) * size[0] / full_width).astype(int)
+        self.known = np.isfinite(depth)
+        self.clear = self.known & ~_edges(depth, settings.edge)
+        self.confidence = None if geometry.confidence is None else geometry.confidence[np.ix_(rows, columns)]
+        self.points: NDArray[np.float32] | None = None
+        self.rotation: Array | None = None
+        if geometry.camera is not None and geometry.scale is not Scale.AFFINE_DISPARITY:
+            points = geometry.camera.unproject(geometry.depth)[np.ix_(rows, columns)]
+            if geometry.up is not None and geometry.up.confidence >= settings.up_confidence:
+                self.rotation = gravity_rotation(geometry.up.vector)
+                points = points @ self.rotation.T.astype(np.float32)
+            self.points = points
+        ordered = np.sort(depth[self.known])
+        self.ordered = ordered[:: max(1, ordered.size // 1024)]
+        self.erosion = max(1, round(0.008 * max(height, width)))
+
+    def mask(self, row: Mapping[str, Any]) -> Mask:
+        """The object's mask at depth resolution; the middle of its box if it has none."""
+        if row.get("rle") is not None:
+            return decode(row["rle"])[np.ix_(self.mask_rows, self.mask_columns)]
+        x, y, w, h = row["bbox"]
+        inside_x = np.abs(self.mask_columns + 0.5 - (x + w / 2)) <= w / 4
+        inside_y = np.abs(self.mask_rows + 0.5 - (y + h / 2)) <= h / 4
+        return inside_y[:, None] & inside_x[None, :]
+
+    def ground(self, labels: NDArray[np.int16]) -> tuple[Plane | None, float]:
+        """The floor, and the length of a metre in the unit of the depth map (a guess if that is not metres)."""
+        plane = None
+        if self.points is not None and self.rotation is not None:
+            free = self.points[self.clear & (labels < 0)]
+            free = free[:: max(1, len(free) // GROUND_POINTS)].astype(np.float64)
+            plane = fit_ground(free, np.array([0.0, -1.0, 0.0])) if len(free) >= 30 else None
+        if self.geometry.scale is Scale.METRIC or self.points is None:
+            return plane, 1.0
+        if plane is not None and abs(plane.offset) > 0:
+            return plane, abs(float(plane.offset)) / TYPICAL_CAMERA_HEIGHT
+        return plane, float(np.median(self.ordered)) / TYPICAL_DEPTH
+
+    def object(self, row: Mapping[str, Any], mask: Mask, bare: bool, ground: Plane | None, unit: float) -> SceneObject:
+        """One object with all its numbers."""
+        x, y, w, h = (float(n) for n in row["bbox"])
+        ys, xs = self._sample(mask)
+        z = self.depth[ys, xs].astype(np.float64)
+        if bare:
+            u = _even(x / self.size[0], (x + w) / self.size[0])
+            v = _even(y / self.size[1], (y + h) / self.size[1])
+        else:
+            u = _quantiles((np.flatnonzero(mask) % mask.shape[1] + 0.5) / mask.shape[1])
+            v = _quantiles((np.flatnonzero(mask) // mask.shape[1] + 0.5) / mask.shape[0])
+        edge_x, edge_y = 0.75 * self.size[0] / mask.shape[1] + 0.25, 0.75 * self.size[1] / mask.shape[0] + 0.25
+        depths = _quantiles(z)
+        values: dict[str, Any] = {}
+        if self.points is not None:
+            values = self._metric_values(self.points[ys, xs].astype(np.float64), ground)
+        gap = values.get("ground_gap")
+        category = str(row.get("category") or "")
+        return SceneObject(
+            object_id=str(row["object_id"]),
+            name=str(row["name"]),
+            category=category,
+            bbox=(x, y, w, h),
+            mask=mask,
+            boxes_only=bare,
+            truncated=x < edge_x or y < edge_y or x + w > self.size[0] - edge_x or y + h > self.size[1] - edge_y,
+            occluded=0.0 if bare else self._occluded(mask),
+            sigma=self._sigma(ys, xs, bare),
+            u=u,
+            v=v,
+            z=depths,
+            rank=np.searchsorted(self.ordered, depths) / max(1, self.ordered.size),
+            standable=is_standable(category) if gap is None else abs(gap) < RESTS_WITHIN * unit,
+            has_front=has_front(category),
+            **values,
+        )
+
+    def _sample(self, mask: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Pixels that stand for the object: off its outline, off depth edges, without outliers, thinned evenly."""
+        wanted = max(self.settings.min_pixels, int(mask.sum()) // 4)
+        inner = mask
+        for _ in range(self.erosion):
+            smaller = _eroded(inner)
+            if int((smaller & self.clear).sum()) < wanted:
+                break
+            inner = smaller
+        chosen = inner & self.clear
+        if int(chosen.sum()) < self.settings.min_pixels:
+            chosen = mask & self.known
+        ys, xs = np.nonzero(chosen)
+        log = np.log(self.depth[ys, xs])
+        middle = np.median(log)
+        away = np.abs(log - middle)
+        # 1.4826 turns a median deviation into a standard deviation; the floor keeps flat things whole.
+        keep = away <= 4.0 * 1.4826 * np.median(away) + 0.04
+        ys, xs = ys[keep], xs[keep]
+        step = len(ys) / self.settings.max_points
+        if step > 1:
+            chosen_index = ((np.arange(self.settings.max_points) + 0.5) * step).astype(int)
+            ys, xs = ys[chosen_index], xs[chosen_index]
+        return ys, xs
+
+    def _metric_values(self, points: Array, ground: Plane | None) -> dict[str, Any]:
+        centre = np.median(points, axis=0)
+        values: dict[str, Any] = {
+            "points": points,
+            "centre": centre,
+            "distance": _quantiles(np.sqrt((points**2).sum(axis=1))),
+        }
+        if self.rotation is not None:
+            values["height"] = _quantiles(-points[:, 1])
+            sight = math.hypot(centre[0], centre[2]) or 1.0
+            across = _quantiles((points[:, 0] * centre[2] - points[:, 2] * centre[0]) / sight)
+            values["width"] = float(across[-1] - across[0])
+            if ground is not None:
+                over = _quantiles(points @ np.asarray(ground.normal) + ground.offset)
+                values["ground_gap"] = float(over[Q02])
+        return values
+
+    def _sigma(self, ys: NDArray[np.intp], xs: NDArray[np.intp], bare: bool) -> float:
+        """Relative depth error: the set one, up to doubled where the teacher doubts itself, doubled for a bare box."""
+        doubt = 0.0 if self.confidence is None else 1.0 - float(self.confidence[ys, xs].mean())
+        return self.settings.depth_sigma * (1.0 + doubt) * (2.0 if bare else 1.0)
+
+    def _occluded(self, mask: Mask) -> float:
+        """Share of the outline at which the neighbour outside is nearer than the object inside."""
+        ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        window = np.s_[max(ys[0] - 1, 0) : ys[-1] + 2, max(xs[0] - 1, 0) : xs[-1] + 2]
+        inside, depth = mask[window], self.depth[window]
+        pairs = nearer = 0
+        for axis in (0, 1):
+            a, b = (inside[:-1], inside[1:]) if axis == 0 else (inside[:, :-1], inside[:, 1:])
+            da, db = (depth[:-1], depth[1:]) if axis == 0 else (depth[:, :-1], depth[:, 1:])
+            leaving, entering = a & ~b, b & ~a
+            pairs += int(leaving.sum()) + int(entering.sum())
+            with np.errstate(invalid="ignore"):
+                nearer += int((leaving & (db < 0.92 * da)).sum()) + int((entering & (da < 0.92 * db)).sum())
+        return nearer / pairs if pairs else 0.0
+
+
+def _edges(depth: NDArray[np.float32], edge: float) -> Mask:
+    """(H, W) bool: both pixels of every jump between neighbours of more than ``edge``, relative."""
+    jumps = np.zeros(depth.shape, bool)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        log = np.log(depth)
+        down, across = np.abs(np.diff(log, axis=0)) > edge, np.abs(np.diff(log, axis=1)) > edge
+    jumps[1:] |= down
+    jumps[:-1] |= down
+    jumps[:, 1:] |= across
+    jumps[:, :-1] |= across
+    return jumps
+
+
+def _eroded(mask: Mask) -> Mask:
+    """Without the pixels that touch another one outside; the picture's border counts as inside."""
+    out = mask.copy()
+    out[1:] &= mask[:-1]
+    out[:-1] &= mask[1:]
+    out[:, 1:] &= mask[:, :-1]
+    out[:, :-1] &= mask[:, 1:]
+    return out
+
+
+def _quantiles(values: Array) -> Array:
+    """`QUANTILES` of (n,) finite values, by the nearest rank."""
+    ordered = np.sort(values)
+    return ordered[np.rint(np.array(QUANTILES) * (len(ordered) - 1)).astype(int)].astype(np.float64)
+
+
+def _even(low: float, high: float) -> Array:
+    return low + (high - low) * np.array(QUANTILES)

@@ -1,0 +1,94 @@
+"""When a difference is large enough to be asked about, and in which order facts are offered."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.scene import Scene, SceneObject
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Least margins of all tasks. Lengths in metres are scaled by `Scene.unit` where the scale is not metric.
+
+    ``sigmas``: how many propagated standard errors a difference must have. ``depth_ratio``: nearer/farther;
+    ``rank_gap``: the same where only depth order is known; ``side_gap``: free columns between two things, as share of
+    the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
+    its error; ``min_distance``: metres; ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``:
+    least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge.
+    """
+
+    sigmas: float = 2.0
+    depth_ratio: float = 1.12
+    rank_gap: float = 0.05
+    side_gap: float = 0.01
+    height_gap: float = 0.05
+    size_ratio: float = 1.25
+    distance_sigmas: float = 6.0
+    min_distance: float = 0.3
+    closest_ratio: float = 1.2
+    closest_gap: float = 0.15
+    stand_off: float = 0.6
+    sector: float = float(np.radians(15.0))
+    visible: float = 0.5
+
+
+def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[int]:
+    """Indices in random order, but one of each class in turn as long as they last: rare answers are not drowned."""
+    queues: dict[Hashable, list[int]] = {}
+    for index in rng.permutation(len(classes)):
+        queues.setdefault(classes[index], []).append(int(index))
+    lines = [queues[key] for key in sorted(queues, key=repr)]
+    lines = [lines[k] for k in rng.permutation(len(lines))]
+    while lines:
+        for line in lines:
+            yield line.pop()
+        lines = [line for line in lines if line]
+
+
+def blend(*streams: tuple[int, Iterator[Fact]]) -> Iterator[Fact]:
+    """Facts of several streams in turn, so many of each a round, until all have ended."""
+    alive = list(streams)
+    while alive:
+        still = []
+        for count, stream in alive:
+            taken = list(islice(stream, count))
+            yield from taken
+            if len(taken) == count:
+                still.append((count, stream))
+        alive = still
+
+
+def pairs(count: int) -> list[tuple[int, int]]:
+    """All i < j."""
+    return [(i, j) for i in range(count) for j in range(i + 1, count)]
+
+
+def seen_well(obj: SceneObject, scene: Scene) -> bool:
+    """A whole, unhidden outline: what sizes and gaps are measured on."""
+    return not (obj.boxes_only or obj.truncated or obj.occluded >= scene.settings.occluded)
+
+
+def nested(a: SceneObject, b: SceneObject) -> bool:
+    """Whether one box lies (nearly) inside the other: a cushion on a sofa is neither left nor right of it."""
+    ax, ay, aw, ah = a.bbox
+    bx, by, bw, bh = b.bbox
+    overlap_x = min(ax + aw, bx + bw) - max(ax, bx)
+    overlap_y = min(ay + ah, by + bh) - max(ay, by)
+    if overlap_x <= 0 or overlap_y <= 0:
+        return False
+    return overlap_x * overlap_y > 0.8 * min(aw * ah, bw * bh)
+
+
+def about(obj: SceneObject, role: str) -> dict[str, Any]:
+    """An operand as evidence: who it is, what part it plays, where its centre is."""
+    entry: dict[str, Any] = {"id": obj.object_id, "name": obj.name, "role": role, "bbox": rounded(list(obj.bbox), 1)}
+    if obj.centre is not None:
+        entry["centre"] = rounded(obj.centre, 3)
+    return entry

@@ -1,0 +1,60 @@
+"""Marked points of a picture: a coarse grid in percent, each with the surface that is seen there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pseudogd.vqa.scene import Array, Scene
+
+STEP = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """M usable points. ``percent`` (M, 2): x, y; ``pixel`` (M, 2): row, column of the scene's depth map; ``z`` (M,);
+    ``points`` (M, 3) in the scene's frame or None without a camera; ``label`` (M,): object there or -1; ``floor`` (M,).
+    """
+
+    percent: NDArray[np.int64]
+    pixel: NDArray[np.int64]
+    z: Array
+    points: Array | None
+    label: NDArray[np.int16]
+    floor: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+
+def build_marks(scene: Scene, step: int = STEP) -> Marks:
+    """Grid points every ``step`` percent, border left out, where depth is known and even within a pixel around.
+
+    A point at which the object (or the floor) changes within that pixel is left out too: it would be a matter of taste
+    what lies there.
+    """
+    height, width = scene.depth.shape
+    across = np.arange(step, 100, step)
+    x, y = (grid.ravel() for grid in np.meshgrid(across, across))
+    column = np.clip((x * width) // 100, 1, max(width - 2, 1))
+    row = np.clip((y * height) // 100, 1, max(height - 2, 1))
+    if min(height, width) < 3:
+        row, column, x, y = row[:0], column[:0], x[:0], y[:0]
+    shifts = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    around = np.stack([scene.depth[row + dy, column + dx] for dy, dx in shifts])
+    labels = np.stack([scene.labels[row + dy, column + dx] for dy, dx in shifts])
+    floor = np.stack([scene.floor[row + dy, column + dx] for dy, dx in shifts])
+    with np.errstate(invalid="ignore"):
+        even = np.isfinite(around).all(axis=0) & (around.max(axis=0) <= 1.15 * around.min(axis=0))
+    keep = even & (labels.max(axis=0) == labels.min(axis=0)) & (floor.all(axis=0) | ~floor.any(axis=0))
+    row, column = row[keep], column[keep]
+    return Marks(
+        percent=np.stack([x[keep], y[keep]], axis=1).astype(np.int64),
+        pixel=np.stack([row, column], axis=1).astype(np.int64),
+        z=scene.depth[row, column].astype(np.float64),
+        points=None if scene.points is None else scene.points[row, column].astype(np.float64),
+        label=scene.labels[row, column],
+        floor=scene.floor[row, column],
+    )

@@ -1,0 +1,86 @@
+"""A fact in words: multiple choice, short open answer, or yes/no. All chance is drawn from the generator given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pseudogd.vqa import phrasing
+from pseudogd.vqa.fact import Fact
+
+FORMATS = ("mc", "open", "yesno")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """``question``: the stem; ``text``: the whole prompt; ``options``/``answer_index``: multiple choice only."""
+
+    format: str
+    question: str
+    text: str
+    answer: str
+    options: tuple[str, ...] | None = None
+    answer_index: int | None = None
+
+
+def formats_of(fact: Fact) -> tuple[str, ...]:
+    """Formats in which this fact has wordings."""
+    form = phrasing.FORMS[fact.form]
+    return tuple(name for name in FORMATS if getattr(form, name))
+
+
+def render(fact: Fact, fmt: str, rng: np.random.Generator) -> Rendered:
+    """One rendering. Raises ValueError if the fact has no wording in that format.
+
+    Letter, order of the options, order in which a question names two things, and yes against no are fair draws that do
+    not depend on one another or on the fact.
+    """
+    if fmt not in formats_of(fact):
+        raise ValueError(f"{fact.form} has no wording as {fmt}")
+    if fmt == "yesno":
+        return _yes_no(fact, rng)
+    form = phrasing.FORMS[fact.form]
+    wordings = form.mc if fmt == "mc" else form.open
+    question = wordings[int(rng.integers(len(wordings)))].format(**_slots(fact, rng))
+    answer = form.answers.get(fact.answer, fact.answer)
+    if fmt == "open":
+        return Rendered("open", question, question, answer)
+    options, index = _options(answer, [form.answers.get(wrong, wrong) for wrong in fact.wrong], rng)
+    text = phrasing.multiple_choice(question, options)
+    return Rendered("mc", question, text, phrasing.LETTERS[index], tuple(options), index)
+
+
+def _options(answer: str, wrong: Sequence[str], rng: np.random.Generator) -> tuple[list[str], int]:
+    options = [wrong[k] for k in rng.permutation(len(wrong))][: len(phrasing.LETTERS) - 1]
+    index = int(rng.integers(len(options) + 1))
+    options.insert(index, answer)
+    return options, index
+
+
+def _slots(fact: Fact, rng: np.random.Generator) -> dict[str, str]:
+    slots = dict(fact.slots)
+    named = [fact.answer, *fact.wrong]
+    named = [named[k] for k in rng.permutation(len(named))]
+    if fact.style == "pair":
+        slots["a"], slots["b"] = named
+    elif fact.style == "among":
+        slots["list"] = phrasing.listing(named)
+    return slots
+
+
+def _yes_no(fact: Fact, rng: np.random.Generator) -> Rendered:
+    form = phrasing.FORMS[fact.form]
+    is_true = bool(rng.integers(2))
+    slots = dict(fact.slots)
+    if fact.style == "pair":
+        # The claim is always that a leads; who is a decides whether it is true.
+        key = "a"
+        slots["a"], slots["b"] = (fact.answer, fact.wrong[0]) if is_true else (fact.wrong[0], fact.answer)
+    else:
+        false_keys = [wrong for wrong in fact.wrong if wrong in form.yesno]
+        key = fact.answer if is_true else false_keys[int(rng.integers(len(false_keys)))]
+    wordings = form.yesno[key]
+    question = wordings[int(rng.integers(len(wordings)))].format(**slots)
+    return Rendered("yesno", question, question, phrasing.YES if is_true else phrasing.NO)

@@ -1,0 +1,234 @@
+"""A scene: one photo's geometry with its named objects measured in three dimensions, and how sure each number is.
+
+Frames: *camera* (x right, y down, z forward) and *gravity* (same origin, smallest rotation that turns gravity to +y; x
+right and z forward lie on the ground). All lengths are in the unit of the depth map: metres if the scale is metric.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pseudogd.errors import PseudoGDError
+from pseudogd.geometry.boxes import YawBox, yaw_box
+from pseudogd.geometry.gravity import Plane
+from pseudogd.geometry.types import Geometry, Scale
+
+Array = NDArray[np.float64]
+
+KINDS = ("ordinal", "ratio", "bearing", "metric")
+QUANTILES = (0.02, 0.05, 0.10, 0.50, 0.90, 0.95, 0.98)
+Q02, Q05, Q10, Q50, Q90, Q95, Q98 = range(7)
+NEAR_POINTS = 48
+
+
+class CannotAnswer(PseudoGDError):
+    """The geometry of this photo is of a kind that cannot answer such a question."""
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    """How objects are measured.
+
+    ``depth_sigma``: relative depth error of one object along its viewing ray, independent of the other objects.
+    ``up_confidence``: least confidence at which gravity is believed; ``up_sigma``: its error in radians then.
+    ``max_points``: points kept per object; ``max_side``: depth maps longer than this are thinned.
+    """
+
+    depth_sigma: float = 0.05
+    up_confidence: float = 0.5
+    up_sigma: float = math.radians(3.0)
+    max_points: int = 256
+    max_side: int = 320
+    min_pixels: int = 8
+    edge: float = 0.08
+    occluded: float = 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class SceneObject:
+    """One object as seen. Quantile rows follow `QUANTILES`; what needs a camera or gravity is None without it.
+
+    ``u``/``v``: columns/rows of the mask as share of the picture; ``z``: z-depth; ``distance``: ray length;
+    ``rank``: place of the depth within the photo, 0 nearest to 1 farthest; ``height``: along up from the camera;
+    ``width``: real extent across the line of sight, level; ``points``: (n, 3) sample in the scene's frame; ``centre``:
+    its median; ``sigma``: relative error along the viewing ray; ``ground_gap``: height of the lower end over the floor.
+    """
+
+    object_id: str
+    name: str
+    category: str
+    bbox: tuple[float, float, float, float]
+    mask: NDArray[np.bool_]
+    boxes_only: bool
+    truncated: bool
+    occluded: float
+    sigma: float
+    u: Array
+    v: Array
+    z: Array
+    rank: Array
+    distance: Array | None = None
+    points: Array | None = None
+    centre: Array | None = None
+    height: Array | None = None
+    width: float | None = None
+    ground_gap: float | None = None
+    standable: bool = False
+    has_front: bool = False
+
+    @cached_property
+    def box(self) -> YawBox:
+        """Yaw-fitted box of the visible points; only in scenes with gravity."""
+        if self.points is None or self.height is None:
+            raise CannotAnswer("a box on the ground needs a camera and gravity")
+        return yaw_box(self.points)
+
+    @property
+    def tall(self) -> float:
+        """Visible extent along up."""
+        if self.height is None:
+            raise CannotAnswer("height needs a camera and gravity")
+        return float(self.height[Q98] - self.height[Q02])
+
+    @property
+    def footprint(self) -> float:
+        """Half the longer visible extent on the ground (x and z of the scene's frame)."""
+        if self.points is None:
+            raise CannotAnswer("a footprint needs a camera")
+        low, high = _ends(self.points[:, ::2])
+        return float((high - low).max() / 2)
+
+
+def _ends(values: Array) -> tuple[Array, Array]:
+    ordered = np.sort(values, axis=0)
+    last = len(ordered) - 1
+    return ordered[round(0.02 * last)], ordered[round(0.98 * last)]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Objects of one photo in one frame, with what the geometry is able to say.
+
+    ``rotation``: camera to gravity frame, or None where gravity is unknown (objects then stay in the camera frame).
+    ``depth``/``labels``: the thinned depth map, and for every pixel of it the index of the object there or -1.
+    ``skipped``: (object id, reason) of objects without usable depth.
+    """
+
+    image_id: str
+    geometry: Geometry
+    settings: SceneSettings
+    objects: tuple[SceneObject, ...]
+    depth: NDArray[np.float32]
+    labels: NDArray[np.int16]
+    rotation: Array | None = None
+    ground: Plane | None = None
+    unit: float = 1.0
+    points: NDArray[np.float32] | None = None
+    skipped: Sequence[tuple[str, str]] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+    @property
+    def has_camera(self) -> bool:
+        return self.geometry.camera is not None and self.geometry.scale is not Scale.AFFINE_DISPARITY
+
+    @property
+    def has_gravity(self) -> bool:
+        return self.rotation is not None
+
+    def supports(self, kind: str) -> bool:
+        """Whether the geometry can answer this kind of question.
+
+        Order needs depth order alone; ratios and bearings need true shape (a camera and depth that is right up to one
+        factor); numbers need metres as well.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"unknown kind {kind!r}, one of {', '.join(KINDS)}")
+        if kind == "ordinal":
+            return True
+        if kind == "metric":
+            return self.has_camera and self.geometry.scale is Scale.METRIC
+        return self.has_camera
+
+    def require(self, kind: str) -> None:
+        """Raise `CannotAnswer` where `supports` is False."""
+        if not self.supports(kind):
+            camera = "known" if self.geometry.camera is not None else "unknown"
+            raise CannotAnswer(
+                f"{self.image_id}: a {kind} question cannot be answered from {self.geometry.scale.value} depth with "
+                f"camera {camera} (teacher {self.geometry.teacher.name})"
+            )
+
+    # ------------------------------------------------------------ all objects at once (they need a camera)
+    @cached_property
+    def centres(self) -> Array:
+        """(N, 3) centres in the scene's frame."""
+        self.require("bearing")
+        return np.array([o.centre for o in self.objects], dtype=np.float64).reshape(-1, 3)
+
+    @cached_property
+    def errors(self) -> Array:
+        """(N, 3) one standard error of each centre: a step along its viewing ray."""
+        return self.centres * np.array([o.sigma for o in self.objects])[:, None]
+
+    @cached_property
+    def distances(self) -> Array:
+        """(N, N) distances between centres."""
+        return np.linalg.norm(self.centres[:, None] - self.centres[None], axis=-1)
+
+    @cached_property
+    def distance_errors(self) -> Array:
+        """(N, N) one standard error of `distances`, from `errors`."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            line = (self.centres[None] - self.centres[:, None]) / self.distances[..., None]
+        along = np.nan_to_num(np.einsum("ijk,ik->ij", line, self.errors))
+        return np.hypot(along, along.T)
+
+    @cached_property
+    def gaps(self) -> Array:
+        """(N, N) distance between the closest visible parts.
+
+        A low quantile of the nearest-neighbour distances of each side to the other, the smaller of the two sides: the
+        very smallest distance would be that of an outlier, and the mean is not a gap at all.
+        """
+        self.require("bearing")
+        samples = [_thinned(o.points, NEAR_POINTS) for o in self.objects if o.points is not None]
+        gaps = np.zeros((len(samples), len(samples)))
+        stacked = np.concatenate(samples)
+        squared = (stacked**2).sum(axis=1)
+        all_pairs = squared[:, None] + squared[None] - 2 * stacked @ stacked.T
+        starts = np.concatenate([[0], np.cumsum([len(s) for s in samples])])
+        for i in range(len(samples)):
+            for j in range(i):
+                block = all_pairs[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]
+                ends = [_low(block.min(axis=1)), _low(block.min(axis=0))]
+                gaps[i, j] = gaps[j, i] = math.sqrt(max(min(ends), 0.0))
+        return gaps
+
+    @cached_property
+    def floor(self) -> NDArray[np.bool_]:
+        """(H, W) bool: pixels that lie on the ground plane and on no object."""
+        if self.ground is None or self.points is None:
+            return np.zeros(self.depth.shape, bool)
+        away = self.points @ np.asarray(self.ground.normal, np.float32) + np.float32(self.ground.offset)
+        slack = np.maximum(np.float32(0.04 * self.unit), 0.02 * self.depth)
+        with np.errstate(invalid="ignore"):
+            level = np.abs(away) < slack
+        return level & (self.labels < 0)
+
+
+def _low(squared: Array) -> float:
+    return float(np.partition(squared, len(squared) // 50)[len(squared) // 50])
+
+
+def _thinned(points: Array, count: int) -> Array:
+    if len(points) <= count:
+        return points
+    return points[np.linspace(0, len(points) - 1, count).round().astype(int)]

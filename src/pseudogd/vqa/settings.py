@@ -1,0 +1,89 @@
+"""What a user may set about questions, with defaults, as plain values in and out."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from pseudogd.errors import InputError
+from pseudogd.vqa.guards import Margins
+from pseudogd.vqa.render import FORMATS
+from pseudogd.vqa.scene import SceneSettings
+from pseudogd.vqa.tasks import TASKS
+
+DEFAULT_TASKS = {
+    "nearer": 2.0,
+    "direction": 2.0,
+    "distance": 2.0,
+    "hypothetical": 4.0,
+    "localization": 4.0,
+    "size": 1.0,
+}
+DEFAULT_FORMATS = {"mc": 0.6, "open": 0.2, "yesno": 0.2}
+
+
+@dataclass(frozen=True)
+class SynthSettings:
+    """``tasks``: most questions of each task per photo (a fraction is drawn: 1.5 is one or two); ``formats``: shares.
+
+    A fact without a wording in some format goes to the others. ``scene`` and ``margins``: how things are measured and
+    how clear a difference must be. Raises `InputError` on unknown names and on numbers that cannot be.
+    """
+
+    tasks: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TASKS))
+    formats: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_FORMATS))
+    scene: SceneSettings = field(default_factory=SceneSettings)
+    margins: Margins = field(default_factory=Margins)
+
+    def __post_init__(self) -> None:
+        _check("task", self.tasks, TASKS)
+        _check("format", self.formats, FORMATS)
+        if not sum(self.formats.values()) > 0:
+            raise InputError("formats: at least one share must be above zero")
+        for group in (self.scene, self.margins):
+            for name, value in asdict(group).items():
+                if not _is_number(value) or value < 0:
+                    raise InputError(f"{name}={value!r}: must be a number of at least 0")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SynthSettings:
+        """Settings from plain values; keys left out keep their defaults, unknown keys are named with the nearest."""
+        parts: dict[str, Any] = dict(values)
+        _known("setting", parts, [f.name for f in fields(cls)])
+        for name, kind in (("scene", SceneSettings), ("margins", Margins)):
+            if name in parts:
+                _known(f"{name} setting", parts[name], [f.name for f in fields(kind)])
+                parts[name] = kind(**parts[name])
+        return cls(**parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, defaults written out, in a stable order."""
+        return {
+            "tasks": {name: self.tasks[name] for name in TASKS if name in self.tasks},
+            "formats": {name: self.formats[name] for name in FORMATS if name in self.formats},
+            "scene": asdict(self.scene),
+            "margins": asdict(self.margins),
+        }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _known(what: str, given: Any, allowed: Any) -> None:
+    if not isinstance(given, Mapping):
+        raise InputError(f"{what}s must be names with values, not {given!r}")
+    for name in given:
+        if name not in allowed:
+            near = difflib.get_close_matches(str(name), list(allowed), n=1, cutoff=0.0)
+            raise InputError(f"unknown {what} {name!r}; nearest is {near[0]!r}, all are: {', '.join(allowed)}")
+
+
+def _check(what: str, given: Any, allowed: Any) -> None:
+    _known(what, given, allowed)
+    for name, value in given.items():
+        if not _is_number(value) or value < 0:
+            raise InputError(f"{what} {name}={value!r}: must be a number of at least 0")

@@ -1,0 +1,131 @@
+"""Distance in metres: to the camera, between middles, between closest parts. The wording names which.
+
+Frame: none (lengths do not turn). *camera*: length of the ray to the centre; *centre*: between centres; *gap*: between
+the closest visible parts (`Scene.gaps`). Needs metric depth and a camera. Asked only if the number exceeds its
+propagated error by so many times that the wrong options, at least a factor of 1.6 away, cannot be meant; gaps only
+between things that are seen whole, and never across touching masks, whose gap is below its error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.guards import Margins, about, blend, pairs, seen_well
+from pseudogd.vqa.phrasing import metres
+from pseudogd.vqa.scene import Scene, SceneObject
+
+RATIO = 1.6
+CHOICES = 4
+LONGEST = 30.0
+
+
+def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
+    """Distances to the camera, between middles and between closest parts, in turn; nothing without metres."""
+    if not scene.supports("metric") or not len(scene):
+        return
+    yield from blend(
+        (1, _centre_facts(scene, rng, margins)),
+        (1, _camera_facts(scene, rng, margins)),
+        (1, _gap_facts(scene, rng, margins)),
+    )
+
+
+def spaced(value: float, rng: np.random.Generator, ratio: float = RATIO, count: int = CHOICES) -> list[str]:
+    """Wrong lengths as text, each at least ``ratio`` from every other and from the right one as it is written.
+
+    The rank of the right one among all is drawn evenly (of the ranks that leave room for one decimal), so that neither
+    "the smallest" nor "the middle" is a good guess.
+    """
+    written = _number(metres(value))
+    below: list[float] = []
+    while len(below) < count - 1:
+        last = below[-1] if below else written
+        step = _number(metres(last / (ratio * rng.uniform(1.0, 1.25)) - 0.05))
+        if step < 0.1 or last / step < ratio - 1e-9:
+            break
+        below.append(step)
+    rank = int(rng.integers(len(below) + 1))
+    wrong = below[:rank]
+    last = written
+    while len(wrong) < count - 1:
+        last = _number(metres(last * ratio * rng.uniform(1.0, 1.25) + 0.05))
+        wrong.append(last)
+    return [metres(number) for number in wrong]
+
+
+def _number(text: str) -> float:
+    return float(text.split()[0])
+
+
+def _sure(scene: Scene, value: float, sigma: float, margins: Margins) -> bool:
+    least = max(margins.min_distance, margins.distance_sigmas * sigma)
+    return least < value < LONGEST
+
+
+def _camera_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
+    for k in rng.permutation(len(scene)):
+        thing = scene.objects[k]
+        value = float(np.linalg.norm(scene.centres[k]))
+        sigma = thing.sigma * value
+        if not thing.truncated and _sure(scene, value, sigma, margins):
+            yield _fact("camera", [thing], {"a": thing.name}, value, sigma, "|centre|", rng)
+
+
+def _centre_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
+    couples = pairs(len(scene))
+    for k in rng.permutation(len(couples)):
+        i, j = couples[k]
+        a, b = _either_way(scene.objects[i], scene.objects[j], rng)
+        value, sigma = float(scene.distances[i, j]), float(scene.distance_errors[i, j])
+        # A thing that is cut off or hidden has its middle elsewhere.
+        if seen_well(a, scene) and seen_well(b, scene) and _sure(scene, value, sigma, margins):
+            yield _fact("centre", [a, b], {"a": a.name, "b": b.name}, value, sigma, "|centre a - centre b|", rng)
+
+
+def _gap_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
+    couples = pairs(len(scene))
+    for k in rng.permutation(len(couples)):
+        i, j = couples[k]
+        a, b = _either_way(scene.objects[i], scene.objects[j], rng)
+        value, sigma = float(scene.gaps[i, j]), float(scene.distance_errors[i, j])
+        if seen_well(a, scene) and seen_well(b, scene) and _sure(scene, value, sigma, margins):
+            formula = "2% quantile of nearest-neighbour distances, smaller side"
+            yield _fact("gap", [a, b], {"a": a.name, "b": b.name}, value, sigma, formula, rng)
+
+
+def _either_way(a: SceneObject, b: SceneObject, rng: np.random.Generator) -> tuple[SceneObject, SceneObject]:
+    return (a, b) if rng.integers(2) else (b, a)
+
+
+def _fact(
+    definition: str,
+    things: list[SceneObject],
+    slots: dict[str, str],
+    value: float,
+    sigma: float,
+    formula: str,
+    rng: np.random.Generator,
+) -> Fact:
+    return Fact(
+        task="distance",
+        form=f"distance.{definition}",
+        kind="metric",
+        frame="camera" if definition == "camera" else "none",
+        operands=tuple(thing.object_id for thing in things),
+        style="number",
+        answer=metres(value),
+        wrong=tuple(spaced(value, rng)),
+        value=value,
+        unit="m",
+        margin=value / max(sigma, 1e-9),
+        formula=formula,
+        slots=slots,
+        evidence={
+            "objects": [about(thing, role) for thing, role in zip(things, "ab")],
+            "definition": definition,
+            "sigma": rounded(sigma),
+        },
+    )

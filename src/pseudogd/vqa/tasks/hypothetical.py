@@ -1,0 +1,144 @@
+"""Standing at X and facing Y (or with the back to Y): where is Z?
+
+Frame: on the ground at X, forward f = horizontal unit vector from X to Y (away: from Y to X), right r = f x up. With
+v = horizontal vector from X to Z, theta = atan2(v.r, v.f), right positive, and the four sectors are centred at 0, 90,
+180 and -90 degrees. Asked only with a camera and confident gravity, if X, Y and Z keep their distances (stand-off and
+footprint of X), theta keeps a margin from the nearest sector edge that also exceeds twice its propagated error, and
+most of the visible part of Z lies in that sector. Every fact has a twin with the opposite facing and answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.guards import Margins, about, in_turns
+from pseudogd.vqa.phrasing import AT
+from pseudogd.vqa.scene import Array, Scene
+
+SECTORS = ("front", "right", "behind", "left")
+OPPOSITE = {"front": "behind", "behind": "front", "left": "right", "right": "left"}
+QUARTER = math.pi / 2
+MOST = 0.7
+FORMULA = "theta = atan2(v.r, v.f), f = unit h(Y - X), r = f x up, v = h(Z - X)"
+
+
+def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
+    """Facts in pairs of twins, all four answers in turn as far as the scene has them."""
+    if not (scene.supports("bearing") and scene.has_gravity) or len(scene) < 3:
+        return
+    theta, sigma = bearings(scene)
+    clear = _far_enough(scene, margins)
+    off = np.abs(np.remainder(theta + QUARTER / 2, QUARTER) - QUARTER / 2)
+    margin = QUARTER / 2 - off
+    good = clear & (margin > np.maximum(margins.sector, 2.0 * sigma))
+    triples = np.argwhere(good)
+    sides = [SECTORS[int(k)] for k in sector_index(theta[tuple(triples.T)])]
+    seen = [_seen_side(scene, int(x), int(z)) for x, _, z in triples]
+    for k in in_turns([(side, side == other) for side, other in zip(sides, seen)], rng):
+        x, y, z = (int(i) for i in triples[k])
+        if not _mostly_inside(scene, x, y, z, sides[k]):
+            continue
+        angle, error, room = float(theta[x, y, z]), float(sigma[x, y, z]), float(margin[x, y, z])
+        both = [
+            _fact(scene, (x, y, z), "facing", sides[k], angle, error, room, seen[k]),
+            _fact(scene, (x, y, z), "away", OPPOSITE[sides[k]], _turned(angle), error, room, seen[k]),
+        ]
+        yield from both if rng.integers(2) else both[::-1]
+
+
+def bearings(scene: Scene) -> tuple[Array, Array]:
+    """theta and its standard error in radians, (N, N, N) indexed by X, Y, Z; nan where two of them coincide.
+
+    First order: an error e of a place turns the line to it by e.n / length, n being the line's left normal; an error of
+    X turns both lines.
+    """
+    ground = scene.centres[:, ::2]
+    errors = scene.errors[:, ::2]
+    line = ground[None] - ground[:, None]
+    length = np.linalg.norm(line, axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bearing = np.where(length > 1e-9, np.arctan2(line[..., 0], line[..., 1]), np.nan)
+        # Rate at which the bearing of a -> b grows with a step of b; a step of a turns it the other way.
+        rate = np.stack([line[..., 1], -line[..., 0]], axis=-1) / (length**2)[..., None]
+        from_target = np.einsum("abk,bk->ab", rate, errors)
+        from_stand = np.einsum("abk,ak->ab", rate, errors)
+    theta = bearing[:, None, :] - bearing[:, :, None]
+    theta = np.remainder(theta + math.pi, 2 * math.pi) - math.pi
+    stand = from_stand[:, None, :] - from_stand[:, :, None]
+    sigma = np.sqrt(from_target[:, None, :] ** 2 + from_target[:, :, None] ** 2 + stand**2)
+    return theta, sigma
+
+
+def sector_index(theta: Array) -> Array:
+    """Index into `SECTORS` of angles in radians, right positive."""
+    return np.rint(np.asarray(theta) / QUARTER).astype(int) % 4
+
+
+def _far_enough(scene: Scene, margins: Margins) -> Array:
+    """(N, N, N) bool: all three differ, and Y and Z keep clear of the stand at X and of each other."""
+    ground = scene.centres[:, ::2]
+    level = np.linalg.norm(ground[None] - ground[:, None], axis=-1)
+    around = np.array([obj.footprint for obj in scene.objects])
+    least = np.maximum(margins.stand_off * scene.unit, around)
+    from_stand = level >= least[:, None]
+    apart = level >= 0.5 * margins.stand_off * scene.unit
+    usable = np.array([not (obj.boxes_only or (obj.truncated and obj.occluded > 0.5)) for obj in scene.objects])
+    clear = from_stand[:, :, None] & from_stand[:, None, :] & apart[None]
+    return clear & usable[:, None, None] & usable[None, :, None] & usable[None, None, :]
+
+
+def _mostly_inside(scene: Scene, x: int, y: int, z: int, side: str) -> bool:
+    points = scene.objects[z].points
+    assert points is not None
+    stand, facing = scene.centres[x, ::2], scene.centres[y, ::2]
+    forward = math.atan2(facing[0] - stand[0], facing[1] - stand[1])
+    theirs = np.arctan2(points[:, 0] - stand[0], points[:, 2] - stand[1]) - forward
+    return bool((sector_index(theirs) == SECTORS.index(side)).mean() >= MOST)
+
+
+def _seen_side(scene: Scene, x: int, z: int) -> str:
+    """The answer of someone who forgets to turn: on which side of X the camera sees Z."""
+    line = scene.centres[z, ::2] - scene.centres[x, ::2]
+    return SECTORS[int(sector_index(np.arctan2(line[0], line[1])))]
+
+
+def _turned(angle: float) -> float:
+    return angle - math.pi if angle > 0 else angle + math.pi
+
+
+def _fact(
+    scene: Scene,
+    triple: tuple[int, int, int],
+    stance: str,
+    side: str,
+    angle: float,
+    sigma: float,
+    margin: float,
+    seen: str,
+) -> Fact:
+    x, y, z = (scene.objects[i] for i in triple)
+    return Fact(
+        task="hypothetical",
+        form=f"hypothetical.{stance}",
+        kind="bearing",
+        frame=f"stand:{x.object_id} {'face' if stance == 'facing' else 'back'}:{y.object_id}",
+        operands=(x.object_id, y.object_id, z.object_id),
+        style="value",
+        answer=side,
+        wrong=tuple(other for other in SECTORS if other != side),
+        value=math.degrees(angle),
+        unit="deg",
+        margin=math.degrees(margin),
+        formula=FORMULA if stance == "facing" else FORMULA.replace("h(Y - X)", "h(X - Y)"),
+        slots={"x": x.name, "y": y.name, "z": z.name, "at": AT[x.standable]},
+        evidence={
+            "objects": [about(x, "stand"), about(y, stance), about(z, "asked")],
+            "sigma": rounded(math.degrees(sigma), 2),
+            "shortcut": {"rule": "side as the camera sees it", "right": seen == side},
+        },
+        twin=f"{x.object_id}>{y.object_id}>{z.object_id}",
+    )
