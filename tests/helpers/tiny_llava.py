@@ -1,19 +1,19 @@
 """A LLaVA of a few thousand random parameters, saved to disk as any checkpoint and loaded by the same calls.
 
-    folder = save_tiny_llava(tmp_path / "student", tower="clip")
-    student = load_student(folder)
+folder = save_tiny_llava(tmp_path / "student", tower="clip")
+student = load_student(folder)
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-WORDS = (
-    "<pad> <unk> <s> </s> <image> USER : ASSISTANT A B C D . , ? ! ' which is nearer farther closer the a an to of in on "
-    "how far how many metres m cm between from camera chair table sofa bed shelf cabinet lamp box ball cup plant stool "
-    "red green blue yellow orange purple white black gray brown pink cyan left right above below front behind standing at "
-    "facing where you are it yes no answer with letter and 0 1 2 3 4 5 6 7 8 9 what thing wider taller larger"
-).split()
+WORDS = """
+<pad> <unk> <s> </s> <image> USER : ASSISTANT A B C D . , ? ! ' which is nearer farther closer the a an to of in on how
+far many metres m cm between from camera chair table sofa bed shelf cabinet lamp box ball cup plant stool red green blue
+yellow orange purple white black gray brown pink cyan left right above below front behind standing at facing where you
+are it yes no answer with letter and 0 1 2 3 4 5 6 7 8 9 what thing wider taller larger
+"""
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}"
@@ -33,7 +33,7 @@ def tiny_tokenizer():
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    words = list(dict.fromkeys(WORDS))
+    words = WORDS.split()
     tok = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, "<unk>"))
     tok.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("isolated"), pre_tokenizers.Digits(True)]

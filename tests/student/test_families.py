@@ -63,7 +63,10 @@ def worst_error(student, sizes):
                 x0, y0, x1, y1 = view.boxes.T
                 inside = (x0 >= -0.5) & (y0 >= -0.5) & (x1 <= w + 0.5) & (y1 <= h + 0.5) & (rgb[:, 2] > 0.995)
                 error = np.stack(
-                    [np.abs(rgb[:, 0] * w - (x0 + x1) / 2) / (x1 - x0), np.abs(rgb[:, 1] * h - (y0 + y1) / 2) / (y1 - y0)]
+                    [
+                        np.abs(rgb[:, 0] * w - (x0 + x1) / 2) / (x1 - x0),
+                        np.abs(rgb[:, 1] * h - (y0 + y1) / 2) / (y1 - y0),
+                    ]
                 )
                 worst = max(worst, error[:, inside].max())
                 compared += int(inside.sum())

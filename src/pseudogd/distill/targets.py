@@ -158,7 +158,7 @@ def _depth_cells(
 
 
 def _lower_median(value: Array, count: NDArray[np.int64]) -> Array:
-    """Median of the finite values of each row (the lower of two middles: a depth that exists); 0 where there is none."""
+    """Median of each row's finite values (the lower of two middles: a depth that exists); 0 where there is none."""
     ordered = np.sort(value, axis=1)
     middle = np.maximum(count - 1, 0) // 2
     median = np.take_along_axis(ordered, middle[:, None], axis=1)[:, 0]
@@ -183,9 +183,7 @@ def _mean_where(conf: NDArray[np.floating] | None, valid: NDArray[np.bool_], cou
     return (total / np.maximum(count, 1)).astype(np.float32)
 
 
-def _normal_cells(
-    geometry: Geometry, boxes: NDArray[np.float64], image_size: tuple[int, int]
-) -> tuple[Array, Array]:
+def _normal_cells(geometry: Geometry, boxes: NDArray[np.float64], image_size: tuple[int, int]) -> tuple[Array, Array]:
     """(N, 3) mean of the unit normals and (N,) weight. A mean needs fewer samples than a median: a quarter of them."""
     if geometry.normals is None or "normal" not in KINDS[kind_of(geometry)]:
         return np.zeros((len(boxes), 3), np.float32), np.zeros(len(boxes), np.float32)

@@ -44,7 +44,9 @@ class GeometryHead(nn.Module):
     def __init__(self, in_width: int, taps: int, width: int = 256, s_bias: float = 0.0, phi_bias: float = 0.0):
         super().__init__()
         self.settings = {"in_width": in_width, "taps": taps, "width": width, "s_bias": s_bias, "phi_bias": phi_bias}
-        self.read = nn.ModuleList(nn.Sequential(nn.LayerNorm(in_width), nn.Linear(in_width, width)) for _ in range(taps))
+        self.read = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(in_width), nn.Linear(in_width, width)) for _ in range(taps)
+        )
         self.mix = nn.Sequential(ResidualConv(width), ResidualConv(width), nn.GELU())
         self.cell = nn.Conv2d(width, 5, 1)  # structure, normal x 3, sky
         self.attend = nn.Linear(width, 1)

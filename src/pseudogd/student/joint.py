@@ -176,9 +176,7 @@ class Joint(nn.Module):
             tapped = [self.balance.watch(name, h) for name, h in zip(self.taps.names, tapped)]
         return tapped
 
-    def _predictions(
-        self, inputs: Mapping[str, Any], encoded: Encoded, geometry: GeometryBatch
-    ) -> list[Prediction]:
+    def _predictions(self, inputs: Mapping[str, Any], encoded: Encoded, geometry: GeometryBatch) -> list[Prediction]:
         assert self.head is not None
         tapped = self._tapped(encoded)
         offsets = self.family.token_offsets(inputs, tapped[0], self.taps.place)
@@ -214,7 +212,9 @@ def _gather(flat: list[Tensor], group: ViewGroup, offsets: Tensor) -> list[Tenso
 
 def _frozen_encoder(model: nn.Module, family: FamilyAdapter) -> nn.Module:
     """A copy of the model whose tower and projector are its own and frozen; the language model's weights are shared."""
-    own = {id(p) for part in (family.tower(model), family.projector(model)) for p in (*part.parameters(), *part.buffers())}
+    own = {
+        id(p) for part in (family.tower(model), family.projector(model)) for p in (*part.parameters(), *part.buffers())
+    }
     shared = {id(p): p for p in (*model.parameters(), *model.buffers()) if id(p) not in own}
     frozen = copy.deepcopy(model, memo=shared)
     for part in (family.tower(frozen), family.projector(frozen)):

@@ -29,12 +29,14 @@ class LlavaAdapter(FamilyAdapter):
         super().__init__(config, processor)
         tower = config.vision_config.model_type
         if tower not in _TOWERS:
-            raise InputError(f"vision tower {tower!r} of this LLaVA is not supported; supported are: {', '.join(_TOWERS)}")
+            raise InputError(
+                f"vision tower {tower!r} of this LLaVA is not supported; supported are: {', '.join(_TOWERS)}"
+            )
         self.n_prefix = _TOWERS[tower]
         if self._drops_first and not self.n_prefix:
             raise InputError(
-                "vision_feature_select_strategy 'default' drops the first token, but a SigLIP tower has no class token; "
-                "set it to 'full' in the model's config.json"
+                "vision_feature_select_strategy 'default' drops the first token, but a SigLIP tower has no class "
+                "token; set it to 'full' in the model's config.json"
             )
 
     # ------------------------------------------------------------------------------------ what the config says
