@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pseudogd.geometry.ground import Plane, fit_ground
 from pseudogd.geometry.types import Up
+
+__all__ = ["Plane", "UpPrior", "fit_ground", "gravity_rotation", "up_from_normals"]
 
 _MIN_NORMALS = 50
 _MIN_BLOCKS = 48  # a map of normals is averaged to about this many blocks along its shorter side
@@ -53,7 +56,7 @@ class UpPrior:
 
 
 def up_from_normals(normals: ArrayLike, prior: UpPrior | None = None, within: float = 5.0) -> Up | None:
-    """Up direction of a scene of floors and walls from unit normals (..., 3), camera axes, facing the camera, nan unknown.
+    """Up direction of a scene of floors and walls from unit normals (..., 3) in camera axes, facing the camera.
 
     Model of one normal given up u: parallel to u (floors, table tops), opposite (ceilings), perpendicular (walls) or
     anything (clutter); each is a proper density on the sphere, so that the wide band of perpendicular directions wins
@@ -97,13 +100,14 @@ def _averaged(normals: NDArray[np.float64]) -> NDArray[np.float64]:
     count = known.sum(axis=(1, 3))
     mean = np.where(known[..., None], cut, 0.0).sum(axis=(1, 3)) / np.maximum(count, 1)[..., None]
     length = np.linalg.norm(mean, axis=-1)
-    good = (2 * count >= block * block) & (length > _MIN_AGREEMENT)
-    return np.where(good[..., None], mean / np.maximum(length, 1e-9)[..., None], np.nan)
+    mean /= np.maximum(length, 1e-9)[..., None]
+    mean[(2 * count < block * block) | (length <= _MIN_AGREEMENT)] = np.nan
+    return mean
 
 
 def _axis(limit: float, step: float) -> NDArray[np.float64]:
     half = math.floor(limit / step)
-    return step * np.arange(-half, half + 1)
+    return step * np.arange(-half, half + 1, dtype=np.float64)
 
 
 def _up(pitch: NDArray[np.float64], roll: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -153,25 +157,3 @@ def _refined(
         peak = np.unravel_index(int(np.argmax(value)), value.shape)
         pitch, roll = float(p[peak]), float(r[peak])
     return _up(np.asarray(pitch), np.asarray(roll))
-
-
-@dataclass(frozen=True, eq=False)
-class Plane:
-    """Points p with normal . p + offset = 0, in the frame of the points it was fitted to.
-
-    ``normal`` is unit and points up, so ``offset`` is the height of the camera (the origin) above the plane;
-    ``inlier_fraction`` the share of the given points that lie on it.
-    """
-
-    normal: NDArray[np.float64]
-    offset: float
-    inlier_fraction: float
-
-    @property
-    def camera_height(self) -> float:
-        """Height of the origin above the plane, in the unit of the points."""
-        return self.offset
-
-    def height(self, points: ArrayLike) -> NDArray[np.float64]:
-        """(...,) signed height of (..., 3) points above the plane."""
-        return np.asarray(points, dtype=np.float64) @ self.normal + self.offset
