@@ -84,8 +84,8 @@ def test_missing_and_double_file_names_are_listed(tmp_path):
     source = CocoSource(path)
     reasons = " / ".join(reason for _, reason in source.problems)
     assert "no file_name" in reasons and "stands twice" in reasons
-    assert source.read("p.png", W, H).notes == ["a.json has no entry for this photo"]
-    assert source.read("q.png", W, H).notes == []
+    assert source.read("p.png", W, H).left_out == ["a.json has no entry for this photo"]
+    assert source.read("q.png", W, H).left_out == []
 
 
 def test_unknown_file_names_are_named(tmp_path):
@@ -98,7 +98,7 @@ def test_folder_prefix_differs_but_two_equal_tails_do_not_match(tmp_path):
     path = write(tmp_path, images, [annotation(segmentation=masks.encode(square()))])
     source = CocoSource(path)
     assert len(source.objects_for("p.png", W, H)) == 1
-    assert source.read("q.png", W, H).notes
+    assert source.read("q.png", W, H).left_out
 
 
 def test_photo_of_another_size_is_refused(tmp_path):
@@ -116,7 +116,7 @@ def test_mask_of_another_size_is_left_out_and_the_rest_stays(tmp_path):
     )
     read = CocoSource(path).read("p.png", W, H)
     assert [row["name"] for row in read.rows] == ["box"]
-    assert read.notes == ["annotation 1: mask is 4 x 4, the photo is 20 x 16"]
+    assert read.failures == ["annotation 1: mask is 4 x 4, the photo is 20 x 16"]
 
 
 def test_an_empty_mask_never_shifts_names_to_other_objects(tmp_path):
@@ -162,4 +162,4 @@ def test_bad_boxes_are_notes(tmp_path, box):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         read = CocoSource(write(tmp_path, [image()], [annotation(bbox=box)])).read("p.png", W, H)
-    assert read.rows == [] and len(read.notes) == 1
+    assert read.rows == [] and len(read.failures) == 1

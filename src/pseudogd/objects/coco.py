@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import warnings
@@ -23,10 +24,11 @@ MIN_PIXELS = 4
 
 @dataclass(frozen=True)
 class Annotated:
-    """Objects of one photo, and one line for each annotation that could not be used."""
+    """Objects of one photo; a line for each annotation that is damaged; a line for each that was left out."""
 
     rows: list[ObjectRow] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 class CocoSource:
@@ -60,11 +62,11 @@ class CocoSource:
         """Objects of a photo (name or path relative to the photo folder, size of the upright photo in pixels).
 
         Raises `InputError` if the file's size of this photo is not the photo's size. A photo without annotations has
-        no objects; annotations that cannot be used, or that no words point at, are left out with a note.
+        no objects; annotations that are damaged, or that no words point at alone, are left out and say why.
         """
         entry = self._entry(photo_name)
         if entry is None:
-            return Annotated(notes=[f"{self.path.name} has no entry for this photo"])
+            return Annotated(left_out=[f"{self.path.name} has no entry for this photo"])
         stated = (entry.get("width"), entry.get("height"))
         if None not in stated and stated != (width, height):
             raise InputError(
@@ -73,21 +75,21 @@ class CocoSource:
             )
         found = Annotated()
         kept: list[tuple[dict[str, Any], Described, list[float], np.ndarray | None]] = []
-        for annotation in self._annotations.get(_key(entry.get("id")), []):
+        for annotation in self._annotations_of(entry):
             label = f"annotation {annotation.get('id', '?')}"
             if annotation.get("iscrowd") == 1 and not annotation.get("name"):
-                found.notes.append(f"{label}: a crowd, not one object")
+                found.left_out.append(f"{label}: a crowd, not one object")
                 continue
             try:
                 mask, box = self._outline(annotation, width, height)
             except InputError as error:
-                found.notes.append(f"{label}: {error}")
+                found.failures.append(f"{label}: {error}")
                 continue
             kept.append((annotation, self._describe(annotation), box, mask))
         names = unique_names([described for _, described, _, _ in kept])
         for (annotation, described, box, mask), name in zip(kept, names):
             if name is None:
-                found.notes.append(f"annotation {annotation.get('id', '?')}: no words point at this object alone")
+                found.left_out.append(f"annotation {annotation.get('id', '?')}: no words point at this object alone")
                 continue
             found.rows.append(self._row(annotation, described, name, box, mask))
         return found
@@ -96,6 +98,20 @@ class CocoSource:
         """``file_name`` of entries that no given photo answers to, sorted."""
         matched = {self._match(name) for name in photo_names}
         return sorted(name for name in self._images if name not in matched)
+
+    def knows(self, photo_name: str) -> bool:
+        """Whether the file has an entry for this photo."""
+        return self._match(photo_name) is not None
+
+    def count(self, photo_name: str) -> int:
+        """Annotations of this photo, good or bad."""
+        return len(self._annotations_of(self._entry(photo_name)))
+
+    def fingerprint(self, photo_name: str) -> str:
+        """Changes whenever anything that the file says about this photo changes."""
+        entry = self._entry(photo_name)
+        said = [self.path.name, entry, self._annotations_of(entry), sorted(map(repr, self._categories.items()))]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     # ------------------------------------------------------------ reading
     def _read_categories(self, document: dict[str, Any]) -> dict[Any, str]:
@@ -141,6 +157,9 @@ class CocoSource:
     def _entry(self, photo_name: str) -> dict[str, Any] | None:
         name = self._match(photo_name)
         return None if name is None else self._images[name]
+
+    def _annotations_of(self, entry: dict[str, Any] | None) -> list[dict[str, Any]]:
+        return [] if entry is None else self._annotations.get(_key(entry.get("id")), [])
 
     # ------------------------------------------------------------ one annotation
     def _describe(self, annotation: dict[str, Any]) -> Described:

@@ -8,6 +8,7 @@ add "the". Each wording is exactly one question and names its frame or definitio
 
 from __future__ import annotations
 
+import hashlib
 import re
 import string
 from collections.abc import Iterator, Sequence
@@ -413,6 +414,12 @@ def atoms(text: str) -> list[str]:
 
 def _literal(template: str) -> str:
     return " ".join(text for text, *_ in string.Formatter().parse(template))
+
+
+def wording_hash() -> str:
+    """Short hash of all wordings and answers: questions made with other words are other questions."""
+    said = [[name, *form.wordings(), *form.answers.values()] for name, form in FORMS.items()]
+    return hashlib.sha256(repr((said, AT)).encode()).hexdigest()[:12]
 
 
 def all_words() -> set[str]:
