@@ -82,12 +82,10 @@ def turn_mask(turn: Tensor, dtype: torch.dtype) -> Tensor:
 def turn_positions(turn: NDArray[np.int16]) -> NDArray[np.int64]:
     """(T,) positions: turn 0 counts from 0, every other turn goes on where turn 0 ended."""
     index = np.arange(len(turn))
-    starts = np.flatnonzero(np.diff(turn, prepend=turn[:1])).tolist()
-    first_of_turn = np.zeros(len(turn), np.int64)
-    for start in starts:
-        first_of_turn[start:] = start
+    begins = np.diff(turn, prepend=turn[:1] - 1) != 0
+    begin = np.maximum.accumulate(np.where(begins, index, 0))
     shared = int((turn == 0).sum())
-    return np.where(turn == 0, index, index - first_of_turn + shared).astype(np.int64)
+    return np.where(turn == 0, index, index - begin + shared).astype(np.int64)
 
 
 def _filled(arrays: Sequence[NDArray[Any]], length: int, value: Any) -> NDArray[Any]:

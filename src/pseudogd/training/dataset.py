@@ -36,14 +36,12 @@ class Row:
 
     Attributes:
         image_id: the photo.
-        ids: (T,) int64; learn: (T,) bool, tokens of answers; photo: (T,) bool, tokens of the photo.
-        turn: (T,) int16, see `turns.Tokens`.
+        ids: (T,) int64; learn: (T,) bool; turn: (T,) int16: see `turns.Tokens`.
     """
 
     image_id: str
     ids: NDArray[np.int64]
     learn: NDArray[np.bool_]
-    photo: NDArray[np.bool_]
     turn: NDArray[np.int16]
 
 
@@ -83,12 +81,10 @@ class Rows(torch.utils.data.Dataset[Row]):
         photo = self.photo_tokens[self.size_of[image_id]]
         at = int(np.argmax(ids == self.image_token))
         after = slice(at + 1, None)
-        none = np.zeros(len(photo), np.bool_)
         return Row(
             image_id,
             np.concatenate([ids[:at], photo, ids[after]]).astype(np.int64),
-            np.concatenate([learn[:at], none, learn[after]]),
-            np.concatenate([none[:0], np.zeros(at, np.bool_), ~none, np.zeros(len(ids) - at - 1, np.bool_)]),
+            np.concatenate([learn[:at], np.zeros(len(photo), np.bool_), learn[after]]),
             np.concatenate([turn[:at], np.full(len(photo), turn[at]), turn[after]]),
         )
 

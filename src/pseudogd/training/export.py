@@ -1,0 +1,136 @@
+"""What leaves is plain: a checkpoint that transformers loads as if it had never met us, and the proof of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from pseudogd import __version__
+from pseudogd.errors import InputError, PseudoGDError
+from pseudogd.training import plain_probe
+from pseudogd.training.checkpoints import appearing_folder
+
+CARD_NAME = "README.md"
+
+
+def write_plain(model: Any, processor: Any, folder: Path, card: str) -> None:
+    """Write an ordinary checkpoint: weights, configs, processor, tokenizer, chat template, model card."""
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    (folder / CARD_NAME).write_text(card, encoding="utf-8")
+
+
+def check_export(folder: str | os.PathLike[str], model: Any = None, processor: Any = None) -> float:
+    """Largest difference of logits between a model and the checkpoint in `folder`, loaded by plain transformers.
+
+    The checkpoint is loaded in a new process that never imports this package, with its own processor, and reads two
+    pictures and two questions. 0.0 means bit-equal.
+
+    Args:
+        folder: the checkpoint.
+        model, processor: what it was made from; left out, the checkpoint is loaded by `load_student` and compared.
+
+    Raises:
+        PseudoGDError: plain transformers cannot load or run the checkpoint.
+    """
+    if model is None or processor is None:
+        from pseudogd.student.load import load_student
+
+        student = load_student(folder)
+        model, processor = student.model, student.processor
+    ours = plain_probe.logits(model, processor)
+    theirs = _in_a_new_process(Path(folder), next(model.parameters()).device)
+    if any(ours[key].shape != theirs[key].shape for key in ours):
+        raise PseudoGDError(f"{folder}: plain transformers reads pictures or words into another number of tokens")
+    return max(float((ours[key] - theirs[key]).abs().max()) for key in ours)
+
+
+def _in_a_new_process(folder: Path, device: torch.device) -> dict[str, torch.Tensor]:
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch, "logits.safetensors")
+        arguments = [str(folder.resolve()), str(out), str(device), str(torch.get_num_threads())]
+        done = subprocess.run(
+            [sys.executable, "-I", plain_probe.__file__, *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(torch.get_num_threads())},
+            check=False,
+        )
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise PseudoGDError(f"{folder}: plain transformers cannot run this checkpoint: {reason}")
+        return load_file(out)
+
+
+def export(run: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
+    """Copy the plain checkpoint of a finished run to `out`.
+
+    Raises:
+        InputError: the run is not finished, or `out` holds something already.
+    """
+    model, target = Path(run) / "model", Path(out)
+    if not (model / "config.json").is_file():
+        raise InputError(f"{run}: no finished training run here (no model/config.json); run `pseudogd train` first")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{target}: is not empty; choose another --out")
+    with appearing_folder(target) as folder:
+        shutil.copytree(model, folder, dirs_exist_ok=True)
+    return target
+
+
+def model_card(base: str, recipe: Mapping[str, Any], counts: Mapping[str, Any], teachers: Mapping[str, str]) -> str:
+    """The export's README.md: what it was made from, with what, and under which licences.
+
+    Args:
+        base: the base checkpoint as the recipe names it.
+        recipe: plain values of the complete recipe.
+        counts: how much it was trained on.
+        teachers: name -> licence of the teachers whose geometry was used.
+    """
+    import yaml
+
+    lines = [
+        "---",
+        "library_name: transformers",
+        "pipeline_tag: image-text-to-text",
+        f"base_model: {yaml.safe_dump(base).splitlines()[0]}",
+        "tags: [spatial-reasoning, pseudogd]",
+        "---",
+        "",
+        f"# {Path(base).name or base}, trained for space",
+        "",
+        f"`{base}` after the arm `{recipe['arm']}` of pseudogd {__version__}: "
+        + (
+            "questions about space and, from the same photos, pseudo geometry distilled into the vision encoder."
+            if recipe["arm"] != "vqa_only"
+            else "questions about space alone, without geometry distillation."
+        ),
+        "It is an ordinary checkpoint: no further weights, no further code.",
+        "",
+        "## Data",
+        "",
+        *(f"- {name}: {value}" for name, value in counts.items()),
+        "",
+        "## Teachers of geometry",
+        "",
+        *(f"- {name}: licence {licence}" for name, licence in teachers.items()),
+        "",
+        "The licences of the base model, of the photos and of the teachers go on to apply.",
+        "",
+        "## Recipe",
+        "",
+        "```yaml",
+        yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True).rstrip(),
+        "```",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,67 @@
+"""Logits of an exported checkpoint, by transformers alone. Run as a script this never imports the rest of the package.
+
+python -I plain_probe.py CHECKPOINT OUT.safetensors DEVICE THREADS
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoProcessor
+
+QUESTIONS = ("Which is nearer?\nA. the red chair\nB. the table", "How far is the sofa from the camera?")
+SIZES = ((160, 120), (96, 144))
+
+
+def pictures() -> list[Image.Image]:
+    """Two pictures of smooth colours, the same on every machine."""
+    made = []
+    for width, height in SIZES:
+        y, x = np.mgrid[0:height, 0:width]
+        made.append(Image.fromarray(np.stack([x, y, (x * y) // 64], axis=-1).astype(np.uint8)))
+    return made
+
+
+def load(folder: str) -> tuple[Any, Any]:
+    """Model and processor (Pillow's image processor, whatever else is installed) as plain transformers gives them."""
+    processor = AutoProcessor.from_pretrained(folder)
+    if not type(processor.image_processor).__name__.endswith("Pil"):
+        processor.image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
+    return AutoModelForImageTextToText.from_pretrained(folder, use_safetensors=True), processor
+
+
+@torch.no_grad()
+def logits(model: Any, processor: Any) -> dict[str, torch.Tensor]:
+    """Logits of the model for every picture and question, from pixels and words on."""
+    was_training = model.training
+    model.eval()
+    found = {}
+    for number, (picture, question) in enumerate(zip(pictures(), QUESTIONS)):
+        content = [{"type": "image"}, {"type": "text", "text": question}]
+        text = processor.apply_chat_template(
+            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+        )
+        start = processor.tokenizer.bos_token
+        special = not (start and text.startswith(start))
+        inputs = processor(images=[picture], text=[text], add_special_tokens=special, return_tensors="pt")
+        device = next(model.parameters()).device
+        found[str(number)] = model(**inputs.to(device)).logits.float().cpu().contiguous()
+    model.train(was_training)
+    return found
+
+
+def main(folder: str, out: str, device: str, threads: str) -> None:
+    torch.set_num_threads(int(threads))
+    model, processor = load(folder)
+    save_file(logits(model.to(device), processor), out)
+    if any(name.partition(".")[0] == "pseudogd" for name in sys.modules):
+        raise SystemExit("this process was to know transformers alone, but pseudogd was imported")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,125 @@
+"""From a recipe to what is trained: student, geometry head, rows, collator."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pseudogd.distill.kinds import JointWeights
+from pseudogd.errors import InputError
+from pseudogd.store.dataset import Store
+from pseudogd.student.head import GeometryHead
+from pseudogd.student.joint import Joint
+from pseudogd.student.load import Student, load_student
+from pseudogd.student.taps import resolve_taps
+from pseudogd.training.collator import JointCollator
+from pseudogd.training.dataset import Rows, Size, build_rows
+from pseudogd.training.parameters import freeze
+from pseudogd.training.photos import PhotoInputs, head_biases
+from pseudogd.training.recipe import Recipe
+from pseudogd.training.turns import TurnEncoder
+
+_BIAS_PHOTOS = 64
+_SAMPLE_BYTES = 1 << 20
+# language models that take a 4-D mask and plain positions; others count positions in ways that a mask cannot mend
+_TAKES_MASK = frozenset({"llama", "mistral", "qwen2", "qwen3", "phi3", "gemma", "gemma2", "smollm3"})
+
+
+@dataclass
+class Setup:
+    """Everything a trainer needs."""
+
+    student: Student
+    joint: Joint
+    rows: Rows
+    collator: JointCollator
+    photos: PhotoInputs
+
+
+def build(recipe: Recipe, store: Store) -> Setup:
+    """Load and join the parts. The same recipe, data and base give the same start, whatever the arm.
+
+    Raises:
+        InputError: a part cannot be loaded, or the parts do not fit.
+    """
+    student = load_student(recipe.model.path, dtype="float32")
+    rows = _rows(recipe, store, student)
+    half = torch.bfloat16 if recipe.optim.precision == "bf16" else torch.float32
+    place = recipe.geometry.place if recipe.uses_geometry else None
+    photos = PhotoInputs(store, student.processor, student.family, place, half, recipe.data.cache_mb)
+    joint = _joint(recipe, student, photos, rows)
+    freeze(joint, recipe.optim)
+    tokenizer = student.processor.tokenizer
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    collator = JointCollator(photos, pad, recipe.data.turns == "isolated", recipe.uses_geometry, half)
+    return Setup(student, joint, rows, collator, photos)
+
+
+def model_digest(path: str) -> str:
+    """A hash that tells one base checkpoint from another: names, sizes and samples of its weights and configs.
+
+    A hub id stands for itself.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        return path
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*")):
+        if file.suffix not in (".safetensors", ".json", ".jinja", ".model"):
+            continue
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size}\n".encode())
+        with file.open("rb") as handle:
+            digest.update(handle.read(_SAMPLE_BYTES))
+            handle.seek(max(size - _SAMPLE_BYTES, 0))
+            digest.update(handle.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
+
+
+def _rows(recipe: Recipe, store: Store, student: Student) -> Rows:
+    from PIL import Image
+
+    config = student.model.config
+    text = config.get_text_config()
+    if recipe.data.turns == "isolated":
+        _check_mask(text)
+    encoder = TurnEncoder(student.processor, _end_ids(student.model))
+
+    def photo_tokens(size: Size) -> Sequence[int]:
+        return encoder.photo_tokens(Image.new("RGB", size))
+
+    positions = getattr(text, "max_position_embeddings", None)
+    return build_rows(store, encoder, recipe.data, recipe.seed, photo_tokens, positions)
+
+
+def _check_mask(text: Any) -> None:
+    attention = getattr(text, "_attn_implementation", "eager")
+    if text.model_type not in _TAKES_MASK or attention not in ("eager", "sdpa"):
+        raise InputError(
+            f"data.turns=isolated needs a language model that takes a 4-D mask; {text.model_type!r} with attention "
+            f"{attention!r} is not known to; set data.turns=chat"
+        )
+
+
+def _end_ids(model: Any) -> list[int]:
+    ends = model.generation_config.eos_token_id
+    return [ends] if isinstance(ends, int) else list(ends or ())
+
+
+def _joint(recipe: Recipe, student: Student, photos: PhotoInputs, rows: Rows) -> Joint:
+    if not recipe.uses_geometry:
+        return Joint(student.model, student.family)
+    geometry = recipe.geometry
+    taps = resolve_taps("projector" if geometry.place == "projector" else geometry.taps, student.family)
+    names = list(dict.fromkeys(rows.image_ids))
+    biases = head_biases(photos, names[:: max(1, len(names) // _BIAS_PHOTOS)])
+    torch.manual_seed(recipe.seed)
+    head = GeometryHead.for_family(student.family, taps, geometry.head_width, **biases)
+    weights = JointWeights(**geometry.weights.model_dump())
+    anchor = "frozen" if weights.anchor else None
+    return Joint(student.model, student.family, head, weights, taps, anchor)

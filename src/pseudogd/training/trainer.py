@@ -1,0 +1,297 @@
+"""`transformers.Trainer` over `Joint`: one loss that is right under gradient accumulation, exact resume, no pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+
+from pseudogd.errors import InputError, PseudoGDError
+from pseudogd.progress import Bar
+from pseudogd.student.head import GeometryHead
+from pseudogd.student.joint import Joint, JointOutput
+from pseudogd.training import checkpoints
+from pseudogd.training.arms import mix_at
+from pseudogd.training.dataset import Rows, StepSampler
+from pseudogd.training.interrupt import Interrupt
+from pseudogd.training.metrics import MetricsLog
+from pseudogd.training.parameters import parameter_groups
+from pseudogd.training.recipe import Recipe
+
+HEAD_NAME = "geometry_head.safetensors"
+_STATE_NAME = "trainer_state.json"
+PROGRESS_NAME = "progress.json"
+_TOTALS = ("loss", "lm_loss", "geometry_loss", "anchor_loss")
+
+
+class PseudoGDTrainer(Trainer):
+    """Trains a `Joint` on `Rows` as a recipe says.
+
+    Args:
+        joint: on the CPU or the device to train on, with float32 weights.
+        recipe: the run; `recipe.out` receives checkpoints and metrics.
+        rows: what is trained on.
+        collator: makes `{"inputs", "geometry"}` of rows.
+        steps: optimizer steps of the whole run.
+        processor: saved beside every checkpoint, so that each is an ordinary one.
+        made_from: what the run depends on beside the recipe; a checkpoint made from something else is refused.
+        bar: follows the steps.
+        interrupt: asked after every step whether to stop.
+    """
+
+    def __init__(
+        self,
+        joint: Joint,
+        recipe: Recipe,
+        rows: Rows,
+        collator: Any,
+        steps: int,
+        processor: Any,
+        made_from: dict[str, Any],
+        bar: Bar,
+        interrupt: Interrupt,
+    ):
+        self.recipe, self.steps, self.processor, self.made_from = recipe, steps, processor, made_from
+        self.run = Path(recipe.out)
+        self.metrics_log = MetricsLog(self.run / "metrics.jsonl")
+        self._sums: dict[str, Tensor | float] = {}
+        self._sums_from = 0
+        self._elapsed_before, self._clock = 0.0, time.monotonic()
+        config, cached = joint.config, getattr(joint.config, "use_cache", None)
+        super().__init__(joint, _arguments(recipe, steps), collator, rows, callbacks=[_Flow(recipe, bar, interrupt)])
+        if cached is None:  # the base class writes use_cache into the model's config, which is exported
+            config.__dict__.pop("use_cache", None)
+        else:
+            config.use_cache = cached
+        self.remove_callback(PrinterCallback)
+        self.loss_is_scaled_for_ga = True
+
+    # ------------------------------------------------------------------------------------------------------- data
+    def _get_train_sampler(self, train_dataset: Any = None) -> StepSampler:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        optim = self.recipe.optim
+        return StepSampler(len(rows), self.steps * optim.batch_size * optim.grad_accum, self.recipe.seed)
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Tensor:
+        """Label tokens of the whole accumulated batch (the first token of a row is never predicted)."""
+        counts = [(b["inputs"]["labels"][..., 1:] != -100).sum() for b in batch_samples]
+        return torch.stack(counts).sum().clamp(min=1).to(device) if counts else torch.ones((), device=device)
+
+    # ------------------------------------------------------------------------------------------------------- loss
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """The loss of one micro-batch, already a share of the accumulated batch."""
+        mix = mix_at(self.recipe, self.state.global_step, self.steps)
+        batch, geometry = dict(inputs["inputs"]), inputs["geometry"]
+        if not mix.language:
+            del batch["labels"]
+        with self._autocast():
+            out: JointOutput = model(
+                batch,
+                geometry=geometry if mix.geometry else None,
+                lam=mix.lam,
+                num_items_in_batch=num_items_in_batch,
+                accumulation_steps=self.current_gradient_accumulation_steps,
+            )
+        # where geometry does not count, the anchor would only hold the encoder away from what it has learnt
+        loss = out.loss if mix.geometry else out.lm_loss
+        if not bool(torch.isfinite(loss)):
+            raise PseudoGDError(_not_finite(self.state.global_step + 1, out))
+        self._note(out, loss, mix.geometry)
+        return (loss, out) if return_outputs else loss
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        if self.recipe.optim.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.args.device.type, dtype=torch.bfloat16)
+
+    def _clip_grad_norm(self, model: nn.Module) -> Any:
+        norm = super()._clip_grad_norm(model)
+        if norm is not None and not math.isfinite(float(norm)):
+            step = self.state.global_step + 1
+            raise PseudoGDError(f"the gradient is {float(norm)} at step {step} though the loss is finite; {_MEND}")
+        return norm
+
+    # -------------------------------------------------------------------------------------------------- optimizer
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        if self.optimizer is None:
+            optim = self.recipe.optim
+            groups = parameter_groups(self.model, optim)
+            # one kernel for all parameters: the plain loop costs a tenth of a step of a small model
+            self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=optim.betas, eps=optim.eps, fused=True)
+        return self.optimizer
+
+    # ------------------------------------------------------------------------------------------------------- log
+    def _note(self, out: JointOutput, loss: Tensor, geometry: bool) -> None:
+        share = 1.0 / self.current_gradient_accumulation_steps
+        self._add("loss", loss.detach())
+        self._add("lm_loss", out.lm_loss.detach())
+        if not geometry:
+            return
+        for name in ("geometry_loss", "anchor_loss"):
+            value = getattr(out, name)
+            if value is not None:
+                self._add(name, value.detach() * share)
+        for name, value in (out.parts or {}).items():
+            self._add(name, value * share)
+
+    def _add(self, name: str, value: Tensor) -> None:
+        self._sums[name] = self._sums.get(name, 0.0) + value.float()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training, those before a resume too."""
+        return self._elapsed_before + time.monotonic() - self._clock
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Write a line of means since the last line. The base class's own summary at the end is left out."""
+        step = self.state.global_step
+        if "loss" not in logs or step == self._sums_from:
+            return
+        means = {name: float(value) / (step - self._sums_from) for name, value in self._sums.items()}
+        row: dict[str, Any] = {"step": step, "epoch": round(self._rows_seen() / len(self.train_dataset), 4)}
+        row |= {k: means[k] for k in _TOTALS if k in means} | {k: v for k, v in means.items() if k not in _TOTALS}
+        row["lambda"] = mix_at(self.recipe, step - 1, self.steps).lam
+        row["lr"] = self._rates()
+        if "grad_norm" in logs:
+            row["grad_norm"] = float(logs["grad_norm"])
+        row["seconds"] = round(self.elapsed, 3)
+        self.metrics_log.append(row)
+        self._sums, self._sums_from = {}, step
+
+    def _rates(self) -> dict[str, float]:
+        """part -> learning rate of the step just made."""
+        schedule = self.lr_scheduler
+        made = max(schedule.last_epoch - 1, 0)
+        rates = zip(self.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas)
+        return {group["name"].partition(".")[0]: base * factor(made) for group, base, factor in rates}
+
+    def _rows_seen(self) -> int:
+        return self.state.global_step * self.recipe.optim.batch_size * self.recipe.optim.grad_accum
+
+    # ------------------------------------------------------------------------------------------------- checkpoints
+    def _save_checkpoint(self, model: nn.Module, trial: Any = None) -> None:
+        """Write an ordinary checkpoint and what a resumed run needs, in one step."""
+        with checkpoints.appearing_folder(self.run / f"checkpoint-{self.state.global_step}") as folder:
+            self.save_plain(folder)
+            checkpoints.save_optimizer(folder, self.optimizer.state_dict(), self.lr_scheduler.state_dict())
+            checkpoints.save_random_state(folder / "random.safetensors")
+            self.state.save_to_json(str(folder / _STATE_NAME))
+            progress = {
+                "made_from": self.made_from,
+                "seconds": self.elapsed,
+                "sums": {name: float(value) for name, value in self._sums.items()},
+                "sums_from": self._sums_from,
+            }
+            (folder / PROGRESS_NAME).write_text(json.dumps(progress, indent=2), encoding="utf-8")
+        checkpoints.keep_newest(self.run, self.recipe.checkpoint.keep)
+
+    def save_plain(self, folder: Path) -> None:
+        """The ordinary model and processor, and the geometry head in its own file."""
+        self.model.plain_model().save_pretrained(folder)
+        self.processor.save_pretrained(folder)
+        self.save_head(folder / HEAD_NAME)
+
+    def save_head(self, path: Path) -> None:
+        """The geometry head with the taps it listens to; nothing where there is none."""
+        if self.model.head is not None:
+            taps = self.model.taps
+            self.model.head.save(path, {"place": taps.place, "layers": list(taps.layers)})
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        folder = Path(resume_from_checkpoint)
+        progress = checkpoints.read_json(folder / PROGRESS_NAME)
+        self.metrics_log.rewind(int(checkpoints.read_json(folder / _STATE_NAME)["global_step"]))
+        plain = self.model.plain_model()
+        plain.load_state_dict(type(plain).from_pretrained(folder, dtype=torch.float32).state_dict())
+        if self.model.head is not None:
+            head, _ = GeometryHead.load(folder / HEAD_NAME)
+            self.model.head.load_state_dict(head.state_dict())
+        self._elapsed_before, self._clock = float(progress["seconds"]), time.monotonic()
+        self._sums, self._sums_from = dict(progress["sums"]), int(progress["sums_from"])
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is None:
+            return
+        optimizer, scheduler = checkpoints.load_optimizer(Path(checkpoint))
+        self.optimizer.load_state_dict(optimizer)
+        self.lr_scheduler.load_state_dict(scheduler)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            checkpoints.load_random_state(Path(checkpoint) / "random.safetensors")
+
+
+class _Flow(TrainerCallback):
+    """Follows the steps on a bar, logs the last one, and stops with a checkpoint when Ctrl-C was pressed."""
+
+    def __init__(self, recipe: Recipe, bar: Bar, interrupt: Interrupt):
+        self.recipe, self.bar, self.interrupt = recipe, bar, interrupt
+
+    def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        # a checkpoint remembers the intervals of the run that wrote it; a resumed run may have others
+        state.save_steps, state.logging_steps = args.save_steps, args.logging_steps
+
+    def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> Any:
+        self.bar.advance()
+        if state.global_step >= state.max_steps:
+            control.should_log = True
+        elif self.interrupt.requested:
+            control.should_save = control.should_training_stop = True
+        return control
+
+
+def _arguments(recipe: Recipe, steps: int) -> TrainingArguments:
+    optim, every = recipe.optim, recipe.checkpoint.every
+    arguments = TrainingArguments(
+        output_dir=recipe.out,
+        per_device_train_batch_size=optim.batch_size,
+        gradient_accumulation_steps=optim.grad_accum,
+        max_steps=steps,
+        max_grad_norm=optim.clip,
+        lr_scheduler_type="constant_with_warmup" if optim.schedule == "constant" else optim.schedule,
+        warmup_steps=round(optim.warmup * steps),
+        seed=recipe.seed,
+        use_cpu=recipe.device == "cpu",
+        logging_strategy="steps",
+        logging_steps=recipe.log_every,
+        logging_first_step=True,
+        logging_nan_inf_filter=False,
+        save_strategy="steps" if every else "no",
+        save_steps=every or 500,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        dataloader_num_workers=recipe.data.workers,
+        dataloader_persistent_workers=recipe.data.workers > 0,
+        dataloader_pin_memory=torch.cuda.is_available() and recipe.device != "cpu",
+        disable_tqdm=True,
+        report_to="none",
+    )
+    if arguments.world_size > 1:
+        raise InputError("training runs in one process; start it without torchrun or accelerate launch")
+    arguments._n_gpu = min(
+        arguments.n_gpu, 1
+    )  # several devices would be used by DataParallel, which splits dicts wrongly
+    return arguments
+
+
+_MEND = "lower optim.lr, or set optim.precision=fp32"
+
+
+def _not_finite(step: int, out: JointOutput) -> str:
+    named = {"language": out.lm_loss, "geometry": out.geometry_loss, "anchor": out.anchor_loss, **(out.parts or {})}
+    values = ", ".join(f"{name} {float(value):.3g}" for name, value in named.items() if value is not None)
+    return f"the loss is no longer a number at step {step} ({values}); {_MEND}"

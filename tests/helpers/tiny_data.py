@@ -1,0 +1,78 @@
+"""A data folder of a few small photos with planar geometry and questions, written by the store itself.
+
+data = save_tiny_data(tmp_path / "data", photos=6, turns=5)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+SIZE = 64
+TASKS = ("nearer", "direction", "distance")
+
+
+def save_tiny_data(folder: str | Path, photos: int = 6, turns: int = 5, seed: int = 0, size: int = SIZE) -> Path:
+    """Photos in `folder`/photos, the data folder in `folder`/data, which is returned."""
+    from PIL import Image
+
+    from pseudogd.store.dataset import Store
+    from pseudogd.store.photos import photo_id
+    from pseudogd.store.rows import geometry_row
+    from pseudogd.store.shards import plan
+
+    folder, rng = Path(folder), np.random.default_rng(seed)
+    (folder / "photos").mkdir(parents=True)
+    geometry, questions = [], []
+    for number in range(photos):
+        path = folder / "photos" / f"{number:03d}.png"
+        Image.fromarray(rng.integers(0, 255, (size, size, 3), dtype=np.uint8)).save(path)
+        image_id = photo_id(path)
+        geometry.append(geometry_row(plane(rng, size), image_id=image_id, path=path.name, width=size, height=size))
+        questions += [question(image_id, path.name, turn, rng) for turn in range(turns)]
+    ids = [row["image_id"] for row in geometry]
+    for stage, rows in (("geometry", geometry), ("objects", []), ("questions", questions)):
+        store = Store.open(folder / "data", stage, {"made by": "a test", "seed": seed}, photos=folder / "photos")
+        part = plan(ids, photos)[0]
+        store.write_shard(stage, part, rows)
+        store.finish(stage, 1)
+    return folder / "data"
+
+
+def plane(rng: np.random.Generator, size: int):
+    """Metric geometry of a slanted plane."""
+    from pseudogd.geometry.camera import Camera
+    from pseudogd.geometry.types import Geometry, Scale, TeacherInfo
+
+    slope = np.linspace(0, rng.uniform(0.5, 3), size)[:, None]
+    depth = np.broadcast_to(rng.uniform(1, 3) + slope, (size, size)).astype(np.float32)
+    camera = Camera.from_fov(size, size, fov_x_deg=60.0)
+    return Geometry(depth.copy(), camera, scale=Scale.METRIC, teacher=TeacherInfo("plane", "1", "none", "CC0-1.0"))
+
+
+def question(image_id: str, path: str, turn: int, rng: np.random.Generator) -> dict:
+    """One row of the questions stage; the answer is random."""
+    task = TASKS[turn % len(TASKS)]
+    text = (
+        f"which is nearer ?\nA. the red chair\nB. the blue sofa {turn}"
+        if turn % 2
+        else f"how far is the table {turn} ?"
+    )
+    answer = "AB"[int(rng.integers(2))] if turn % 2 else f"{rng.integers(1, 9)} m"
+    messages = [
+        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": text}]},
+        {"role": "assistant", "content": [{"type": "text", "text": answer}]},
+    ]
+    return {
+        "question_id": f"{image_id[:8]}-{turn}",
+        "image_id": image_id,
+        "path": path,
+        "task": task,
+        "kind": "ordinal",
+        "frame": "camera",
+        "text": text,
+        "answer": answer,
+        "evidence": {},
+        "messages": messages,
+    }
