@@ -12,6 +12,8 @@ import numpy as np
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.scene import Scene, SceneObject
 
+MOSTLY_KNOWN = 0.8
+
 
 @dataclass(frozen=True)
 class Margins:
@@ -71,8 +73,9 @@ def pairs(count: int) -> list[tuple[int, int]]:
 
 
 def seen_well(obj: SceneObject, scene: Scene) -> bool:
-    """A whole, unhidden outline: what sizes and gaps are measured on."""
-    return not (obj.boxes_only or obj.truncated or obj.occluded >= scene.settings.occluded)
+    """A whole, unhidden outline with depth nearly everywhere: what sizes and gaps are measured on."""
+    whole = not (obj.boxes_only or obj.truncated)
+    return whole and obj.occluded < scene.settings.occluded and obj.known >= MOSTLY_KNOWN
 
 
 def nested(a: SceneObject, b: SceneObject) -> bool:

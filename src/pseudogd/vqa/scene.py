@@ -55,9 +55,10 @@ class SceneObject:
     """One object as seen. Quantile rows follow `QUANTILES`; what needs a camera or gravity is None without it.
 
     ``u``/``v``: columns/rows of the mask as share of the picture; ``z``: z-depth; ``distance``: ray length;
-    ``rank``: place of the depth within the photo, 0 nearest to 1 farthest; ``height``: along up from the camera;
-    ``width``: real extent across the line of sight, level; ``points``: (n, 3) sample in the scene's frame; ``centre``:
-    its median; ``sigma``: relative error along the viewing ray; ``ground_gap``: height of the lower end over the floor.
+    ``rank``: place of the depth within the photo, 0 nearest to 1 farthest; ``known``: share of the mask with depth;
+    ``height``: along up from the camera; ``tall``, ``wide``: real extents along up and level across the line of sight;
+    ``points``: (n, 3) sample in the scene's frame; ``centre``: its median; ``sigma``: relative error along the viewing
+    ray; ``ground_gap``: height of the lower end over the floor.
     """
 
     object_id: str
@@ -68,6 +69,7 @@ class SceneObject:
     boxes_only: bool
     truncated: bool
     occluded: float
+    known: float
     sigma: float
     u: Array
     v: Array
@@ -77,7 +79,8 @@ class SceneObject:
     points: Array | None = None
     centre: Array | None = None
     height: Array | None = None
-    width: float | None = None
+    tall: float | None = None
+    wide: float | None = None
     ground_gap: float | None = None
     standable: bool = False
     has_front: bool = False
@@ -88,13 +91,6 @@ class SceneObject:
         if self.points is None or self.height is None:
             raise CannotAnswer("a box on the ground needs a camera and gravity")
         return yaw_box(self.points)
-
-    @property
-    def tall(self) -> float:
-        """Visible extent along up."""
-        if self.height is None:
-            raise CannotAnswer("height needs a camera and gravity")
-        return float(self.height[Q98] - self.height[Q02])
 
     @property
     def footprint(self) -> float:

@@ -18,6 +18,7 @@ CHOICES = 4
 DRAWS = 48
 APART = 12.0
 REACH = (0.5, 1.0, 1.5)
+NEAR_FLOOR = 0.4
 
 
 def nearest_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
@@ -103,7 +104,7 @@ def between_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins:
         start, end = scene.centres[i, ::2], scene.centres[j, ::2]
         line = end - start
         length = float(np.linalg.norm(line))
-        if length < 1.2 * scene.unit or scene.objects[i].boxes_only or scene.objects[j].boxes_only:
+        if length < 1.2 * scene.unit or not (_near_floor(scene, i) and _near_floor(scene, j)):
             continue
         offset = marks.points[:, ::2] - start
         along = offset @ line / length**2
@@ -141,7 +142,7 @@ def front_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins: M
     floor, risen = np.flatnonzero(marks.floor), _risen(scene, marks)
     for index in rng.permutation(len(scene)):
         thing = scene.objects[index]
-        if thing.points is None or thing.boxes_only or thing.truncated:
+        if thing.points is None or thing.truncated or not _near_floor(scene, int(index)):
             continue
         centre = scene.centres[index, ::2]
         far = float(np.linalg.norm(centre))
@@ -176,6 +177,12 @@ def _risen(scene: Scene, marks: Marks) -> Any:
     if scene.ground is None or marks.points is None:
         return np.arange(0)
     return np.flatnonzero(scene.ground.height(marks.points) > 0.2 * scene.unit)
+
+
+def _near_floor(scene: Scene, index: int) -> bool:
+    """Whether the floor beside a thing is where one would look for it: not for a bottle on a desk."""
+    obj = scene.objects[index]
+    return not obj.boxes_only and obj.ground_gap is not None and obj.ground_gap < NEAR_FLOOR * scene.unit
 
 
 def _picture_distance(scene: Scene, percent: Any, obj: SceneObject) -> Array:

@@ -20,7 +20,7 @@ from pseudogd.vqa.guards import Margins, about, blend, in_turns, nested, pairs
 from pseudogd.vqa.scene import Q02, Q10, Q50, Q90, Q98, Scene, SceneObject
 from pseudogd.vqa.tasks.nearer import near_margin
 
-Found = list[tuple[SceneObject, SceneObject, str, float, float]]
+Found = list[tuple[SceneObject, SceneObject, bool, float, float]]
 OPPOSITE = {"left": "right", "right": "left", "higher": "lower", "lower": "higher"}
 QUADRANTS = ("left_near", "left_far", "right_near", "right_far")
 
@@ -72,16 +72,15 @@ def _height_facts(
         if a.boxes_only or b.boxes_only or a.truncated or b.truncated:
             continue
         for high, low in ((a, b), (b, a)):
-            margin = height_margin(scene, high, low, margins)
-            if margin is not None:
-                shortcut = bool(high.v[Q50] < low.v[Q50])
-                found.append((high, low, repr(shortcut), margin[0], margin[1]))
+            sure = height_margin(scene, high, low, margins)
+            if sure is not None:
+                found.append((high, low, bool(high.v[Q50] < low.v[Q50]), *sure))
     for k in in_turns([entry[2] for entry in found], rng):
         high, low, shortcut_right, gap, sigma = found[k]
         a, b, answer = (high, low, "higher") if rng.integers(2) else (low, high, "lower")
         evidence = {
             "sigma": rounded(sigma),
-            "shortcut": {"rule": "higher in the picture is higher", "right": shortcut_right == "True"},
+            "shortcut": {"rule": "higher in the picture is higher", "right": shortcut_right},
         }
         value = gap if answer == "higher" else -gap
         margin = gap / max(sigma, 1e-9)

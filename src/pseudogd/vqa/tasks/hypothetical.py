@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, in_turns
@@ -37,7 +38,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     good = clear & (margin > np.maximum(margins.sector, 2.0 * sigma))
     triples = np.argwhere(good)
     sides = [SECTORS[int(k)] for k in sector_index(theta[tuple(triples.T)])]
-    seen = [_seen_side(scene, int(x), int(z)) for x, _, z in triples]
+    seen = [SECTORS[int(k)] for k in _seen_sides(scene)[triples[:, 0], triples[:, 2]]]
     for k in in_turns([(side, side == other) for side, other in zip(sides, seen)], rng):
         x, y, z = (int(i) for i in triples[k])
         if not _mostly_inside(scene, x, y, z, sides[k]):
@@ -73,12 +74,12 @@ def bearings(scene: Scene) -> tuple[Array, Array]:
     return theta, sigma
 
 
-def sector_index(theta: Array) -> Array:
+def sector_index(theta: Array) -> NDArray[np.int64]:
     """Index into `SECTORS` of angles in radians, right positive."""
     return np.rint(np.asarray(theta) / QUARTER).astype(int) % 4
 
 
-def _far_enough(scene: Scene, margins: Margins) -> Array:
+def _far_enough(scene: Scene, margins: Margins) -> NDArray[np.bool_]:
     """(N, N, N) bool: all three differ, and Y and Z keep clear of the stand at X and of each other."""
     ground = scene.centres[:, ::2]
     level = np.linalg.norm(ground[None] - ground[:, None], axis=-1)
@@ -100,10 +101,10 @@ def _mostly_inside(scene: Scene, x: int, y: int, z: int, side: str) -> bool:
     return bool((sector_index(theirs) == SECTORS.index(side)).mean() >= MOST)
 
 
-def _seen_side(scene: Scene, x: int, z: int) -> str:
-    """The answer of someone who forgets to turn: on which side of X the camera sees Z."""
-    line = scene.centres[z, ::2] - scene.centres[x, ::2]
-    return SECTORS[int(sector_index(np.arctan2(line[0], line[1])))]
+def _seen_sides(scene: Scene) -> NDArray[np.int64]:
+    """(N, N) index into `SECTORS`, the answer of someone who forgets to turn: on which side of X the camera sees Z."""
+    line = scene.centres[None, :, ::2] - scene.centres[:, None, ::2]
+    return sector_index(np.arctan2(line[..., 0], line[..., 1]))
 
 
 def _turned(angle: float) -> float:

@@ -11,7 +11,6 @@ questions are those in which the nearest in the picture is not the nearest in sp
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from itertools import combinations
 
@@ -20,7 +19,7 @@ import numpy as np
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.marks import build_marks
-from pseudogd.vqa.scene import Q50, Scene, SceneObject
+from pseudogd.vqa.scene import Q50, Scene
 from pseudogd.vqa.tasks import _points
 
 GROUPS_PER_ANCHOR = 6
@@ -41,51 +40,44 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
 def _object_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
     if not scene.supports("ratio") or len(scene) < 4:
         return
+    ahead, lead = _leads(scene, margins)
+    picture = _picture_order(scene)
     found = []
     for anchor in range(len(scene)):
         others = [i for i in range(len(scene)) if i != anchor]
         groups = [group for size in (4, 3) if len(others) >= size for group in combinations(others, size)]
         for k in rng.permutation(len(groups))[:GROUPS_PER_ANCHOR]:
             for nearest in (True, False):
-                lead = _lead(scene, anchor, groups[k], nearest, margins)
-                if lead is not None:
-                    winner, margin = lead
-                    shortcut = winner == _first_in_picture(scene, anchor, groups[k], nearest)
-                    found.append((anchor, groups[k], winner, nearest, margin, shortcut))
+                for winner in groups[k]:
+                    rest = [i for i in groups[k] if i != winner]
+                    sides = [(winner, other) if nearest else (other, winner) for other in rest]
+                    if all(ahead[anchor][near][far] for near, far in sides):
+                        margin = min(lead[anchor][near][far] for near, far in sides)
+                        first = (min if nearest else max)(groups[k], key=picture[anchor].__getitem__)
+                        found.append((anchor, groups[k], winner, nearest, margin, winner == first))
     for k in in_turns([(entry[3], entry[5]) for entry in found], rng):
         yield _object_fact(scene, *found[k])
 
 
-def _lead(
-    scene: Scene, anchor: int, group: tuple[int, ...], nearest: bool, margins: Margins
-) -> tuple[int, float] | None:
-    """The nearest (farthest) of a group and its lead over the next in depth units, or None if it is not sure."""
-    gaps = scene.gaps[anchor, list(group)]
-    order = np.argsort(gaps if nearest else -gaps, kind="stable")
-    winner, next_one = group[order[0]], group[order[1]]
-    spread = scene.distance_errors[anchor]
-    lead = math.inf
-    for other in (group[i] for i in order[1:]):
-        near, far = (winner, other) if nearest else (other, winner)
-        gap = float(scene.gaps[anchor, far] - scene.gaps[anchor, near])
-        sigma = math.hypot(float(spread[near]), float(spread[far]))
-        ratio = float(scene.gaps[anchor, far]) / max(float(scene.gaps[anchor, near]), 1e-9)
-        if gap <= max(margins.closest_gap * scene.unit, margins.sigmas * sigma) or ratio <= margins.closest_ratio:
-            return None
-        if scene.distances[anchor, far] <= scene.distances[anchor, near]:
-            return None
-        lead = min(lead, gap)
-    return (winner, lead) if winner != next_one else None
+def _leads(scene: Scene, margins: Margins) -> tuple[list, list]:
+    """[anchor][near][far]: whether ``near`` is surely nearer to the anchor than ``far``, and by how much (gaps).
+
+    Gaps must differ by the margin, the propagated error and a ratio, and centres must have the same order.
+    """
+    gaps, spread = scene.gaps, scene.distance_errors
+    lead = gaps[:, None, :] - gaps[:, :, None]
+    sigma = np.hypot(spread[:, None, :], spread[:, :, None])
+    ahead = lead > np.maximum(margins.closest_gap * scene.unit, margins.sigmas * sigma)
+    ahead &= gaps[:, None, :] > margins.closest_ratio * gaps[:, :, None]
+    ahead &= scene.distances[:, None, :] > scene.distances[:, :, None]
+    return ahead.tolist(), lead.tolist()
 
 
-def _first_in_picture(scene: Scene, anchor: int, group: tuple[int, ...], nearest: bool) -> int:
-    width, height = scene.depth.shape[1], scene.depth.shape[0]
-
-    def apart(obj: SceneObject) -> float:
-        start = scene.objects[anchor]
-        return math.hypot((obj.u[Q50] - start.u[Q50]) * width, (obj.v[Q50] - start.v[Q50]) * height)
-
-    return (min if nearest else max)(group, key=lambda i: apart(scene.objects[i]))
+def _picture_order(scene: Scene) -> list[list[float]]:
+    """(N, N) distances between the middles of masks, in pixels."""
+    height, width = scene.depth.shape
+    middle = np.array([[obj.u[Q50] * width, obj.v[Q50] * height] for obj in scene.objects])
+    return np.linalg.norm(middle[:, None] - middle[None], axis=-1).tolist()
 
 
 def _object_fact(

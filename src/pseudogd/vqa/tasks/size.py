@@ -1,7 +1,8 @@
 """Real size: taller / wider / larger, of things that are seen whole.
 
-Frame: gravity. *Height*: 2-98 % extent along up. *Width*: 2-98 % extent of the level direction across the line of
-sight, which is what "from left to right" shows. *Larger*: taller and wider at once; one view never shows a volume.
+Frame: gravity. *Height*: extent along up. *Width*: level extent across the line of sight, which is what "from left to
+right" shows. Both are 2-98 % extents of the sampled points, stretched to the whole outline (`SceneObject.tall`).
+*Larger*: taller and wider at once; one view never shows a volume.
 Asked only with a camera and confident gravity, if both outlines are off the border and hardly hidden and the ratio
 exceeds the margin and the propagated error (a size is as wrong as its depth). Ratios do not need metres.
 """
@@ -21,9 +22,9 @@ from pseudogd.vqa.scene import Scene, SceneObject
 SMALLEST = 0.02
 WORDS = {"tall": ("taller", "shorter"), "wide": ("wider", "narrower"), "both": ("larger", "smaller")}
 FORMULAS = {
-    "tall": "2-98% extent along up",
-    "wide": "2-98% level extent across the line of sight",
-    "both": "2-98% extents along up and across the line of sight, both",
+    "tall": "extent along up (2-98% of points, stretched to the outline)",
+    "wide": "level extent across the line of sight (2-98% of points, stretched to the outline)",
+    "both": "extents along up and across the line of sight, both (2-98% of points, stretched to the outline)",
 }
 ON_SCREEN = {"tall": "taller in the picture", "wide": "wider in the picture", "both": "larger in the picture"}
 
@@ -52,7 +53,7 @@ def size_margin(big: SceneObject, small: SceneObject, quantity: str, margins: Ma
 
 
 def _measures(obj: SceneObject) -> dict[str, float]:
-    return {"tall": obj.tall, "wide": obj.width or 0.0}
+    return {"tall": obj.tall or 0.0, "wide": obj.wide or 0.0}
 
 
 def _on_screen(obj: SceneObject, quantity: str) -> float:
@@ -92,7 +93,7 @@ def _pair_facts(
 
 def _tallest_facts(whole: list[SceneObject], margins: Margins, rng: np.random.Generator) -> Iterator[Fact]:
     for count in (4, 3):
-        groups = list(combinations(sorted(whole, key=lambda obj: -obj.tall), count))
+        groups = list(combinations(sorted(whole, key=lambda obj: -_measures(obj)["tall"]), count))
         for k in rng.permutation(len(groups)):
             first, *rest = groups[k]
             leads = [size_margin(first, other, "tall", margins) for other in rest]
@@ -108,7 +109,7 @@ def _tallest_facts(whole: list[SceneObject], margins: Margins, rng: np.random.Ge
                 style="among",
                 answer=first.name,
                 wrong=tuple(obj.name for obj in rest),
-                value=first.tall,
+                value=_measures(first)["tall"],
                 unit="depth",
                 margin=min(lead or 0.0 for lead in leads),
                 formula=FORMULAS["tall"],
