@@ -156,3 +156,12 @@ def test_other_weights_are_another_model(tmp_path, tiny_checkpoint):
     data[-1] ^= 1
     weights.write_bytes(bytes(data))
     assert folder_digest(copy) != folder_digest(tiny_checkpoint)
+
+
+def test_summary_lines_name_every_sub_task_and_the_baselines(tmp_path, bench_folder):
+    from pseudogd.benchmarks.scoring import summary_lines
+
+    lines = summary_lines(evaluate(always("B"), bench_folder, tmp_path, quiet=True))
+    assert "random" in lines[0] and "majority" in lines[0]
+    assert [line.split()[0] for line in lines[1:4]] == ["overall", "Egocentric", "Hypothetical"]
+    assert "unreadable replies: 0.0%" in lines[4]

@@ -38,12 +38,12 @@ def as_items(chosen):
 
 def test_a_text_prior_is_found_and_selection_removes_it():
     rng = np.random.default_rng(0)
-    pool = biased_pool(rng, 2400)
+    pool = biased_pool(rng, 1200)
     raw = baselines(as_items(balance_letters(pool, rng)))
     chance = raw["random"]["overall"]
     assert raw["text_only"]["overall"] > chance + 0.2
-    chosen = balance_letters(choose(pool, 600, per_photo=4, rng=rng), rng)
-    assert len(chosen) == 600
+    chosen = balance_letters(choose(pool, 300, per_photo=4, rng=rng), rng)
+    assert len(chosen) == 300
     after = baselines(as_items(chosen))
     assert after["text_only"]["overall"] < after["random"]["overall"] + 0.06
     assert after["majority_text"]["overall"] < after["random"]["overall"] + 0.06

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ _WORD = re.compile(r"[a-z]+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _FEATURES = 1024
 _FOLDS = 5
+_PENALTY = 10.0
 
 
 def option_cues(options: Sequence[str]) -> list[list[str]]:
@@ -33,21 +34,31 @@ def option_cues(options: Sequence[str]) -> list[list[str]]:
     return cues
 
 
-def baselines(items: Sequence[Item], groups: Sequence[Any] | None = None, seed: int = 0) -> dict[str, dict[str, float]]:
+def baselines(
+    items: Sequence[Item], groups: Sequence[Any] | None = None, learn_from: Sequence[Item] | None = None, seed: int = 0
+) -> dict[str, dict[str, float]]:
     """Accuracies that need no picture, each with ``overall`` and every sub-task.
 
     ``random``           one over the number of options;
     ``majority_letter``  the sub-task's most frequent letter, counted on the items themselves;
     ``majority_text``    the option whose text was right most often among other items of the sub-task;
-    ``text_only``        a ridge classifier on the words of question and options, cross-validated.
-    ``groups`` (default: the picture) keeps items of one picture in one fold of the last two.
+    ``text_only``        a ridge classifier on the words of question and options.
+    The last two learn from ``learn_from`` (questions in their natural frequencies, say), by default from the items
+    themselves, and never from items of the same picture (or group) as the one they answer. A set that is exactly
+    balanced scores below chance when it learns from itself: what is left out always leans the other way.
     """
-    folds = _folds(items, groups, seed)
+    groups = [item.image.name for item in items] if groups is None else list(groups)
+    folds = _folds(groups, seed)
+    if learn_from is None:
+        known, known_folds = items, folds
+    else:
+        fold_of = dict(zip(groups, folds))
+        known, known_folds = learn_from, np.array([fold_of.get(item.image.name, _FOLDS) for item in learn_from])
     scores = {
         "random": np.array([1 / len(item.options) for item in items]),
         "majority_letter": _majority_letter(items),
-        "majority_text": _majority_text(items, folds),
-        "text_only": _text_only(items, folds),
+        "majority_text": _majority_text(items, folds, known, known_folds),
+        "text_only": _text_only(items, folds, known, known_folds),
     }
     return {name: _by_sub_task(items, values) for name, values in scores.items()}
 
@@ -60,9 +71,8 @@ def _by_sub_task(items: Sequence[Item], values: np.ndarray) -> dict[str, float]:
     return {"overall": float(np.mean(values)), **result}
 
 
-def _folds(items: Sequence[Item], groups: Sequence[Any] | None, seed: int) -> np.ndarray:
-    names = [item.image.name for item in items] if groups is None else list(groups)
-    _, index = np.unique(np.asarray(names), return_inverse=True)
+def _folds(groups: Sequence[Any], seed: int) -> np.ndarray:
+    _, index = np.unique(np.asarray(groups), return_inverse=True)
     return np.random.default_rng(seed).permutation(index.max() + 1)[index] % _FOLDS
 
 
@@ -74,12 +84,14 @@ def _majority_letter(items: Sequence[Item]) -> np.ndarray:
     return np.array([item.answer == best[item.sub_task_type] for item in items], dtype=float)
 
 
-def _majority_text(items: Sequence[Item], folds: np.ndarray) -> np.ndarray:
+def _majority_text(
+    items: Sequence[Item], folds: np.ndarray, known: Sequence[Item], known_folds: np.ndarray
+) -> np.ndarray:
     right = np.zeros(len(items))
     for fold in range(_FOLDS):
         wins: Counter[tuple[str, str]] = Counter()
         shown: Counter[tuple[str, str]] = Counter()
-        for item, where in zip(items, folds):
+        for item, where in zip(known, known_folds):
             if where == fold:
                 continue
             for index, option in enumerate(item.options):
@@ -94,23 +106,31 @@ def _majority_text(items: Sequence[Item], folds: np.ndarray) -> np.ndarray:
     return right
 
 
-def _text_only(items: Sequence[Item], folds: np.ndarray) -> np.ndarray:
+def _text_only(items: Sequence[Item], folds: np.ndarray, known: Sequence[Item], known_folds: np.ndarray) -> np.ndarray:
     """Ridge regression of "this option is right" on hashed cues, alone and crossed with the question's words."""
-    rows = [list(_hashed(item)) for item in items]
+    rows = [_hashed(item) for item in items]
+    # Normal equations add up: one pair for each fold, so that every cell of every item is multiplied once.
+    learned = rows if known is items else [_hashed(item) for item in known]
+    pairs = [_normal_equations(known, learned, np.flatnonzero(known_folds == fold)) for fold in range(_FOLDS + 1)]
     right = np.zeros(len(items))
     for fold in range(_FOLDS):
-        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        if len(train) == 0 or len(test) == 0:
-            right[test] = [1 / len(items[i].options) for i in test]
-            continue
-        x = np.concatenate([rows[i] for i in train]).astype(np.float32)
-        y = np.concatenate([np.arange(len(rows[i])) == items[i].answer for i in train]).astype(np.float32)
-        y -= np.concatenate([np.full(len(rows[i]), 1 / len(rows[i])) for i in train])
-        gram = x.T @ x + 10 * np.eye(_FEATURES, dtype=np.float32)
-        weights = np.linalg.solve(gram, x.T @ y)
+        test = np.flatnonzero(folds == fold)
+        gram = sum((pair[0] for index, pair in enumerate(pairs) if index != fold), _PENALTY * np.eye(_FEATURES))
+        moment = sum((pair[1] for index, pair in enumerate(pairs) if index != fold), np.zeros(_FEATURES))
+        weights = np.linalg.solve(gram, moment)
         for i in test:
-            right[i] = _share_right(np.stack(rows[i]) @ weights, items[i].answer)
+            right[i] = _share_right(rows[i] @ weights, items[i].answer)
     return right
+
+
+def _normal_equations(
+    items: Sequence[Item], rows: Sequence[np.ndarray], chosen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    if len(chosen) == 0:
+        return np.zeros((_FEATURES, _FEATURES)), np.zeros(_FEATURES)
+    x = np.concatenate([rows[i] for i in chosen])
+    y = np.concatenate([(np.arange(len(rows[i])) == items[i].answer) - 1 / len(rows[i]) for i in chosen])
+    return (x.T @ x).astype(np.float64), x.T.astype(np.float64) @ y
 
 
 def _share_right(scores: np.ndarray, answer: int) -> float:
@@ -119,8 +139,8 @@ def _share_right(scores: np.ndarray, answer: int) -> float:
     return float(answer in best) / len(best)
 
 
-def _hashed(item: Item) -> Iterator[np.ndarray]:
-    """One (features,) vector per option, centred over the options so that only differences count."""
+def _hashed(item: Item) -> np.ndarray:
+    """(options, features) float32, centred over the options so that only differences count."""
     words = sorted(set(_WORD.findall(item.question.lower())))
     vectors = []
     for index, cues in enumerate(option_cues(item.options)):
@@ -129,4 +149,4 @@ def _hashed(item: Item) -> Iterator[np.ndarray]:
             for text in (cue, f"{item.sub_task_type} {cue}", *(f"{word} {cue}" for word in words)):
                 vector[zlib.crc32(text.encode()) % _FEATURES] += 1
         vectors.append(vector / max(1.0, float(np.linalg.norm(vector))))
-    yield from np.stack(vectors) - np.mean(vectors, axis=0)
+    return np.stack(vectors) - np.mean(vectors, axis=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +96,23 @@ def summarise(rows: Sequence[dict[str, Any]], items: Sequence[Item], rule: str) 
         "answer_letters": _letters(row["answer"] for row in rows),
         "baselines": baselines(items, groups=[row["image_id"] for row in rows]),
     }
+
+
+def summary_lines(summary: Mapping[str, Any]) -> list[str]:
+    """A summary for people: one line per sub-task with interval, chance and majority, then what could not be read."""
+    width = max(len(name) for name in summary["n"])
+    lines = [
+        f"{'':{width}}  {'n':>5}  {'right':>6}  {'95 % interval':>14}  {'random':>6}  {'majority':>8}  {'text only':>9}"
+    ]
+    for name, n in summary["n"].items():
+        low, high = summary["ci95"][name]
+        chance, letter, text = (summary["baselines"][key][name] for key in ("random", "majority_letter", "text_only"))
+        lines.append(
+            f"{name:{width}}  {n:5d}  {summary['accuracy'][name]:6.1%}  {f'{low:.1%} - {high:.1%}':>14}  {chance:6.1%}"
+            f"  {letter:8.1%}  {text:9.1%}"
+        )
+    failures = ", ".join(f"{rate:.1%} by the {rule} rule" for rule, rate in summary["parse_failure_rate"].items())
+    return [*lines, f"macro average {summary['accuracy_macro']:.1%}; unreadable replies: {failures}"]
 
 
 def _mean(rows: Sequence[dict[str, Any]], column: str) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,11 @@ from pseudogd.benchmarks.priors import option_cues
 
 @dataclass
 class Candidate:
-    """A multiple-choice question that may become an item. ``form`` names the wording's kind; ``about`` its objects."""
+    """A multiple-choice question that may become an item.
+
+    ``form`` names the wording's kind, ``about`` the kinds of things it speaks of; ``shortcut``: whether a rule of thumb
+    in the flat picture ("lower is nearer") gives the right answer, None where there is no such rule.
+    """
 
     photo: str
     sub_task: str
@@ -28,6 +32,7 @@ class Candidate:
     options: list[str]
     answer: int
     about: tuple[str, ...] = ()
+    shortcut: bool | None = None
     row: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -95,6 +100,8 @@ def _entries(candidate: Candidate) -> dict[str, float]:
             if not cue.startswith("text"):
                 for thing in candidate.about:
                     entries[f"{thing} | {cue}"] += change * 0.5
+    if candidate.shortcut is not None:
+        entries["shortcut"] = 2.0 * (candidate.shortcut - share)
     return entries
 
 
@@ -119,13 +126,4 @@ def _with_answer_at(candidate: Candidate, letter: int, rng: np.random.Generator)
     others = [option for index, option in enumerate(candidate.options) if index != candidate.answer]
     others = [others[index] for index in rng.permutation(len(others))]
     options = [*others[:letter], candidate.options[candidate.answer], *others[letter:]]
-    return Candidate(
-        candidate.photo,
-        candidate.sub_task,
-        candidate.form,
-        candidate.question,
-        options,
-        letter,
-        candidate.about,
-        candidate.row,
-    )
+    return replace(candidate, options=options, answer=letter)

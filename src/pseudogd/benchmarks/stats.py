@@ -110,9 +110,12 @@ def mcnemar_exact(a: Sequence[bool] | np.ndarray, b: Sequence[bool] | np.ndarray
         raise ValueError(f"paired samples need equal lengths; got {a.shape} and {b.shape}")
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     n, k = only_a + only_b, min(only_a, only_b)
-    # Integers are exact where floats would underflow (2**-2000).
-    tail = sum(math.comb(n, i) for i in range(k + 1))
-    return {"only_a": only_a, "only_b": only_b, "p": min(1.0, float(2 * tail / 2**n)) if n else 1.0}
+    # Integers are exact where floats would underflow (2**-2000); each binomial comes from the one before.
+    term = tail = 1
+    for i in range(k):
+        term = term * (n - i) // (i + 1)
+        tail += term
+    return {"only_a": only_a, "only_b": only_b, "p": min(1.0, 2 * tail / 2**n) if n else 1.0}
 
 
 def _cluster_index(clusters: Sequence[Any] | None, n: int) -> tuple[np.ndarray, int]:
