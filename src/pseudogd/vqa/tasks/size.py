@@ -1,7 +1,7 @@
 """Real size: taller / wider / larger, of things that are seen whole.
 
 Frame: gravity. *Height*: extent along up. *Width*: level extent across the line of sight, which is what "from left to
-right" shows. Both are 2-98 % extents of the sampled points, stretched to the whole outline (`SceneObject.tall`).
+right" shows. Both are 1-99 % extents of the whole outline, its depth held within the object's own.
 *Larger*: taller and wider at once; one view never shows a volume.
 Asked only with a camera and confident gravity, if both outlines are off the border and hardly hidden and the ratio
 exceeds the margin and the propagated error (a size is as wrong as its depth). Ratios do not need metres.
@@ -22,9 +22,9 @@ from pseudogd.vqa.scene import Scene, SceneObject
 SMALLEST = 0.02
 WORDS = {"tall": ("taller", "shorter"), "wide": ("wider", "narrower"), "both": ("larger", "smaller")}
 FORMULAS = {
-    "tall": "extent along up (2-98% of points, stretched to the outline)",
-    "wide": "level extent across the line of sight (2-98% of points, stretched to the outline)",
-    "both": "extents along up and across the line of sight, both (2-98% of points, stretched to the outline)",
+    "tall": "extent along up (1-99% of the outline)",
+    "wide": "level extent across the line of sight (1-99% of the outline)",
+    "both": "extents along up and across the line of sight, both (1-99% of the outline)",
 }
 ON_SCREEN = {"tall": "taller in the picture", "wide": "wider in the picture", "both": "larger in the picture"}
 
