@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from pseudogd.errors import InputError
 
@@ -26,9 +26,19 @@ MAX_PIXELS = 89_478_485
 
 # Raster formats only: Pillow would hand EPS to Ghostscript.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM")
-_EXIF_IFD = 0x8769
+_EXIF_IFD, _ORIENTATION = 0x8769, 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a photo upright again, by its EXIF orientation."""
 _BAD_EXIF = (SyntaxError, struct.error, ValueError, TypeError, KeyError, IndexError, EOFError, OSError, OverflowError)
-_OPEN_LOCK = Lock()  # warning filters belong to the whole process
+_FILTER_LOCK = Lock()  # warning filters belong to the whole process
 
 
 @dataclass(frozen=True)
@@ -119,8 +129,8 @@ def decode_photo(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> tuple[
         with image:
             image.load()
             exif = _read_exif(image)
-            upright = _upright(image)
-        return to_rgb(upright), exif
+            turn = _TURNS.get(exif.get(_ORIENTATION, 1))
+            return to_rgb(image if turn is None else image.transpose(turn)), exif
     except InputError as error:
         raise error if str(error).startswith(name) else InputError(f"{name}: {error}") from error
     except Image.DecompressionBombError as error:
@@ -161,8 +171,8 @@ def safe_join(root: str | os.PathLike[str], relative: str) -> Path:
 
 
 def _open_header(data: bytes) -> Image.Image:
-    with _OPEN_LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    with _FILTER_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on size, which is checked next, and on broken EXIF
         return Image.open(BytesIO(data), formats=_known_formats())
 
 
@@ -184,17 +194,12 @@ def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
 def _read_exif(image: Image.Image) -> dict[Any, Any]:
     """EXIF tags by number; a broken block counts as none, because the pixels are still good."""
     try:
-        exif = image.getexif()
-        return {**dict(exif), **dict(exif.get_ifd(_EXIF_IFD))}
+        with _FILTER_LOCK, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            exif = image.getexif()
+            return {**dict(exif), **dict(exif.get_ifd(_EXIF_IFD))}
     except _BAD_EXIF:
         return {}
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except _BAD_EXIF:
-        return image
 
 
 def _to_8_bit(values: np.ndarray) -> np.ndarray:

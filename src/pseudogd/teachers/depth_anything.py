@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 from transformers import AutoConfig, AutoModelForDepthEstimation, PretrainedConfig
-from transformers.utils import cached_file
+from transformers.utils import cached_file, logging
 
 from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.geometry.camera import Camera
@@ -151,20 +152,33 @@ def _load_config(path: str, revision: str | None) -> PretrainedConfig:
 
 def _load_model(path: str, revision: str | None, config: PretrainedConfig) -> torch.nn.Module:
     try:
-        model, report = AutoModelForDepthEstimation.from_pretrained(
-            path,
-            revision=revision,
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
+        with _no_bars():
+            model, report = AutoModelForDepthEstimation.from_pretrained(
+                path,
+                revision=revision,
+                config=config,
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
     except Exception as error:  # transformers, safetensors and torch each raise kinds of their own for broken files
         raise InputError(f"{path}: its weights cannot be loaded ({_first_line(error)})") from error
     if report["missing_keys"]:
         raise InputError(f"{path}: lacks weights ({sorted(report['missing_keys'])[0]} and others); is it complete?")
     return model
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Progress is ours to show: transformers draws a bar for its own steps even when nobody looks."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _load_preprocessing(path: str, revision: str | None) -> dict[str, Any] | None:
