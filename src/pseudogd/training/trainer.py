@@ -293,5 +293,5 @@ _MEND = "lower optim.lr, or set optim.precision=fp32"
 
 def _not_finite(step: int, out: JointOutput) -> str:
     named = {"language": out.lm_loss, "geometry": out.geometry_loss, "anchor": out.anchor_loss, **(out.parts or {})}
-    values = ", ".join(f"{name} {float(value):.3g}" for name, value in named.items() if value is not None)
+    values = ", ".join(f"{name} {float(value.detach()):.3g}" for name, value in named.items() if value is not None)
     return f"the loss is no longer a number at step {step} ({values}); {_MEND}"
