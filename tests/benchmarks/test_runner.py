@@ -133,6 +133,17 @@ def test_bench_names_and_default_prompts(tmp_path, bench_folder):
         open_bench(bench_folder)
 
 
+def test_what_a_bench_states_is_used_and_a_part_of_it_is_measured_anew(tmp_path, bench_folder):
+    table = {"random": {"overall": 0.25, "Egocentric": 0.25, "Hypothetical": 0.25}}
+    (bench_folder / "bench.json").write_text(json.dumps({"name": "mine", "prompt": "plain", "baselines": table}))
+    bench = open_bench(bench_folder)
+    assert (bench.name, bench.prompt) == ("mine", "plain")
+    whole = evaluate(always("A"), bench, tmp_path / "whole", quiet=True)
+    assert whole["baselines"] == table and (tmp_path / "whole/eval/mine/summary.json").is_file()
+    part = evaluate(always("A"), bench, tmp_path / "part", limit=3, quiet=True)
+    assert part["n"]["overall"] == 3 and part["baselines"]["random"]["overall"] != 0.25
+
+
 def test_a_checkpoint_answers_alike_in_any_batch(tmp_path, bench_folder, tiny_checkpoint):
     options = {"prompt": "plain", "max_new_tokens": 4, "quiet": True}
     many = evaluate(tiny_checkpoint, bench_folder, tmp_path / "many", batch_size=24, **options)

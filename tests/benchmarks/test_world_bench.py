@@ -100,7 +100,9 @@ def test_a_bench_that_stands_is_kept_and_another_is_refused(built):
 
 def test_the_same_spec_gives_the_same_bytes_and_splits_share_no_room(built, tmp_path):
     spec = WorldBench(items=8, photos=12, seed=3, split="dev")
-    one, two = (build_world_bench(tmp_path / name, spec, quiet=True) for name in ("one", "two"))
+    one = build_world_bench(tmp_path / "one", spec, quiet=True)
+    two = build_world_bench(tmp_path / "two", spec, workers=2, quiet=True)
+    assert open_bench(one).name == "world_dev" and spec.label != replace(spec, split="test").label
     assert (one / "data.json").read_bytes() == (two / "data.json").read_bytes()
     pictures = [{path.read_bytes() for path in (folder / "rooms" / "images").iterdir()} for folder in (built, one)]
     assert len(pictures[0]) == SPEC.photos and len(pictures[1]) == 12 and not pictures[0] & pictures[1]

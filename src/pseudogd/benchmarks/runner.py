@@ -28,41 +28,45 @@ ITEMS_FILE = "items.parquet"
 SUMMARY_FILE = "summary.json"
 _PARTS = "parts"
 _SETTINGS_FILE = "settings.json"
-_DEFAULT_PROMPTS = {"world": "plain", "omnispatial": "manual_cot"}
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A named set of items, its file, and the prompt that is asked unless another is named."""
+    """A named set of items, its file, the prompt that is asked unless another is named, and known baselines."""
 
     name: str
     items: list[Item]
     data_file: Path
     prompt: str
+    baselines: dict[str, Any] | None = None
 
 
-def open_bench(spec: str | Path, world: WorldBench | None = None, folder: Path | None = None) -> Bench:
-    """``world`` (built in ``folder`` unless it stands there), ``omnispatial:DIR``, or a folder or ``data.json``.
+def open_bench(
+    spec: str | Path, world: WorldBench | None = None, folder: Path | None = None, quiet: bool = False
+) -> Bench:
+    """``world`` (built below ``folder`` unless it stands there), ``omnispatial:DIR``, or a folder or ``data.json``.
 
-    Raises ``InputError`` for anything else.
+    A ``bench.json`` beside ``data.json`` may state name, prompt and baselines. Raises ``InputError`` for anything else.
     """
     kind, _, rest = str(spec).partition(":")
+    if kind == "omnispatial" and rest:
+        data_file = find_data_file(Path(rest))
+        return Bench("omnispatial", load_items(data_file), data_file, "manual_cot")
     if str(spec) == "world":
         from pseudogd.benchmarks.world_bench import WorldBench, build_world_bench
 
         if folder is None:
             raise InputError("bench 'world' needs a folder to build its pictures in")
-        source: Path = build_world_bench(folder, world or WorldBench())
-        name = "world"
-    elif kind == "omnispatial" and rest:
-        source, name = Path(rest), "omnispatial"
+        world = world or WorldBench()
+        source: Path = build_world_bench(folder / world.label, world, quiet=quiet)
     elif Path(spec).exists():
-        source, name = Path(spec), ""
+        source = Path(spec)
     else:
         raise InputError(f"bench {str(spec)!r} is not known; give world, omnispatial:DIR, or a folder or data.json")
     data_file = find_data_file(source)
-    name = name or _stated_name(data_file)
-    return Bench(name, load_items(data_file), data_file, _DEFAULT_PROMPTS.get(name, "direct"))
+    stated = _stated(data_file.parent / "bench.json")
+    name = stated.get("name") or data_file.parent.resolve().name or "bench"
+    return Bench(name, load_items(data_file), data_file, stated.get("prompt", "direct"), stated.get("baselines"))
 
 
 def evaluate(
@@ -90,7 +94,7 @@ def evaluate(
     """
     out = Path(out)
     if not isinstance(bench, Bench):
-        bench = open_bench(bench, world, out / "bench" / "world")
+        bench = open_bench(bench, world, out / "bench", quiet)
     items = bench.items[:limit] if limit else bench.items
     asked = get_prompt(prompt or bench.prompt, prompt_file)
     tokens = max_new_tokens or asked.max_new_tokens
@@ -133,7 +137,7 @@ def _finish(
     write_atomic(folder / ITEMS_FILE, parquet_bytes(to_table(rows)))
     summary = {
         "bench": bench.name,
-        **summarise(rows, items, asked.rule),
+        **summarise(rows, items, asked.rule, bench.baselines if len(items) == len(bench.items) else None),
         "prompt": asked.describe() | {"example": requests[0].text},
         "settings": settings,
         "seconds": round(seconds, 3),
@@ -214,13 +218,19 @@ def _all_replies(backend: Backend, requests: Sequence[Request], parts: Path, sha
     return replies
 
 
-def _stated_name(data_file: Path) -> str:
-    stated = data_file.parent / "bench.json"
-    if stated.is_file():
-        try:
-            name = json.loads(stated.read_text(encoding="utf-8")).get("name")
-        except (ValueError, AttributeError) as error:
-            raise InputError(f"{stated}: not readable as a JSON object ({error}); build the bench again") from error
-        if isinstance(name, str) and name.isidentifier():
-            return name
-    return data_file.parent.resolve().name or "bench"
+def _stated(file: Path) -> dict[str, Any]:
+    """What ``bench.json`` says that can be used: a name fit for a folder, a prompt, baselines."""
+    if not file.is_file():
+        return {}
+    try:
+        stated = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{file}: not readable as JSON ({error}); build the bench again") from error
+    if not isinstance(stated, dict):
+        raise InputError(f"{file}: expected an object, found {type(stated).__name__}")
+    fit = {
+        "name": lambda value: isinstance(value, str) and value.isidentifier(),
+        "prompt": lambda value: isinstance(value, str),
+        "baselines": lambda value: isinstance(value, dict),
+    }
+    return {key: stated[key] for key, is_fit in fit.items() if key in stated and is_fit(stated[key])}

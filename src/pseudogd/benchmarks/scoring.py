@@ -57,13 +57,15 @@ def to_table(rows: Sequence[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=pa.schema([(name, types[name]) for name in rows[0]]))
 
 
-def summarise(rows: Sequence[dict[str, Any]], items: Sequence[Item], rule: str) -> dict[str, Any]:
+def summarise(
+    rows: Sequence[dict[str, Any]], items: Sequence[Item], rule: str, known: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The numbers of ``summary.json``; accuracies are fractions, intervals take items of one picture together.
 
     ``accuracy.overall`` is micro (over items), ``accuracy_macro`` the mean over sub-tasks. ``ci95`` is Wilson's with
     the design effect of shared pictures, ``ci95_bootstrap`` the clustered percentile bootstrap. ``accuracy_by_rule``
     scores the same replies by the official rule (with its fallback letter), by that rule with failures wrong, and
-    leniently.
+    leniently. ``baselines`` are the bench's own where it states them (``known``).
     """
     groups: dict[str, list[dict[str, Any]]] = {OVERALL: list(rows)}
     for name in sorted({row["sub_task_type"] for row in rows}):
@@ -94,7 +96,7 @@ def summarise(rows: Sequence[dict[str, Any]], items: Sequence[Item], rule: str) 
         },
         "predicted_letters": _letters(row["predicted"] for row in rows),
         "answer_letters": _letters(row["answer"] for row in rows),
-        "baselines": baselines(items, groups=[row["image_id"] for row in rows]),
+        "baselines": known or baselines(items, groups=[row["image_id"] for row in rows]),
     }
 
 
@@ -106,10 +108,11 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     ]
     for name, n in summary["n"].items():
         low, high = summary["ci95"][name]
-        chance, letter, text = (summary["baselines"][key][name] for key in ("random", "majority_letter", "text_only"))
+        without = [summary["baselines"].get(key, {}).get(name) for key in ("random", "majority_letter", "text_only")]
+        chance, letter, text = ("-" if value is None else f"{value:.1%}" for value in without)
         lines.append(
-            f"{name:{width}}  {n:5d}  {summary['accuracy'][name]:6.1%}  {f'{low:.1%} - {high:.1%}':>14}  {chance:6.1%}"
-            f"  {letter:8.1%}  {text:9.1%}"
+            f"{name:{width}}  {n:5d}  {summary['accuracy'][name]:6.1%}  {f'{low:.1%} - {high:.1%}':>14}  {chance:>6}"
+            f"  {letter:>8}  {text:>9}"
         )
     failures = ", ".join(f"{rate:.1%} by the {rule} rule" for rule, rate in summary["parse_failure_rate"].items())
     return [*lines, f"macro average {summary['accuracy_macro']:.1%}; unreadable replies: {failures}"]

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,16 @@ class WorldBench:
             raise InputError(f"items={self.items}, per_photo={self.per_photo}: at least {len(SUB_TASKS)} and 1")
 
     @property
+    def name(self) -> str:
+        """The name under which results are kept: a dev bench never stands for the test bench."""
+        return "world" if self.split == "test" else f"world_{self.split}"
+
+    @property
+    def label(self) -> str:
+        """A folder name that tells benches of different settings apart."""
+        return f"{self.name}-{self.items}-{self.rooms}-{self.size}-{self.per_photo}-seed{self.seed}"
+
+    @property
     def rooms(self) -> int:
         return self.photos or max(8, self.items // 4)
 
@@ -92,8 +104,8 @@ def build_world_bench(
     photos = list(true_photos(rooms))
     with track("world bench", len(photos), quiet=quiet) as bar:
         pool: list[Candidate] = []
-        for photo in photos:
-            pool += candidates(photo, spec.seed)
+        for found in _candidates(photos, spec.seed, workers):
+            pool += found
             bar.advance()
     chosen = pick(pool, spec)
     numbers = {photo.name: str(index) for index, photo in enumerate(photos)}
@@ -102,6 +114,14 @@ def build_world_bench(
     items = load_items(folder / DATA_FILE)
     write_json(folder / BENCH_FILE, _about(spec, items, pool, numbers))
     return folder
+
+
+def _candidates(photos: Sequence[TruePhoto], seed: int, workers: int) -> Iterator[list[Candidate]]:
+    if workers <= 1:
+        yield from (candidates(photo, seed) for photo in photos)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(candidates, photos, repeat(seed), chunksize=8)
 
 
 def candidates(photo: TruePhoto, seed: int) -> list[Candidate]:
@@ -221,7 +241,8 @@ def _about(
         for i, c in enumerate(sample)
     ]
     return {
-        "name": "world",
+        "name": spec.name,
+        "prompt": "plain",
         "settings": _settings(spec),
         "n": _counts(item.sub_task_type for item in items),
         "n_by_form": _counts(item.extra["evidence"]["form"] for item in items),
