@@ -17,6 +17,7 @@ _MIN_NORMALS = 50
 _MIN_BLOCKS = 48  # a map of normals is averaged to about this many blocks along its shorter side
 _MIN_AGREEMENT = 0.8  # length of the mean normal of a block that is one surface and not all noise
 _CELLS_PER_UNIT = 11  # normals closer than about 5 degrees are counted together
+_ENOUGH_VARIETY = 0.05  # share of normals that stand across the main direction
 _SHARES = (0.34, 0.03, 0.33, 0.30)  # parallel to up, opposite, perpendicular, anything
 _INDEPENDENT = 40.0  # how many independent normals one photo is worth (see up_from_normals)
 _COARSE_SIGMAS, _FINE_SIGMAS = (4.0, 8.0, 14.0), (1.5, 3.0, 6.0, 12.0)
@@ -63,18 +64,20 @@ def up_from_normals(normals: ArrayLike, prior: UpPrior | None = None, within: fl
     nothing by its size alone. The posterior over pitch and roll under ``prior`` is put on a grid and its peak refined.
     The normals of one photo belong to a handful of surfaces, so their likelihood counts as that of 40 independent ones.
     ``confidence`` is the posterior mass within ``within`` degrees of the answer, and 0 where the peak lies on the limit
-    of the prior. It knows scatter and ambiguity, not a bend of the whole depth map that all normals share.
+    of the prior; it is halved for a single surface, which may be a floor or a facade that the camera looks up at. It
+    knows scatter and ambiguity, not a bend of the whole depth map that all normals share.
     None with too few normals to tell.
     """
     n = np.asarray(normals, dtype=np.float64)
     if n.shape[-1:] != (3,):
         raise ValueError(f"normals must have shape (..., 3), got {n.shape}")
-    n = _averaged(n).reshape(-1, 3)
+    n = _averaged(np.where(np.isfinite(n).all(axis=-1, keepdims=True), n, np.nan)).reshape(-1, 3)
     usable = n[np.isfinite(n).all(axis=1)]
     if len(usable) < _MIN_NORMALS:
         return None
     prior = prior or UpPrior()
     directions, weights = _grouped(usable)
+    variety = np.linalg.eigvalsh(directions.T @ (weights[:, None] * directions))[1]  # 0 = all normals are parallel
     weights *= _INDEPENDENT * len(usable) / len(n)
     pitch, roll = np.meshgrid(_axis(prior.max_pitch, 3.0), _axis(prior.max_roll, 3.0), indexing="ij")
     posterior = np.logaddexp.reduce(
@@ -86,7 +89,7 @@ def up_from_normals(normals: ArrayLike, prior: UpPrior | None = None, within: fl
     best = _refined(directions, weights, float(pitch[peak]), float(roll[peak]), prior)
     mass = np.exp(posterior - posterior.max()) * np.cos(np.radians(pitch))  # solid angle of a grid cell
     near = _up(pitch, roll) @ best >= math.cos(math.radians(within))
-    return Up(best, float(mass[near].sum() / mass.sum()))
+    return Up(best, float(mass[near].sum() / mass.sum()) * (0.5 + 0.5 * min(1.0, variety / _ENOUGH_VARIETY)))
 
 
 def _averaged(normals: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -96,7 +99,7 @@ def _averaged(normals: NDArray[np.float64]) -> NDArray[np.float64]:
         return normals
     rows, columns = normals.shape[0] // block, normals.shape[1] // block
     cut = normals[: rows * block, : columns * block].reshape(rows, block, columns, block, 3)
-    known = np.isfinite(cut).all(axis=-1)
+    known: NDArray[np.bool_] = np.isfinite(cut[..., 0])
     count = known.sum(axis=(1, 3))
     mean = np.where(known[..., None], cut, 0.0).sum(axis=(1, 3)) / np.maximum(count, 1)[..., None]
     length = np.linalg.norm(mean, axis=-1)
