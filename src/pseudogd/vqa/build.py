@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,6 +23,9 @@ GROUND_POINTS = 600
 RESTS_WITHIN = 0.12
 HANGS_FROM = 0.5
 OUTLINE_POINTS = 512
+SPREAD_POINTS = 40
+# Towards the 26 neighbours of a cube: where the outline reaches farthest, gaps begin.
+DIRECTIONS = np.array([d for d in itertools.product((-1.0, 0.0, 1.0), repeat=3) if any(d)])
 TYPICAL_CAMERA_HEIGHT = 1.4
 TYPICAL_DEPTH = 3.0
 
@@ -220,25 +224,34 @@ class _Measure:
         return ys, xs
 
     def _metric_values(self, points: Array, mask: Mask, depths: Array, ground: Plane | None) -> dict[str, Any]:
+        outline, pixel = self._outline(mask, depths)
         centre = np.median(points, axis=0)
+        reach = outline[np.argmax(outline @ DIRECTIONS.T, axis=0)]
+        spread = points[np.linspace(0, len(points) - 1, min(len(points), SPREAD_POINTS)).astype(int)]
         values: dict[str, Any] = {
             "points": points,
             "centre": centre,
+            "skin": np.concatenate([reach, spread]),
             "distance": _quantiles(np.sqrt((points**2).sum(axis=1))),
         }
         if self.rotation is not None:
             values["height"] = _quantiles(-points[:, 1])
-            values["tall"], values["wide"], foot = self._outline(mask, depths, centre)
+            sight = math.hypot(centre[0], centre[2]) or 1.0
+            low, high = _ends(-outline[:, 1])
+            left, right = _ends((outline[:, 0] * centre[2] - outline[:, 2] * centre[0]) / sight)
+            # Extents go from edge to edge, pixels from middle to middle: one pixel is missing.
+            values["tall"], values["wide"] = high - low + pixel, right - left + pixel
             if ground is not None:
-                values["ground_gap"] = foot - float(values["height"][Q50]) + float(ground.height(centre))
+                foot = low - pixel / 2 - float(values["height"][Q50])
+                values["ground_gap"] = foot + float(ground.height(centre))
         return values
 
-    def _outline(self, mask: Mask, depths: Array, centre: Array) -> tuple[float, float, float]:
-        """Height and width of the whole outline, and the height of its lower end, along up from the camera.
+    def _outline(self, mask: Mask, depths: Array) -> tuple[Array, float]:
+        """(n, 3) points of the whole mask, outline included, and the size of a pixel there.
 
         The sample keeps off the outline, so its own extent is short: a lamp's pole is three pixels wide at 128. Here
         every pixel of the mask counts, but none lies nearer or farther than the sample does (2-98 %), whatever depth
-        bled in from behind. One pixel is added, as extents go from edge to edge and pixels from middle to middle.
+        bled in from behind.
         """
         assert self.points is not None and self.geometry.camera is not None
         ys, xs = np.nonzero(mask & self.known)
@@ -247,11 +260,7 @@ class _Measure:
         z = self.depth[ys, xs].astype(np.float64)
         points = self.points[ys, xs] * (np.clip(z, depths[Q02], depths[Q98]) / z)[:, None]
         view = self.geometry.camera.resized(self.depth.shape[1], self.depth.shape[0])
-        sight = math.hypot(centre[0], centre[2]) or 1.0
-        low, high = _ends(-points[:, 1])
-        left, right = _ends((points[:, 0] * centre[2] - points[:, 2] * centre[0]) / sight)
-        pixel = depths[Q50]
-        return high - low + pixel / view.fy, right - left + pixel / view.fx, low - 0.5 * pixel / view.fy
+        return points, float(depths[Q50] / view.fy)
 
     def _sigma(self, ys: NDArray[np.intp], xs: NDArray[np.intp], bare: bool) -> float:
         """Relative depth error: the set one, up to doubled where the teacher doubts itself, doubled for a bare box."""

@@ -27,4 +27,14 @@ def apart(operands: Sequence[Hashable], twins: Sequence[str | None], rng: np.ran
     while waiting:
         place = next((p for p, i in enumerate(waiting) if not order or operands[i] != operands[order[-1]]), 0)
         order.append(waiting.pop(place))
+    # What was left over at the end may still meet its like: it goes where both neighbours are others.
+    for place in range(len(order) - 1, 0, -1):
+        if operands[order[place]] == operands[order[place - 1]]:
+            index = order.pop(place)
+            free = [
+                p
+                for p in range(len(order) + 1)
+                if all(operands[i] != operands[index] for i in order[max(p - 1, 0) : p + 1])
+            ]
+            order.insert(free[int(rng.integers(len(free)))] if free else place, index)
     return order

@@ -125,24 +125,24 @@ DIRECTION = {
     "direction.height": Form(
         mc=(
             "Is the {a} higher or lower in the scene than the {b}?",
-            "In the scene, is the {a} above or below the height of the {b}?",
-            "Compared with the {b}, is the {a} higher or lower above the floor?",
+            "In the scene, is the height of the {a} higher or lower than that of the {b}?",
+            "Seen in space, is the {a} higher or lower than the {b}?",
         ),
         open=(
             "Is the {a} higher or lower in the scene than the {b}?",
             "Compared with the {b}, is the {a} higher or lower in the scene?",
-            "Compared with the {b}, is the {a} higher or lower above the floor?",
+            "Seen in space, is the {a} higher or lower than the {b}?",
         ),
         yesno={
             "higher": (
                 "Is the {a} higher in the scene than the {b}?",
                 "In the scene, is the {a} above the height of the {b}?",
-                "Is the {a} higher above the floor than the {b}?",
+                "Compared with the {b}, is the {a} higher in the scene?",
             ),
             "lower": (
                 "Is the {a} lower in the scene than the {b}?",
                 "In the scene, is the {a} below the height of the {b}?",
-                "Is the {a} lower above the floor than the {b}?",
+                "Compared with the {b}, is the {a} lower in the scene?",
             ),
         },
         answers={"higher": "higher", "lower": "lower"},
@@ -452,5 +452,5 @@ def example_texts(names: Sequence[str]) -> list[str]:
             filled = wording.format(
                 a=a, b=b, x=a, y=b, z=c, at=AT[bool(k % 2)], d=metres(0.5 + k / 10), list=listing([b, c, d])
             )
-            texts.append(multiple_choice(filled, [a, point(5 * k, 5 * n), metres(n + k / 10), YES]))
+            texts.append(multiple_choice(filled, [a, point(5 * k % 100, 5 * n % 100), metres(n + k / 10), YES]))
     return texts

@@ -24,7 +24,6 @@ Array = NDArray[np.float64]
 KINDS = ("ordinal", "ratio", "bearing", "metric")
 QUANTILES = (0.02, 0.05, 0.10, 0.50, 0.90, 0.95, 0.98)
 Q02, Q05, Q10, Q50, Q90, Q95, Q98 = range(7)
-NEAR_POINTS = 48
 
 
 class CannotAnswer(PseudoGDError):
@@ -57,8 +56,9 @@ class SceneObject:
     ``u``/``v``: columns/rows of the mask as share of the picture; ``z``: z-depth; ``distance``: ray length;
     ``rank``: place of the depth within the photo, 0 nearest to 1 farthest; ``known``: share of the mask with depth;
     ``height``: along up from the camera; ``tall``, ``wide``: real extents along up and level across the line of sight;
-    ``points``: (n, 3) sample in the scene's frame; ``centre``: its median; ``sigma``: relative error along the viewing
-    ray; ``ground_gap``: height of the lower end over the floor.
+    ``points``: (n, 3) sample in the scene's frame; ``centre``: its median; ``skin``: (n, 3) fewer points that reach to
+    the outline, to measure gaps from; ``sigma``: relative error along the viewing ray; ``ground_gap``: height of the
+    lower end over the floor.
     """
 
     object_id: str
@@ -78,6 +78,7 @@ class SceneObject:
     distance: Array | None = None
     points: Array | None = None
     centre: Array | None = None
+    skin: Array | None = None
     height: Array | None = None
     tall: float | None = None
     wide: float | None = None
@@ -192,10 +193,10 @@ class Scene:
         """(N, N) distance between the closest visible parts.
 
         A low quantile of the nearest-neighbour distances of each side to the other, the smaller of the two sides: the
-        very smallest distance would be that of an outlier, and the mean is not a gap at all.
+        very smallest distance may be that of an outlier, and the mean is not a gap at all.
         """
         self.require("bearing")
-        samples = [_thinned(o.points, NEAR_POINTS) for o in self.objects if o.points is not None]
+        samples = [o.skin for o in self.objects if o.skin is not None]
         gaps = np.zeros((len(samples), len(samples)))
         stacked = np.concatenate(samples)
         squared = (stacked**2).sum(axis=1)
@@ -221,10 +222,5 @@ class Scene:
 
 
 def _low(squared: Array) -> float:
-    return float(np.partition(squared, len(squared) // 50)[len(squared) // 50])
-
-
-def _thinned(points: Array, count: int) -> Array:
-    if len(points) <= count:
-        return points
-    return points[np.linspace(0, len(points) - 1, count).round().astype(int)]
+    place = min(max(1, len(squared) // 50), len(squared) - 1)
+    return float(np.partition(squared, place)[place])

@@ -12,7 +12,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, in_turns, pairs
 from pseudogd.vqa.marks import Marks
 from pseudogd.vqa.phrasing import metres, point
-from pseudogd.vqa.scene import NEAR_POINTS, Q50, Array, Scene, SceneObject
+from pseudogd.vqa.scene import Q50, Array, Scene, SceneObject
 
 CHOICES = 4
 DRAWS = 48
@@ -27,12 +27,11 @@ def nearest_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins:
         return
     for index in rng.permutation(len(scene)):
         anchor = scene.objects[index]
-        assert anchor.points is not None
+        assert anchor.skin is not None
         usable = np.flatnonzero(marks.label != index)
         if len(usable) < CHOICES or anchor.boxes_only:
             continue
-        near = anchor.points[:: max(1, len(anchor.points) // NEAR_POINTS)]
-        away = np.linalg.norm(marks.points[usable][:, None] - near[None], axis=-1).min(axis=1)
+        away = np.linalg.norm(marks.points[usable][:, None] - anchor.skin[None], axis=-1).min(axis=1)
         in_picture = _picture_distance(scene, marks.percent[usable], anchor)
         # Both ends of every line carry a depth error; the nearer end's share is bounded by the longer ray.
         error = scene.settings.depth_sigma * marks.z[usable]

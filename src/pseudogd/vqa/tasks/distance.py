@@ -8,7 +8,8 @@ between things that are seen whole, and never across touching masks, whose gap i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -43,17 +44,23 @@ def spaced(value: float, rng: np.random.Generator, ratio: float = RATIO, count: 
     below: list[float] = []
     while len(below) < count - 1:
         last = below[-1] if below else written
-        step = _number(metres(last / (ratio * rng.uniform(1.0, 1.25)) - 0.05))
-        if step < 0.1 or last / step < ratio - 1e-9:
+        step = _written(last / (ratio * rng.uniform(1.0, 1.25)), math.floor)
+        if step < 0.1:
             break
         below.append(step)
     rank = int(rng.integers(len(below) + 1))
     wrong = below[:rank]
     last = written
     while len(wrong) < count - 1:
-        last = _number(metres(last * ratio * rng.uniform(1.0, 1.25) + 0.05))
+        last = _written(last * ratio * rng.uniform(1.0, 1.25), math.ceil)
         wrong.append(last)
     return [metres(number) for number in wrong]
+
+
+def _written(value: float, to_whole: Callable[[float], int]) -> float:
+    """The length moved up or down to the next one that can be written: tenths below 10 m, whole metres above."""
+    tenths = to_whole(round(value * 10, 6))
+    return tenths / 10 if tenths < 100 else float(to_whole(round(value, 6)))
 
 
 def _number(text: str) -> float:

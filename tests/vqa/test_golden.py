@@ -1,0 +1,325 @@
+"""Every form of every task against closed-form truth, and the symmetries that truth must have."""
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from helpers.golden import EYE, ROOM, Block, golden, middle
+
+from pseudogd.geometry.types import Scale
+from pseudogd.vqa.phrasing import FORMS
+from pseudogd.vqa.settings import SynthSettings
+from pseudogd.vqa.synth import task_facts
+from pseudogd.vqa.tasks import TASKS
+
+VIEWS = [{"eye": EYE}, {"eye": EYE, "pitch_deg": 12.0}, {"eye": EYE, "pitch_deg": 8.0, "roll_deg": 4.0}]
+SETTINGS = SynthSettings()
+
+
+def all_facts(scene, seeds=range(3)):
+    return [fact for seed in seeds for task in TASKS for fact in task_facts(scene, task, SETTINGS, seed)]
+
+
+@pytest.fixture(scope="module", params=range(len(VIEWS)))
+def scene(request):
+    return golden(ROOM, **VIEWS[request.param])
+
+
+def block(operand):
+    return ROOM[int(operand)]
+
+
+def named(name):
+    return next(b for b in ROOM if b.name == name)
+
+
+def card_gap(a, b):
+    """Closed-form distance of two rectangles in planes z = const."""
+    across = max(0.0, abs(a.x - b.x) - (a.width + b.width) / 2)
+    low, high = (a, b) if a.base < b.base else (b, a)
+    over = max(0.0, high.base - (low.base + low.height))
+    return math.sqrt(across**2 + over**2 + (a.z - b.z) ** 2)
+
+
+def ray_point(scene, percent):
+    """Where the ray through a picture place in percent meets the floor, in the gravity frame."""
+    camera = scene.geometry.camera
+    pixel = np.floor(np.array(percent) / 100 * [camera.width, camera.height])
+    ray = np.array([(pixel[0] - camera.cx) / camera.fx, (pixel[1] - camera.cy) / camera.fy, 1.0]) @ scene.rotation.T
+    return ray * (EYE / ray[1])
+
+
+def percent_of(text):
+    return [int(n) for n in text.strip("()").split(",")]
+
+
+# ---------------------------------------------------------------- one oracle a task, told from the blocks alone
+def check_nearer(scene, fact):
+    want = min if fact.form in ("nearer.pair_near", "nearer.nearest") else max
+    assert fact.answer == want((block(o) for o in fact.operands), key=lambda b: b.z).name
+
+
+def check_direction(scene, fact):
+    a, b = (block(o) for o in fact.operands)
+    if fact.form == "direction.height":
+        assert fact.answer == ("higher" if a.base + a.height / 2 > b.base + b.height / 2 else "lower")
+        true = a.base + a.height / 2 - b.base - b.height / 2
+        assert fact.value == pytest.approx(true, abs=0.05)
+        return
+    side = "left" if a.x / a.z < b.x / b.z else "right"
+    want = side if fact.form == "direction.side" else f"{side}_{'near' if a.z < b.z else 'far'}"
+    assert fact.answer == want
+
+
+def check_distance(scene, fact):
+    if fact.form == "distance.camera":
+        true = np.linalg.norm(middle(block(fact.operands[0])))
+    elif fact.form == "distance.centre":
+        true = np.linalg.norm(middle(block(fact.operands[0])) - middle(block(fact.operands[1])))
+    else:
+        true = card_gap(block(fact.operands[0]), block(fact.operands[1]))
+    assert fact.value == pytest.approx(true, rel=0.05)
+    assert fact.answer == f"{round(fact.value, 1):.1f} m"
+
+
+def check_hypothetical(scene, fact):
+    x, y, z = (complex(block(o).x, block(o).z) for o in fact.operands)
+    facing = (y - x) if fact.form == "hypothetical.facing" else (x - y)
+    # Seen from above (x right, z up) a clockwise angle is a turn to the right.
+    angle = -math.degrees(np.angle((z - x) / facing))
+    assert (fact.value - angle + 180) % 360 - 180 == pytest.approx(0, abs=3)
+    sides = {"front": 0, "right": 90, "behind": 180, "left": -90}
+    assert fact.answer == min(sides, key=lambda s: abs((angle - sides[s] + 180) % 360 - 180))
+
+
+def check_localization(scene, fact):
+    if fact.form in ("localization.nearest_object", "localization.farthest_object"):
+        start = block(fact.operands[0])
+        want = min if fact.form.endswith("nearest_object") else max
+        assert fact.answer == want((block(o) for o in fact.operands[1:]), key=lambda b: card_gap(start, b)).name
+        return
+    points = fact.evidence["points"]
+    assert percent_of(fact.answer) == points[0]["percent"]
+    if fact.form == "localization.point_between":
+        a, b = (complex(block(o).x, block(o).z) for o in fact.operands)
+        for k, mark in enumerate(points):
+            place = ray_point(scene, mark["percent"])
+            share = (complex(place[0], place[2]) - a) / (b - a)
+            between = 0.2 < share.real < 0.8 and abs(share.imag) < 0.2
+            assert (mark["floor"] and between) == (k == 0)
+    elif fact.form == "localization.point_front":
+        thing = block(fact.operands[0])
+        near = np.array([thing.x, thing.z - thing.depth / 2])
+        target = near - near / np.linalg.norm(near) * fact.value
+        away = [np.linalg.norm(ray_point(scene, p["percent"])[::2] - target) if p["floor"] else 9.0 for p in points]
+        assert away[0] < 0.25 and min(away[1:]) > 0.45
+    elif fact.form == "localization.point_nearest":
+        thing, places = block(fact.operands[0]), [np.array(p["space"]) for p in points]
+        away = [np.linalg.norm(p - nearest_on(thing, p)) for p in places]
+        assert min(away[1:]) > away[0]
+    else:
+        z = [scene.depth[int(p["percent"][1] * 1.92), int(p["percent"][0] * 1.92)] for p in points]
+        assert (min(z) if fact.form.endswith("near_camera") else max(z)) == z[0]
+
+
+def nearest_on(card, place):
+    low = middle(card) - [card.width / 2, card.height / 2, 0]
+    return np.clip(place, low, low + np.array([card.width, card.height, card.depth]))
+
+
+def check_size(scene, fact):
+    things = [block(o) for o in fact.operands]
+    size = {
+        "taller": lambda b: b.height,
+        "wider": lambda b: b.width,
+        "larger": lambda b: min(b.height, b.width * 10) * b.width,
+        "tallest": lambda b: b.height,
+    }
+    opposite = {"shorter": "taller", "narrower": "wider", "smaller": "larger"}
+    name = fact.form.split(".")[1]
+    want = max if name in size else min
+    measure = size[name if name in size else opposite[name]]
+    assert fact.answer == want(things, key=measure).name
+
+
+def test_every_fact_is_true(scene):
+    checks = {name.removeprefix("check_"): check for name, check in globals().items() if name.startswith("check_")}
+    assert set(checks) == set(TASKS)
+    for fact in all_facts(scene):
+        checks[fact.task](scene, fact)
+        assert fact.margin > 0 and fact.answer not in fact.wrong and len(set(fact.wrong)) == len(fact.wrong)
+
+
+def test_every_form_is_reached():
+    seen = Counter(fact.form for view in VIEWS for fact in all_facts(golden(ROOM, **view)))
+    assert set(seen) == set(FORMS)
+
+
+def test_measures_are_those_of_the_blocks(scene):
+    for obj in scene.objects:
+        b = block(obj.object_id)
+        assert np.linalg.norm(obj.centre - middle(b)) < 0.04
+        assert obj.tall == pytest.approx(b.height, rel=0.06, abs=0.03)
+        assert obj.wide == pytest.approx(b.width, rel=0.08, abs=0.03)
+        assert obj.ground_gap == pytest.approx(b.base, abs=0.04)
+        assert obj.standable == (b.base < 0.1)
+        assert not obj.truncated and obj.known == 1.0
+
+
+def test_pole_and_plank():
+    """A height must not be read off a width: neither here nor in the questions about them."""
+    blocks = [Block("pole", -0.8, 3.0, 0.1, 1.4), Block("plank", 0.7, 3.0, 1.4, 0.1), Block("cube", 0, 4.5, 0.5, 0.5)]
+    scene = golden(blocks)
+    sizes = {obj.name: (obj.wide, obj.tall) for obj in scene.objects}
+    assert sizes["pole"] == (pytest.approx(0.1, abs=0.03), pytest.approx(1.4, rel=0.05))
+    assert sizes["plank"] == (pytest.approx(1.4, rel=0.05), pytest.approx(0.1, abs=0.03))
+    for fact in task_facts(scene, "size"):
+        if set(fact.operands) == {"0", "1"}:
+            tall = fact.form.split(".")[1] in ("taller", "narrower")
+            assert fact.answer == ("pole" if tall else "plank")
+
+
+def test_solid_boxes_keep_their_sizes():
+    scene = golden([Block("box", 0.3, 3.0, 0.5, 0.8, depth=0.5)], eye=1.5, pitch_deg=15)
+    (box,) = scene.objects
+    assert box.tall == pytest.approx(0.8, rel=0.1)
+    assert box.box.size[1] == pytest.approx(0.8, rel=0.15)
+
+
+# ---------------------------------------------------------------- symmetries
+def keyed(scene, **wanted):
+    facts = {}
+    for fact in all_facts(scene, seeds=[0]):
+        if fact.style != "point":
+            facts[fact.form, fact.operands if fact.style == "value" else tuple(sorted(fact.operands))] = fact
+    return facts
+
+
+def test_mirror_swaps_left_and_right_and_nothing_else():
+    mirrored = golden(ROOM, mirror=True, **VIEWS[0])
+    there, here = keyed(mirrored), keyed(golden(ROOM, **VIEWS[0]))
+    swap = {"left": "right", "right": "left"}
+    common = set(there) & set(here)
+    assert {form.split(".")[0] for form, _ in common} == set(TASKS)
+    for key in common:
+        old, new = here[key], there[key]
+        if old.form.startswith(("direction.side", "hypothetical")):
+            assert new.answer == swap.get(old.answer, old.answer)
+        elif old.form == "direction.quadrant":
+            side, depth = old.answer.split("_")
+            assert new.answer == f"{swap[side]}_{depth}"
+        elif old.task == "distance":
+            # Which pixels are sampled has no mirror symmetry; the length has.
+            assert new.value == pytest.approx(old.value, rel=0.03)
+        else:
+            assert new.answer == old.answer
+
+
+def test_twice_the_depth_is_twice_the_metres_and_the_same_order():
+    here, there = keyed(golden(ROOM)), keyed(golden(ROOM, factor=2.0))
+    common = set(there) & set(here)
+    assert {form.split(".")[0] for form, _ in common} == set(TASKS)
+    for key in common:
+        if here[key].task == "distance":
+            assert there[key].value == pytest.approx(2 * here[key].value, rel=1e-4)
+        else:
+            assert there[key].answer == here[key].answer
+
+
+def test_a_yaw_of_the_world_leaves_hypothetical_answers_alone():
+    turned = [b.turned(math.radians(6)) for b in ROOM]
+    here, there = keyed(golden(ROOM, fov=80)), keyed(golden(turned, fov=80))
+    common = [key for key in set(here) & set(there) if key[0].startswith("hypothetical")]
+    assert len(common) > 20
+    for key in common:
+        assert here[key].answer == there[key].answer
+        assert here[key].value == pytest.approx(there[key].value, abs=3)
+
+
+def test_new_names_and_another_order_of_objects_change_no_relation():
+    names = {b.name: f"thing {k}" for k, b in enumerate(ROOM)}
+    renamed = [Block(names[b.name], b.x, b.z, b.width, b.height, b.depth, b.base) for b in ROOM]
+    here = keyed(golden(ROOM))
+    there = {key: fact for key, fact in keyed(golden(renamed)).items() if key in here}
+    assert len(there) > 40
+    for key, fact in there.items():
+        assert fact.answer == names.get(here[key].answer, here[key].answer)
+
+
+def test_left_of_is_right_of_the_other_way_round():
+    from pseudogd.vqa.tasks.direction import side_margin
+
+    scene = golden(ROOM)
+    seen = 0
+    for a in scene.objects:
+        for b in scene.objects:
+            if side_margin(a, b, SETTINGS.margins) is not None:
+                seen += 1
+                assert side_margin(b, a, SETTINGS.margins) is None
+    assert seen >= 8
+    both = {}
+    for seed in range(6):
+        for fact in task_facts(scene, "direction", SETTINGS, seed):
+            if fact.form == "direction.side":
+                both[fact.operands] = fact.answer
+    swapped = [(pair, both[pair[::-1]]) for pair in both if pair[::-1] in both]
+    assert swapped
+    assert all(both[pair] != other for pair, other in swapped)
+
+
+def test_distances_are_symmetric():
+    scene = golden(ROOM)
+    for matrix in (scene.distances, scene.gaps, scene.distance_errors):
+        assert np.allclose(matrix, matrix.T)
+        assert np.allclose(np.diag(matrix), 0)
+
+
+def test_front_and_behind_are_the_same_before_and_after_gravity_alignment():
+    level, tilted = golden(ROOM), golden(ROOM, pitch_deg=15)
+    blind = golden(ROOM, pitch_deg=15, up_confidence=None)
+    for scene in (level, tilted, blind):
+        order = [o.name for o in sorted(scene.objects, key=lambda o: o.z[1])]
+        want = [b.name for b in sorted(ROOM, key=lambda b: b.z) if b.name in order]
+        assert order == want
+        assert all(o.centre[2] > 0 for o in scene.objects)
+
+
+def test_dropping_an_object_leaves_ids_and_names_paired():
+    whole = {o.object_id: o.name for o in golden(ROOM).objects}
+    hidden = [*ROOM[:2], Block("green card", 0.1, 5.0, 0.001, 0.001), *ROOM[3:]]
+    fewer = {o.object_id: o.name for o in golden(hidden).objects}
+    assert "2" in whole and "2" not in fewer
+    assert fewer == {k: v for k, v in whole.items() if k != "2"}
+
+
+def test_twins_are_opposite(scene):
+    opposite = {"front": "behind", "behind": "front", "left": "right", "right": "left"}
+    twins = {}
+    for fact in task_facts(scene, "hypothetical"):
+        twins.setdefault(fact.twin, []).append(fact)
+    assert len(twins) > 5
+    for first, second in twins.values():
+        assert {first.form, second.form} == {"hypothetical.facing", "hypothetical.away"}
+        assert first.answer == opposite[second.answer]
+        assert abs(first.value - second.value) == pytest.approx(180)
+
+
+def test_metres_are_refused_without_metric_depth():
+    for scale, camera in ((Scale.UP_TO_SCALE, True), (Scale.AFFINE_DISPARITY, True), (Scale.METRIC, False)):
+        scene = golden(ROOM, scale=scale, with_camera=camera)
+        assert not [fact for fact in all_facts(scene, [0]) if fact.kind == "metric"]
+
+
+def test_only_order_survives_an_affine_disparity():
+    kinds = {fact.kind for fact in all_facts(golden(ROOM, scale=Scale.AFFINE_DISPARITY), [0])}
+    assert kinds == {"ordinal"}
+
+
+def test_without_metres_or_gravity_the_rest_is_still_asked():
+    up_to_scale = golden(ROOM, scale=Scale.UP_TO_SCALE, factor=0.2)
+    assert {f.task for f in all_facts(up_to_scale, [0])} == set(TASKS) - {"distance"}
+    unsure = golden(ROOM, up_confidence=0.2)
+    forms = {f.form for f in all_facts(unsure, [0])}
+    assert "distance.centre" in forms and "nearer.pair_near" in forms
+    assert not [form for form in forms if form.startswith(("size", "hypothetical", "direction.height"))]
