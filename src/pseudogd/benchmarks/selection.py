@@ -95,11 +95,11 @@ def _entries(candidate: Candidate) -> dict[str, float]:
         if all(named):
             mine.add(f"named {order.index(index)}")
         for cue in mine:
-            # Ranks and fixed answers are strong priors, single words of a name are weak ones.
+            # Single words of a name (its colour) are weak priors; everything else, and who meets whom, are strong ones.
             entries[cue] += change * (1.0 if cue.startswith("word") else 2.0)
             if not cue.startswith("text"):
                 for thing in candidate.about:
-                    entries[f"{thing} | {cue}"] += change * 0.5
+                    entries[f"{thing} | {cue}"] += change * 2.0
     if candidate.shortcut is not None:
         entries["shortcut"] = 2.0 * (candidate.shortcut - share)
     return entries
