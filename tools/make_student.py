@@ -2,8 +2,8 @@
 
     python tools/make_student.py --pool runs/pool --out src/pseudogd/world/checkpoints/student --minutes 60
 
-Two losses: answers to questions about the flat picture (`flat_questions.py`), and a per-patch name and colour, which
-stands for the image-text pretraining of a CLIP tower. The per-patch heads are thrown away.
+Two losses: answers to questions about the flat picture (`flat_questions.py`), and a per-patch alignment of visual
+tokens with the words for their name, colour and place, which stands for the image-text pretraining of a CLIP tower.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from flat_questions import COLOR_NAMES, KIND_NAMES, REGIONS, TASKS, Thing, turns
+from flat_questions import COLOR_NAMES, COLUMNS, KIND_NAMES, REGIONS, ROWS, TASKS, Thing, turns
 from PIL import Image
 from pycocotools import mask as coco
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -117,11 +117,29 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGenerat
         tie_word_embeddings=True,
     )  # fmt: skip
     model = LlavaForConditionalGeneration._from_config(config, attn_implementation="eager")
-    with torch.no_grad():
-        model.model.vision_tower.embeddings.position_embedding.weight.copy_(0.5 * sincos(GRID, WIDTH))
+    initialise(model)
     ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     model.generation_config = GenerationConfig(**ids, bos_token_id=None, do_sample=False, max_new_tokens=16)
     return model
+
+
+@torch.no_grad()
+def initialise(model: LlavaForConditionalGeneration) -> None:
+    """Weights for a narrow model. The usual 0.02 is made for widths of thousands: here words would drown in the first
+    layer's noise. Keys start equal to queries, so that a word looks at what resembles it (mimetic initialisation,
+    Trockman & Kolter 2023)."""
+    core = model.model
+    core.vision_tower.embeddings.position_embedding.weight.copy_(0.5 * sincos(GRID, WIDTH))
+    core.get_input_embeddings().weight.normal_(std=0.1)
+    for linear in (core.multi_modal_projector.linear_1, core.multi_modal_projector.linear_2):
+        linear.weight.normal_(std=0.08)
+    for layer in core.language_model.layers:
+        attention, mlp = layer.self_attn, layer.mlp
+        scales = {attention.q_proj: 0.06, attention.v_proj: 0.06, attention.o_proj: 0.03}
+        scales |= {mlp.gate_proj: 0.06, mlp.up_proj: 0.06, mlp.down_proj: 0.03}
+        for linear, std in scales.items():
+            linear.weight.normal_(std=std)
+        attention.k_proj.weight.copy_(attention.q_proj.weight)
 
 
 class Pool:
@@ -184,14 +202,39 @@ def collate(rows, pad: int):
     return out[0], out[1], out[2], torch.where(see, 0.0, -1e4).to(torch.bfloat16)[:, None]  # float32 would slow attention
 
 
-class Base(torch.nn.Module):
-    """The LLaVA with the two per-patch heads that are thrown away."""
+def word_ids(tokenizer, words: list[str]) -> list[int]:
+    """Ids of words as they stand inside a sentence; each is one token."""
+    ids = [tokenizer(f" {word}", add_special_tokens=False).input_ids for word in words]
+    assert all(len(i) == 1 for i in ids), "a word of the pictures is not one token"
+    return [i[0] for i in ids]
 
-    def __init__(self, model: LlavaForConditionalGeneration) -> None:
+
+class Base(torch.nn.Module):
+    """The LLaVA with the per-patch loss: each visual token is to point at the words of what and where its patch is.
+
+    Cosine similarity with the language model's own word embeddings: what an image-text pretrained tower and a trained
+    projector bring along in a large model.
+    """
+
+    SHARPNESS = 16.0
+
+    def __init__(self, model: LlavaForConditionalGeneration, tokenizer) -> None:
         super().__init__()
         self.llava = model
-        self.kind = torch.nn.Linear(WIDTH, len(KIND_NAMES) + 1)
-        self.color = torch.nn.Linear(WIDTH, len(COLOR_NAMES) + 1)
+        self.words = [torch.tensor(word_ids(tokenizer, w)) for w in (["room", *KIND_NAMES], ["room", *COLOR_NAMES], ROWS, COLUMNS)]
+        cell = torch.arange(GRID * GRID)
+        self.place = torch.stack([cell // GRID * 3 // GRID, cell % GRID * 3 // GRID])
+
+    def dense(self, image: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
+        table = F.normalize(self.llava.model.get_input_embeddings().weight.float(), dim=-1)
+        tokens = F.normalize(image.float(), dim=-1).flatten(0, 1)
+        targets = [patches[:, 0], patches[:, 1], *(p.expand(len(patches), -1) for p in self.place)]
+        total = 0.0
+        for words, target, weight in zip(self.words, targets, (1.0, 1.0, 0.3, 0.3)):
+            rare = torch.ones(len(words))
+            rare[0] = 0.3 if weight == 1.0 else 1.0  # most patches show no thing
+            total = total + weight * F.cross_entropy(self.SHARPNESS * tokens @ table[words].T, target.flatten(), rare)
+        return total
 
     def forward(self, pixels, ids, positions, labels, mask, patches):
         core = self.llava.model
@@ -203,10 +246,9 @@ class Base(torch.nn.Module):
         where = labels[:, 1:] != -100
         logits = self.llava.lm_head(hidden[:, :-1][where]).float()
         target = labels[:, 1:][where]
-        lm = F.cross_entropy(logits, target)
-        dense = F.cross_entropy(self.kind(states).float().flatten(0, 1), patches[:, 0].flatten())
-        dense = dense + F.cross_entropy(self.color(states).float().flatten(0, 1), patches[:, 1].flatten())
-        return lm, dense, (logits.argmax(-1) == target)
+        with torch.autocast("cpu", enabled=False):
+            dense = self.dense(image, patches)
+        return F.cross_entropy(logits, target), dense, (logits.argmax(-1) == target)
 
 
 def main() -> None:
@@ -226,7 +268,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     rng = np.random.default_rng(args.seed)
     tokenizer = make_tokenizer()
-    base = Base(make_model(tokenizer))
+    base = Base(make_model(tokenizer), tokenizer)
     count = sum(p.numel() for p in base.llava.parameters())
     print(f"{count / 1e6:.2f} M parameters, {len(tokenizer)} tokens", flush=True)
     pool = Pool(args.pool, args.photos, args.pool_seed)
@@ -258,7 +300,7 @@ def main() -> None:
         if done >= 1:
             break
         for group in optimizer.param_groups:
-            group["lr"] = args.lr * min(1, (step + 1) / 300) * (0.5 * (1 + np.cos(np.pi * done)) + 0.005)
+            group["lr"] = args.lr * min(1, (step + 1) / 150) * (0.5 * (1 + np.cos(np.pi * done)) + 0.005)
         inputs, _ = batch(rng, rng.integers(len(pool.things) - 300, size=args.batch), True)
         with torch.autocast("cpu", torch.bfloat16):
             lm, dense, _ = base(*inputs)

@@ -34,7 +34,7 @@ def network(size: int) -> DepthAnythingForDepthEstimation:
         neck_hidden_sizes=[24, 32, 48, 64], fusion_hidden_size=24, head_hidden_size=16,
         depth_estimation_type="metric", max_depth=16,
     )  # fmt: skip
-    config.canonical_focal = CANONICAL_FOCAL
+    config.canonical_focal_px = CANONICAL_FOCAL
     return DepthAnythingForDepthEstimation._from_config(config, attn_implementation="eager")  # faster than SDPA in bf16 on CPU
 
 

@@ -86,6 +86,31 @@ def depth_probe(
     }
 
 
+def probe_maps(
+    model: Any,
+    fit_on: Sequence[TruePhoto],
+    shown: Sequence[TruePhoto],
+    *,
+    layer: int | None = None,
+    batch_size: int = 32,
+    device: str | None = None,
+) -> list[np.ndarray]:
+    """What the probe reads off the tower for each photo of ``shown``: depth per cell (h, w), metres, nan where the truth
+    is unknown. Arguments as of `depth_probe`."""
+    student = model if hasattr(model, "family") else _load(model, device)
+    layer = student.family.last_read if layer is None else layer
+    probe = fit(cells(student, fit_on, layer, batch_size))
+    asked = cells(student, shown, layer, batch_size)
+    depth, maps = probe(asked.features), []
+    side = int(np.sqrt(int(asked.place.max()) + 1))
+    for index in range(len(shown)):
+        here = asked.photo == index
+        grid = np.full(side * side, np.nan, dtype=np.float32)
+        grid[asked.place[here]] = depth[here]
+        maps.append(grid.reshape(side, side))
+    return maps
+
+
 def cells(student: Any, photos: Sequence[TruePhoto], layer: int, batch_size: int = 32) -> Cells:
     """Frozen features of the whole-photo view and true cell depths; cells of unknown depth are left out."""
     import torch

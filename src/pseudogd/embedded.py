@@ -1,0 +1,269 @@
+"""The embedded default: the whole road once, on photos of simulated rooms, with the shipped teacher and student.
+
+Nothing here is a short cut: photos are an ordinary folder, the checkpoints are ordinary checkpoints, and every stage is
+a public verb with options that anyone may give.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pseudogd
+from pseudogd.errors import PseudoGDError
+from pseudogd.progress import notice, track
+
+ARMS = ("vqa_only", "joint")
+RECIPE: dict[str, Any] = {
+    "data": {"turns": "isolated", "turns_per_row": 8},
+    "optim": {
+        "steps": 600,
+        "batch_size": 16,
+        "lr": {"tower": 5e-4, "projector": 5e-4, "llm": 5e-4, "head": 2e-3},
+        "warmup": 0.05,
+        "betas": [0.9, 0.98],
+        "precision": "bf16",
+    },
+    "geometry": {"lambda": 1.0, "head_width": 96, "weights": {"anchor": 0.0}},
+    "checkpoint": {"every": 200},
+}
+"""What differs from a recipe's defaults: a model of 3 M parameters learns faster than one of 3 B."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Sizes of the demo. `split` is the world bench's: `test` to report, `dev` to choose settings by."""
+
+    photos: int = 3000
+    items: int = 2000
+    split: str = "test"
+    probe_photos: int = 300
+    seed: int = 0
+    panels: int = 4
+
+
+def demo(
+    out: str | os.PathLike[str] = "runs/demo",
+    *,
+    seed: int = 0,
+    photos: int = 3000,
+    items: int = 2000,
+    split: str = "test",
+    steps: int | None = None,
+    workers: int | None = None,
+    quiet: bool = False,
+) -> Path:
+    """Render photos, label, annotate, synthesise, train both arms, evaluate, export, report. Returns the report's path.
+
+    Started again after an interruption it goes on where it stopped. Raises PseudoGDError as the verbs do.
+    """
+    run = _Demo(Path(out), Demo(photos=photos, items=items, split=split, seed=seed), steps, workers, quiet)
+    return run()
+
+
+class _Demo:
+    """One demo run and what it has measured so far."""
+
+    def __init__(self, out: Path, size: Demo, steps: int | None, workers: int | None, quiet: bool) -> None:
+        self.out, self.size, self.steps, self.quiet = out, size, steps, quiet
+        self.workers = workers or min(2, os.cpu_count() or 1)
+        self.seconds: dict[str, float] = {}
+        self.photos, self.data, self.rooms = out / "photos", out / "data", out / "bench" / "world" / "rooms"
+
+    def __call__(self) -> Path:
+        from pseudogd.world import checkpoint
+
+        self.out.mkdir(parents=True, exist_ok=True)
+        student = checkpoint("student")
+        self._photos()
+        self._questions()
+        self._train(student)
+        self._evaluate(student)
+        measures = self._measure(student)
+        (self.out / "measures.json").write_text(json.dumps(measures, indent=1) + "\n", encoding="utf-8")
+        report = pseudogd.report(self.out)
+        notice(f"report: {report}", self.quiet)
+        return report
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Time a stage; a stage that was finished in an earlier run keeps the time that it took then."""
+        path = self.out / "seconds.json"
+        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        start = time.perf_counter()
+        yield
+        took = time.perf_counter() - start
+        self.seconds[name] = max(took, float(known.get(name, 0.0)))
+        path.write_text(json.dumps({**known, **self.seconds}), encoding="utf-8")
+
+    def _photos(self) -> None:
+        from pseudogd.world import render_folder
+
+        with self._stage("render"):
+            if not (self.photos / "annotations.json").is_file():
+                with track("render", self.size.photos, unit="photos", quiet=self.quiet) as bar:
+                    render_folder(
+                        self.photos, self.size.photos, "train", self.size.seed, workers=self.workers, progress=bar.advance
+                    )
+
+    def _questions(self) -> None:
+        with self._stage("label"):
+            cameras = self.photos / "cameras.json"
+            pseudogd.label(self.photos, "embedded", self.data, cameras, workers=self.workers, quiet=self.quiet)
+        with self._stage("annotate"):
+            pseudogd.annotate(self.data, f"coco:{self.photos / 'annotations.json'}", quiet=self.quiet)
+        with self._stage("synth"):
+            pseudogd.synth(self.data, seed=self.size.seed, workers=self.workers, quiet=self.quiet)
+
+    def _recipe(self, arm: str, student: Path) -> Path:
+        import yaml
+
+        recipe = {
+            "arm": arm,
+            "out": str(self.out / arm),
+            "seed": self.size.seed,
+            "model": {"path": str(student)},
+            **RECIPE,
+            "data": {"path": str(self.data), **RECIPE["data"]},
+        }
+        if self.steps:
+            recipe["optim"] = {**RECIPE["optim"], "steps": self.steps}
+        path = self.out / f"{arm}.yaml"
+        path.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+        return path
+
+    def _train(self, student: Path) -> None:
+        """Both arms, each in a process of its own with one thread: on two cores that is twice as fast as in turn."""
+        steps = self.steps or RECIPE["optim"]["steps"]
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        with self._stage("train"):
+            jobs = {
+                arm: [sys.executable, "-m", "pseudogd", "train", str(self._recipe(arm, student)), "--quiet"] for arm in ARMS
+            }
+            progress = {arm: lambda arm=arm: _last_step(self.out / arm / "metrics.jsonl") for arm in ARMS}
+            _run_beside(jobs, progress, steps, self.workers, env, self.quiet)
+        for arm in ARMS:
+            result = json.loads((self.out / arm / "train.json").read_text(encoding="utf-8"))
+            self.seconds[f"train {arm}"] = float(result["result"]["seconds"])
+
+    def _evaluate(self, student: Path) -> None:
+        from pseudogd.benchmarks.world_bench import WorldBench, build_world_bench
+
+        with self._stage("bench"):
+            spec = WorldBench(items=self.size.items, split=self.size.split)
+            bench = build_world_bench(self.out / "bench" / "world", spec, workers=self.workers, quiet=self.quiet)
+        with self._stage("eval"):
+            for arm, model in self._models(student).items():
+                pseudogd.evaluate(model, bench, self.out / arm, quiet=self.quiet)
+
+    def _models(self, student: Path) -> dict[str, Path]:
+        return {"base": student, **{arm: self.out / arm / "model" for arm in ARMS}}
+
+    def _measure(self, student: Path) -> dict[str, Any]:
+        from pseudogd.benchmarks.probe import depth_probe
+        from pseudogd.benchmarks.teacher_errors import teacher_errors
+        from pseudogd.reports.versions import versions
+
+        with self._stage("teacher"):
+            labelled = self.out / "teacher_check"
+            pseudogd.label(self.rooms, "embedded", labelled, self.rooms / "cameras.json", quiet=True)
+            teacher = teacher_errors(labelled, self.rooms)
+        with self._stage("probe"):
+            probes = {
+                arm: depth_probe(model, self.photos, self.rooms, max_photos=self.size.probe_photos)
+                for arm, model in self._models(student).items()
+            }
+            self._panels(student, labelled)
+        with self._stage("export"):
+            exported = {arm: pseudogd.export(self.out / arm, self.out / arm / "export", quiet=True) for arm in ARMS}
+        return {
+            "title": "pseudogd demo",
+            "seed": self.size.seed,
+            "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
+            "teacher": teacher,
+            "depth_probe": probes,
+            "export": {"max_abs_logit_diff": max(result.max_abs_logit_diff for result in exported.values())},
+            "versions": versions(),
+            "notes": NOTES,
+        }
+
+    def _panels(self, student: Path, labelled: Path) -> None:
+        """Photo, true depth, the teacher's depth, and what a linear probe reads off each tower, for a few rooms."""
+        import numpy as np
+
+        from pseudogd.benchmarks.probe import probe_maps
+        from pseudogd.benchmarks.truth import true_photos
+        from pseudogd.reports.pictures import save_panel
+        from pseudogd.store.dataset import Store
+        from pseudogd.store.photos import load_photo, photo_id
+
+        fit_on = list(true_photos(self.photos, with_objects=False, normals=False))[: self.size.probe_photos]
+        shown = list(true_photos(self.rooms, with_objects=False, normals=False))[: self.size.panels]
+        maps = {arm: probe_maps(model, fit_on, shown) for arm, model in self._models(student).items()}
+        store = Store(labelled)
+        for k, photo in enumerate(shown):
+            depths = {"true": photo.geometry.depth, "teacher": store.geometry(photo_id(photo.path)).depth}
+            depths |= {arm: maps[arm][k] for arm in maps}
+            save_panel(self.out / "panels" / f"{k:02d}.npz", np.asarray(load_photo(photo.path)), depths)
+
+
+NOTES = (
+    "Photos, rooms of the bench and both checkpoints are simulated: what is shown is that the road works and what "
+    "joint distillation adds on it, not how good a large model gets.",
+    "Only the abstract of PseudoGD is public. Teacher, taps, head, losses and weights are choices of this project.",
+    "Both arms saw the same questions in the same order for the same number of steps, from the same base.",
+)
+
+
+def _last_step(path: Path) -> int:
+    """The step of the last whole line of a metrics file; 0 before there is one."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    for line in reversed(lines):
+        try:
+            return int(json.loads(line)["step"])
+        except (ValueError, KeyError):
+            continue
+    return 0
+
+
+def _run_beside(
+    jobs: dict[str, list[str]],
+    progress: dict[str, Callable[[], int]],
+    steps: int,
+    at_once: int,
+    env: dict[str, str],
+    quiet: bool,
+) -> None:
+    """Run commands side by side, `at_once` at a time, with one bar over all of their steps. Stops all when one fails."""
+    waiting, running, done = list(jobs), {}, 0
+    with track(f"train {' + '.join(jobs)}", steps * len(jobs), unit="steps", quiet=quiet) as bar:
+        try:
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    name = waiting.pop(0)
+                    running[name] = subprocess.Popen(jobs[name], env=env, stderr=subprocess.PIPE, text=True)
+                time.sleep(0.5)
+                now = sum(min(progress[name](), steps) for name in jobs)
+                bar.advance(max(0, now - done))
+                done = max(done, now)
+                for name in [name for name, process in running.items() if process.poll() is not None]:
+                    process = running.pop(name)
+                    said = (process.communicate()[1] or "").strip().splitlines()
+                    if process.returncode:
+                        raise PseudoGDError(f"training of {name} stopped: {said[-1] if said else 'no message'}")
+        finally:
+            for process in running.values():
+                process.terminate()
+            for process in running.values():
+                process.wait()
