@@ -7,6 +7,7 @@ from pseudogd.errors import InputError
 from pseudogd.student.ask import generate_answers
 from pseudogd.student.chat import chat_text, encode_chats, user_turn
 from pseudogd.student.load import load_student
+from pseudogd.student.prefix import can_share, shared_length
 
 QUESTIONS = [
     "how far is the red chair from the camera ?",
@@ -111,3 +112,37 @@ def test_no_chat_template_is_said(student):
     student.processor.tokenizer.chat_template = None
     with pytest.raises(InputError, match="chat template"):
         chat_text(student.processor, [user_turn("what ?")])
+
+
+def test_the_language_model_reads_a_shared_photo_once(student, items):
+    read = []
+    language = student.model.model.language_model
+    language.register_forward_hook(lambda m, a, k, out: read.append(k["inputs_embeds"].shape[:2]), with_kwargs=True)
+    generate_answers(student, items, max_new_tokens=1, batch_size=64)
+    assert [r[0] for r in read] == [3, 12] and read[0][1] > 16
+    assert read[1][1] < 40  # the longest question, without the 16 tokens of the photo
+
+
+def test_a_template_that_puts_the_question_first_gives_the_same_answers_as_one_at_a_time(student, items):
+    student.processor.chat_template = (
+        "{% for m in messages %}{{ 'USER : ' }}{% for c in m['content'] | reverse %}"
+        "{% if c['type'] == 'image' %}{{ ' <image> ' }}{% else %}{{ c['text'] }}{% endif %}{% endfor %}{% endfor %}"
+        "{{ ' ASSISTANT : ' }}"
+    )
+    assert generate_answers(student, items, 6, 64) == [alone(student, *item) for item in items]
+
+
+def test_shared_length_in_closed_form():
+    image, pad = 9, 0
+    ids = torch.tensor([[pad, 1, 9, 9, 2, 3], [1, 9, 9, 2, 4, 5]])
+    mask = (ids != pad).long()
+    assert shared_length(ids, mask, image) == 4
+    assert shared_length(ids[[1, 1]], mask[[1, 1]], image) == 5  # one token is left to be read
+    early = torch.tensor([[1, 2, 9], [1, 3, 9]])
+    assert shared_length(early, torch.ones_like(early), image) == 0
+
+
+def test_only_an_ordinary_cache_is_shared(student):
+    assert can_share(student)
+    student.model.config.get_text_config().sliding_window = 8
+    assert not can_share(student)

@@ -122,7 +122,7 @@ def anchor_loss(tokens: Tensor, frozen: Tensor) -> Tensor:
 
 @dataclass
 class Prediction:
-    """What the head says of V views of N cells: structure (V, N), normal (V, N, 3), sky logit (V, N), s and phi (V,)."""
+    """What the head says of V views of N cells: structure (V, N), normal (V, N, 3), sky logit (V, N), s, phi (V,)."""
 
     structure: Tensor
     normal: Tensor

@@ -11,6 +11,7 @@ import torch
 
 from pseudogd.student.chat import chat_text, encode_chats, user_turn
 from pseudogd.student.load import Student
+from pseudogd.student.prefix import can_share, shared_length, with_shared_prefix
 
 Photo = Any
 """A PIL image (upright, RGB), or the path of a photo, which is then read when its batch is due."""
@@ -27,7 +28,8 @@ def generate_answers(
 ) -> list[str]:
     """Answer (photo, prompt) pairs, in order.
 
-    Questions about one photo (the same object, or the same path) are asked together and the photo is encoded once.
+    Questions about one photo (the same object, or the same path) are asked together: the photo is encoded once, and the
+    language model reads it once where the chat template puts it before the question.
     Prompts are padded on the left, so that in float32 an answer does not depend on its batch.
 
     Args:
@@ -67,15 +69,26 @@ def _answer_batch(
             images[key] = _read(photo)
     texts = [chat_text(student.processor, [user_turn(prompt)], ask=True) for _, prompt in items]
     inputs = encode_chats(student.processor, texts, [images[k] for k in keys]).to(student.device)
-    same = [keys.index(k) for k in keys]
     with _autocast(student, precision):
-        encoded = student.family.encode_shared(student.model, inputs, same)
-        out = student.model.generate(
-            **student.family.language_inputs(inputs, encoded),
-            generation_config=_greedy(student, max_new_tokens),
-        )
-    new = out[:, inputs["input_ids"].shape[1] :]
+        arguments = _arguments(student, inputs, [keys.index(k) for k in keys])
+        out = student.model.generate(**arguments, generation_config=_greedy(student, max_new_tokens))
+    new = out[:, arguments["input_ids"].shape[1] :]
     return [t.strip() for t in student.processor.tokenizer.batch_decode(new, skip_special_tokens=True)]
+
+
+def _arguments(student: Student, inputs: Any, same: Sequence[int]) -> dict[str, Any]:
+    """Arguments of `generate`; `same[i]` is the first prompt that is about prompt i's photo."""
+    family, model = student.family, student.model
+    if not family.shares_photos:
+        return family.language_inputs(inputs, family.encode(model, inputs, hidden_states=False))
+    distinct = sorted(set(same))
+    encoded = family.encode_distinct(model, inputs, distinct)
+    rows = [distinct.index(photo) for photo in same]
+    if len(distinct) < len(same) and can_share(student):
+        length = shared_length(inputs["input_ids"], inputs["attention_mask"], model.config.image_token_id)
+        if length:
+            return with_shared_prefix(student, inputs, encoded, rows, length)
+    return family.language_inputs(inputs, family.repeated(encoded, rows))
 
 
 def _greedy(student: Student, max_new_tokens: int) -> Any:

@@ -66,6 +66,8 @@ class FamilyAdapter(ABC):
     model_types: tuple[str, ...] = ()
     pixel_keys: tuple[str, ...] = ("pixel_values",)
     lora_pattern: str = ""
+    shares_photos: bool = False
+    """Whether `encode_distinct` and `repeated` exist, so that several questions can share one encoded photo."""
 
     def __init__(self, config: Any, processor: Any = None):
         self.config = config
@@ -162,12 +164,13 @@ class FamilyAdapter(ABC):
         tokens = torch.cat(list(pooled), dim=0) if isinstance(pooled, (list, tuple)) else pooled.flatten(0, -2)
         return Encoded(output, output.hidden_states if hidden_states else None, tokens)
 
-    def encode_shared(self, model: nn.Module, inputs: Mapping[str, Any], same: Sequence[int]) -> Encoded:
-        """`encode` where `same[i]` is the first photo of the batch that equals photo i.
+    def encode_distinct(self, model: nn.Module, inputs: Mapping[str, Any], photos: Sequence[int]) -> Encoded:
+        """Run tower and projector on some photos of the batch only; what comes out has one entry for each of them."""
+        raise InputError(f"{type(self).__name__} cannot encode part of a batch")
 
-        A family may override this to run the tower on distinct photos only; the result is the same.
-        """
-        return self.encode(model, inputs, hidden_states=False)
+    def repeated(self, encoded: Encoded, rows: Sequence[int]) -> Encoded:
+        """The same photos in another order and number: entry i of the result is entry `rows[i]` of `encoded`."""
+        raise InputError(f"{type(self).__name__} cannot repeat a photo")
 
     def language_inputs(self, inputs: Mapping[str, Any], encoded: Encoded) -> dict[str, Any]:
         """Arguments of the model's forward (or `generate`) that use `encoded` instead of the pixels."""

@@ -22,7 +22,7 @@ class LlavaAdapter(FamilyAdapter):
     """`LlavaForConditionalGeneration` over `CLIPVisionModel` (class token first) or `SiglipVisionModel` (none)."""
 
     model_types = ("llava",)
-    pixel_keys = ("pixel_values", "image_sizes")
+    shares_photos = True
     lora_pattern = r".*vision_tower\.(.*\.)?encoder\.layers\.\d+\..*(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
 
     def __init__(self, config: Any, processor: Any = None):
@@ -95,15 +95,15 @@ class LlavaAdapter(FamilyAdapter):
         return torch.arange(photos, device=tokens.device) * (total // photos)
 
     # ------------------------------------------------------------------------------------------ reaching the parts
-    def encode_shared(self, model: nn.Module, inputs: Mapping[str, Any], same: Sequence[int]) -> Encoded:
-        distinct = sorted(set(same))
-        if len(distinct) == len(same) or "image_sizes" in inputs:
-            return self.encode(model, inputs, hidden_states=False)
-        encoded = self.encode(model, {"pixel_values": inputs["pixel_values"][distinct]}, hidden_states=False)
-        row = {photo: i for i, photo in enumerate(distinct)}
+    def encode_distinct(self, model: nn.Module, inputs: Mapping[str, Any], photos: Sequence[int]) -> Encoded:
+        return self.encode(model, {"pixel_values": inputs["pixel_values"][list(photos)]}, hidden_states=False)
+
+    def repeated(self, encoded: Encoded, rows: Sequence[int]) -> Encoded:
+        import torch
+
         per_photo = list(encoded.output.pooler_output)
-        encoded.output.pooler_output = [per_photo[row[photo]] for photo in same]
-        return Encoded(encoded.output, None, _cat(encoded.output.pooler_output))
+        output = type(encoded.output)(pooler_output=[per_photo[row] for row in rows])
+        return Encoded(output, None, torch.cat(output.pooler_output, dim=0))
 
     def projector(self, model: nn.Module) -> nn.Module:
         return next(m for n, m in model.named_modules() if n.endswith("multi_modal_projector"))
@@ -115,12 +115,6 @@ class LlavaAdapter(FamilyAdapter):
         # both towers normalise (and SigLIP pools) only for their own classification output, which LLaVA never reads
         after = (f"{prefix}.post_layernorm.", f"{prefix}.head.")
         return [n for n, _ in model.named_parameters() if n.startswith(blocks + after)]
-
-
-def _cat(tensors: list[torch.Tensor]) -> torch.Tensor:
-    import torch
-
-    return torch.cat(tensors, dim=0)
 
 
 def _placement(
