@@ -78,7 +78,7 @@ def runs(root: Path, count: int = 240, question: str = "How far is the red chair
         photo, depth = room(rng)
         coarse = depth[4::8, 4::8]
         blur = {"base": np.full_like(coarse, 3.0), "joint": coarse * 1.1}
-        save_panel(root / "panels" / f"{index}.npz", photo, {"truth": depth, "teacher": depth * 1.05, **blur})
+        save_panel(root / "panels" / f"{index}.npz", photo, {"true": depth, "teacher": depth * 1.05, **blur})
     for arm in ACCURACY:
         items(root / arm, arm, count, question)
     training(root / "vqa_only", geometry=False)

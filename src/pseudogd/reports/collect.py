@@ -1,7 +1,7 @@
 """Run folders -> run summary.
 
-A run folder holds ``eval/BENCH/{items.parquet,summary.json}`` and, if it was trained, ``metrics.jsonl`` and
-``recipe.yaml``. The pictures of a bench lie in ``bench/BENCH`` of the run or of the folder above it.
+A run folder holds ``eval/BENCH/{items.parquet,summary.json}`` and, if it was trained, ``metrics.jsonl``,
+``recipe.yaml`` and ``train.json``. The pictures of a bench lie in ``bench/BENCH`` of the run or of the folder above it.
 
 A folder of several runs (``base/``, ``vqa_only/``, ``joint/``) may have ``panels/*.npz`` beside them, and
 ``measures.json`` with any of ``title``, ``seed``, ``seconds``, ``teacher``, ``depth_probe`` (by run), ``export``,
@@ -37,15 +37,17 @@ def collect(runs: Sequence[str | Path]) -> RunSummary:
         measures |= _read_object(root / MEASURES)
     probes = measures.get(_PROBE) or {}
     names = _names(folders)
+    results = [_read_object(folder / "train.json").get("result") for folder in folders]
+    trained = {name: result for name, result in zip(names, results) if result}
     arms = [_read_arm(folder, name, probes.get(name)) for folder, name in zip(folders, names)]
     arms.sort(key=lambda arm: _ORDER.index(arm.name) if arm.name in _ORDER else len(_ORDER))
     return RunSummary(
         title=str(measures.get("title") or " · ".join(root.resolve().name for root in roots)),
         arms=arms,
         seed=measures.get("seed"),
-        seconds=measures.get("seconds") or {},
+        seconds=measures.get("seconds") or {f"train {name}": run["seconds"] for name, run in trained.items()},
         teacher=measures.get("teacher") or {},
-        export=measures.get("export") or {},
+        export=measures.get("export") or _worst_export(trained),
         versions=measures.get("versions") or versions(),
         notes=measures.get("notes") or (),
         panels=[load_panel(path) for root in roots for path in sorted((root / PANELS).glob("*.npz"))],
@@ -93,6 +95,11 @@ def _run_folders(root: Path) -> list[Path]:
             f"{root}: neither eval/ nor metrics.jsonl here or one folder below; train or evaluate into it first"
         )
     return below
+
+
+def _worst_export(trained: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    found = [run["max_abs_logit_diff"] for run in trained.values() if run.get("max_abs_logit_diff") is not None]
+    return {"max_abs_logit_diff": max(found)} if found else {}
 
 
 def _is_run(folder: Path) -> bool:

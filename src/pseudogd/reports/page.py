@@ -19,7 +19,7 @@ from pseudogd.reports.summary import Answered, Arm, Panel, RunSummary
 
 QUESTIONS_PER_SUB_TASK = 2
 _DEPTH_LABELS = {
-    "truth": "true depth",
+    "true": "true depth",
     "teacher": "teacher's depth",
     "base": "before: probe on the base",
     "vqa_only": "after VQA only",
@@ -119,7 +119,7 @@ def question_cards(arms: Sequence[Arm], bench: str, seed: int) -> list[dict[str,
 
 def panel_row(panel: Panel) -> dict[str, Any]:
     """A photo and its depth maps on one colour scale, that of the truth where there is one."""
-    near, far = depth_range(panel.depths, "truth" if "truth" in panel.depths else "teacher")
+    near, far = depth_range(panel.depths, "true" if "true" in panel.depths else "teacher")
     order = sorted(
         panel.depths, key=lambda name: (list(_DEPTH_LABELS).index(name) if name in _DEPTH_LABELS else 99, name)
     )

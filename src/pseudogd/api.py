@@ -1,0 +1,247 @@
+"""The verbs as functions: each wires rooms together and holds no logic of its own.
+
+A verb has the name and the parameters of its command (`evaluate` is the command `eval`). What a user can mend is raised
+as `pseudogd.errors.PseudoGDError`.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pseudogd.errors import InputError
+from pseudogd.progress import notice
+
+if TYPE_CHECKING:
+    from pseudogd.stages.annotate import AnnotateResult
+    from pseudogd.stages.label import LabelResult
+    from pseudogd.stages.synth import SynthResult
+    from pseudogd.training.train import TrainResult
+
+PathLike = str | os.PathLike[str]
+
+
+def label(
+    photos: PathLike,
+    teacher: Any = "embedded",
+    out: PathLike = "data",
+    cameras: PathLike | None = None,
+    *,
+    batch_size: int = 16,
+    workers: int = 2,
+    max_failures: int = 0,
+    overwrite: bool = False,
+    quiet: bool = False,
+    **options: Any,
+) -> LabelResult:
+    """Photos to pseudo geometry: `pseudogd.stages.label.label`. `options` go to the teacher (size, device ...)."""
+    from pseudogd.stages.label import label as run
+
+    try:
+        return run(
+            photos,
+            teacher,
+            out,
+            cameras,
+            batch_size=batch_size,
+            workers=workers,
+            max_failures=max_failures,
+            overwrite=overwrite,
+            quiet=quiet,
+            **options,
+        )
+    except TypeError as error:
+        refused = next((name for name in options if f"argument {name!r}" in str(error)), None)
+        if refused is None:
+            raise
+        raise InputError(f"teacher {teacher!r} has no option {refused!r}; leave it out") from error
+
+
+def annotate(
+    data: PathLike,
+    source: Any,
+    *,
+    workers: int = 1,
+    max_failures: int = 0,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> AnnotateResult:
+    """Photos to named objects: `pseudogd.stages.annotate.annotate`."""
+    from pseudogd.stages.annotate import annotate as run
+
+    return run(data, source, workers=workers, max_failures=max_failures, overwrite=overwrite, quiet=quiet)
+
+
+def synth(
+    data: PathLike,
+    tasks: str | Sequence[str] | Mapping[str, float] | None = None,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    max_failures: int = 0,
+    overwrite: bool = False,
+    quiet: bool = False,
+    **settings: Mapping[str, Any],
+) -> SynthResult:
+    """Geometry and objects to spatial questions: `pseudogd.stages.synth.synth`. `settings`: formats, scene, margins."""
+    from pseudogd.stages.synth import synth as run
+
+    if unknown := set(settings) - {"formats", "scene", "margins"}:
+        raise InputError(f"synth: unknown setting {sorted(unknown)[0]!r}; known are formats, scene and margins")
+    return run(
+        data,
+        tasks,
+        seed=seed,
+        workers=workers,
+        max_failures=max_failures,
+        overwrite=overwrite,
+        quiet=quiet,
+        **settings,
+    )
+
+
+def train(
+    recipe: Any,
+    overrides: Sequence[str] | Mapping[str, Any] = (),
+    *,
+    check: bool = True,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> TrainResult:
+    """One arm of training: `pseudogd.training.train.run_training`. `recipe` is a YAML file or a `Recipe`."""
+    from pseudogd.training.recipe import Recipe, load_recipe
+
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe, overrides)  # before the heavy imports below: a wrong key is said at once
+    elif overrides:
+        raise InputError("overrides go with a recipe file; change the Recipe itself")
+    from pseudogd.training.train import run_training
+
+    return run_training(recipe, quiet=quiet, resume=not overwrite, check=check)
+
+
+def evaluate(
+    model: Any,
+    bench: Any = "world",
+    out: PathLike | None = None,
+    *,
+    split: str = "test",
+    items: int | None = None,
+    limit: int | None = None,
+    prompt: str | None = None,
+    prompt_file: PathLike | None = None,
+    max_new_tokens: int | None = None,
+    batch_size: int = 64,
+    precision: str = "fp32",
+    device: str | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """A model's answers to a bench, scored: `pseudogd.benchmarks.runner.evaluate`.
+
+    `model` may be a run folder. `out` is by default that run, or `runs/NAME` for another checkpoint. `split` and
+    `items` say which world bench is built (``dev`` to choose settings by, ``test`` to report).
+    """
+    from pseudogd.benchmarks.runner import evaluate as run
+    from pseudogd.benchmarks.world_bench import WorldBench
+
+    world = WorldBench(split=split) if items is None else WorldBench(split=split, items=items)
+    return run(
+        _checkpoint(model),
+        bench,
+        _evaluated(model) if out is None else out,
+        world=world,
+        limit=limit,
+        prompt=prompt,
+        prompt_file=prompt_file,
+        max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+        precision=precision,
+        device=device,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """Where the checkpoint is, and how far its logits are from the trained model's (None if that was not looked at)."""
+
+    out: Path
+    max_abs_logit_diff: float | None
+
+
+def export(run: PathLike, out: PathLike, *, check: bool = True, quiet: bool = False) -> ExportResult:
+    """A finished run's model as an ordinary checkpoint in the folder `out`.
+
+    `check` loads it with plain transformers in a new process and compares. A folder that holds this very checkpoint
+    already is left as it is; any other content is refused (InputError).
+    """
+    from pseudogd.training.export import check_export
+    from pseudogd.training.export import export as copy
+
+    target = Path(out)
+    if not _same_files(Path(run) / "model", target):
+        copy(run, target)
+    notice(f"export: {target}, comparing with plain transformers", quiet or not check)
+    return ExportResult(target, check_export(target) if check else None)
+
+
+def ask(
+    model: Any,
+    image: PathLike,
+    question: str,
+    *,
+    max_new_tokens: int = 64,
+    precision: str = "fp32",
+    device: str | None = None,
+) -> str:
+    """A model's greedy answer to a question about a picture. `model` may be a run folder."""
+    from pseudogd.student.ask import generate_answers
+    from pseudogd.student.load import load_student
+
+    student = load_student(_checkpoint(model), device=device)
+    return generate_answers(student, [(Path(image), question)], max_new_tokens, precision=precision)[0]
+
+
+def report(runs: PathLike | Sequence[PathLike], out: PathLike | None = None, *, quiet: bool = False) -> Path:
+    """`report.html` and `report.json` of one run, of a folder of runs, or of several (then with `out`)."""
+    from pseudogd.reports.build import build_report
+
+    return build_report(runs, out)
+
+
+def _checkpoint(model: Any) -> Any:
+    """The checkpoint of a run folder; a checkpoint folder, a hub id or a model in memory as it is."""
+    if not isinstance(model, (str, os.PathLike)):
+        return model
+    folder = Path(model)
+    if (folder / "model" / "config.json").is_file():
+        return folder / "model"
+    is_id = not folder.exists() and len(folder.parts) == 2 and not str(model).startswith((".", "/", "~"))
+    if not (is_id or (folder / "config.json").is_file()):
+        raise InputError(f"{model}: no model here; give a checkpoint folder, a finished run, or a hub id owner/name")
+    return model
+
+
+def _same_files(folder: Path, other: Path) -> bool:
+    """Whether both folders hold the same files with the same bytes."""
+    names = [sorted(path.name for path in place.iterdir()) if place.is_dir() else [] for place in (folder, other)]
+    if not names[0] or names[0] != names[1]:
+        return False
+    return len(filecmp.cmpfiles(folder, other, names[0], shallow=False)[0]) == len(names[0])
+
+
+def _evaluated(model: Any) -> Path:
+    """Where a model's evaluation goes: into its run, or to runs/NAME."""
+    if not isinstance(model, (str, os.PathLike)):
+        raise InputError("say with out= where the evaluation of a model that is no folder goes")
+    folder = Path(model)
+    for run in (folder, folder.parent):
+        if (run / "recipe.yaml").is_file() and (run / "model").is_dir():
+            return run
+    return Path("runs") / (folder.resolve().name if folder.is_dir() else folder.name)

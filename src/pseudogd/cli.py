@@ -1,0 +1,313 @@
+"""The commands: each reads its arguments, calls the verb of the same name, and says in a line what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pseudogd import __version__
+from pseudogd.errors import InputError
+from pseudogd.exits import fail, run
+
+app = typer.Typer(
+    help="Teach a vision-language model space: photos in, a spatially better model out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="Data folder that `label` made.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary: errors and answers alone.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
+Workers = Annotated[int, typer.Option(min=1, help="How many hands work at a time; the result is the same.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete what is there, made with other settings.")]
+MaxFailures = Annotated[int, typer.Option(min=0, help="So many photos may fail before the exit code is 1.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps ...; a GPU if there is one.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 done with too many failures, 2 wrong use, 130 interrupted."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    sys.exit(run(app, arguments))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pseudogd {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and exit.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Nothing of its own: options that may stand before the command."""
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo"),
+    seed: Seed = 0,
+    photos: Annotated[int, typer.Option(min=1, help="Photos to train on.")] = 3000,
+    items: Annotated[int, typer.Option(min=1, help="Questions to be judged by.")] = 2000,
+    split: Annotated[str, typer.Option(help="dev to choose settings by, test to report.")] = "test",
+    steps: Annotated[int | None, typer.Option(min=1, help="Training steps of each arm.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; as many as cores, two at most.")] = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """The whole road on the embedded default."""
+    from pseudogd.embedded import demo as verb
+
+    verb(out, seed=seed, photos=photos, items=items, split=split, steps=steps, workers=workers, quiet=quiet)
+
+
+@app.command()
+def label(
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photos, or one that holds images/.")],
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="For the teacher: size, device, dtype, revision, accept_licence; of files: scale, metres_per_unit.",
+        ),
+    ] = None,
+    teacher: Annotated[
+        str, typer.Option(help="embedded, depth-anything:FOLDER_OR_HUB_ID, or files:DEPTH_FOLDER.")
+    ] = "embedded",
+    out: Annotated[Path, typer.Option(help="Data folder to write.")] = Path("data"),
+    cameras: Annotated[Path | None, typer.Option(help="cameras.json; without it EXIF, else unknown.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Photos at a time through the teacher.")] = 16,
+    workers: Workers = 2,
+    max_failures: MaxFailures = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Photos to pseudo geometry, by a teacher."""
+    from pseudogd.api import label as verb
+
+    result = verb(
+        photos,
+        teacher,
+        out,
+        cameras,
+        batch_size=batch_size,
+        workers=workers,
+        max_failures=max_failures,
+        overwrite=overwrite,
+        quiet=quiet,
+        **_pairs(options),
+    )
+    return _stage_done(result, "photos with geometry", quiet)
+
+
+@app.command()
+def annotate(
+    data: Data,
+    source: Annotated[str, typer.Option(help="coco:FILE, a COCO annotation file.")],
+    workers: Workers = 1,
+    max_failures: MaxFailures = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Named objects with masks for every photo."""
+    from pseudogd.api import annotate as verb
+
+    result = verb(data, source, workers=workers, max_failures=max_failures, overwrite=overwrite, quiet=quiet)
+    return _stage_done(result, "photos annotated", quiet)
+
+
+@app.command()
+def synth(
+    data: Data,
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Such as formats.open=0.5; in formats, scene and margins."),
+    ] = None,
+    tasks: Annotated[str | None, typer.Option(help="Names with commas between; all by default.")] = None,
+    seed: Seed = 0,
+    workers: Workers = 1,
+    max_failures: MaxFailures = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Spatial questions with their answers and evidence."""
+    from pseudogd.api import synth as verb
+
+    result = verb(
+        data,
+        tasks,
+        seed=seed,
+        workers=workers,
+        max_failures=max_failures,
+        overwrite=overwrite,
+        quiet=quiet,
+        **_pairs(settings),
+    )
+    return _stage_done(result, "questions", quiet)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.yaml", help="Every choice of the run.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as optim.steps=800; over the recipe's.")
+    ] = None,
+    check: Annotated[bool, typer.Option(help="Compare the export with the trained model in a new process.")] = True,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """One arm of training; goes on where it was interrupted."""
+    from pseudogd.api import train as verb
+
+    result = verb(recipe, overrides or (), check=check, overwrite=overwrite, quiet=quiet)
+    _done(f"{result.steps:,} steps on {result.questions:,} questions; model: {result.model}", quiet)
+
+
+@app.command("eval")
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Checkpoint folder, hub id, or run folder.")],
+    bench: Annotated[
+        str, typer.Option(help="world, omnispatial:DIR, or a folder or data.json of that layout.")
+    ] = "world",
+    out: Annotated[Path | None, typer.Option(help="Run folder; by default the model's own, or runs/NAME.")] = None,
+    split: Annotated[str, typer.Option(help="World bench: dev to choose settings by, test to report.")] = "test",
+    items: Annotated[int | None, typer.Option(min=1, help="World bench: how many questions.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask the first so many questions only.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Prompt to use instead of the bench's own.")] = None,
+    prompt_file: Annotated[Path | None, typer.Option(help="File with a system prompt.")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option(min=1, help="Longest reply, in tokens.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Questions at a time.")] = 64,
+    precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
+    device: Device = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Ask a model a bench and score it, with 95 % intervals."""
+    from pseudogd.api import evaluate as verb
+
+    summary = verb(
+        model,
+        bench,
+        out,
+        split=split,
+        items=items,
+        limit=limit,
+        prompt=prompt,
+        prompt_file=prompt_file,
+        max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+        precision=precision,
+        device=device,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    width = max(map(len, summary["accuracy"]))
+    for name, accuracy in summary["accuracy"].items():
+        low, high = summary["ci95"][name]
+        line = f"{name:{width}}  {100 * accuracy:5.1f} %  [{100 * low:.1f}, {100 * high:.1f}]  n={summary['n'][name]:,}"
+        _done(line, quiet)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished training.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; must be empty or not there.")],
+    check: Annotated[bool, typer.Option(help="Load it with plain transformers in a new process and compare.")] = True,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """A finished run's model as an ordinary checkpoint."""
+    from pseudogd.api import export as verb
+
+    result = verb(run, out, check=check, quiet=quiet)
+    compared = f"; largest difference of logits {result.max_abs_logit_diff}" if check else ""
+    _done(f"checkpoint: {result.out}{compared}", quiet)
+
+
+@app.command()
+def ask(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Checkpoint folder, hub id, or run folder.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A photo.")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask.")],
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
+    precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
+    device: Device = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """A model's answer to one question about one photo."""
+    from pseudogd.api import ask as verb
+
+    typer.echo(verb(model, image, question, max_new_tokens=max_new_tokens, precision=precision, device=device))
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or a folder of run folders.")],
+    out: Annotated[Path | None, typer.Option(help="Folder to write; several runs need it.")] = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """One page that opens offline, and its numbers as JSON."""
+    from pseudogd.api import report as verb
+
+    _done(f"report: {verb(runs, out, quiet=quiet)}", quiet)
+
+
+def _stage_done(result: Any, what: str, quiet: bool) -> int:
+    """Say what a stage did; returns its exit code."""
+    ledger = f"{result.failures:,} failures listed in {result.out / 'failures.parquet'}"
+    if result.exit_code:
+        return fail(
+            f"{result.rows:,} {what}; {ledger}, more than --max-failures {result.max_failures}", result.exit_code
+        )
+    _done(f"{result.rows:,} {what} in {result.out}" + (f"; {ledger}" if result.failures else ""), quiet)
+    return 0
+
+
+def _done(text: str, quiet: bool) -> None:
+    if not quiet:
+        typer.echo(text)
+
+
+def _pairs(texts: Sequence[str] | None) -> dict[str, Any]:
+    """["a=1", "b.c=2"] -> {"a": 1, "b": {"c": 2}}; values are YAML."""
+    import yaml
+
+    result: dict[str, Any] = {}
+    for text in texts or ():
+        key, equals, value = text.partition("=")
+        if not (equals and all(part.isidentifier() for part in key.split("."))):
+            raise InputError(f"{text!r}: write key=value")
+        *parents, leaf = key.split(".")
+        place = result
+        for parent in parents:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise InputError(f"{text!r}: {parent} has a value of its own already")
+        try:
+            place[leaf] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"{text!r}: the value is not YAML; quote it") from error
+    return result
