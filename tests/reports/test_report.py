@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from html.parser import HTMLParser
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from helpers import fabricated_runs as fabricate
 from PIL import Image
 
 from pseudogd.errors import InputError
@@ -19,10 +19,6 @@ from pseudogd.reports.collect import collect, read_metrics
 from pseudogd.reports.curves import smooth
 from pseudogd.reports.page import axis_reach, headline
 from pseudogd.reports.pictures import depth_picture, depth_range, load_panel, save_panel
-
-_SPEC = importlib.util.spec_from_file_location("fabricate", Path(__file__).with_name("fabricate.py"))
-fabricate = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(fabricate)
 
 
 @pytest.fixture(scope="module")
