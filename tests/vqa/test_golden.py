@@ -323,3 +323,20 @@ def test_without_metres_or_gravity_the_rest_is_still_asked():
     forms = {f.form for f in all_facts(unsure, [0])}
     assert "distance.centre" in forms and "nearer.pair_near" in forms
     assert not [form for form in forms if form.startswith(("size", "hypothetical", "direction.height"))]
+
+
+def test_a_foot_behind_something_is_no_height():
+    """Hardly any of the outline is hidden, but the whole lower end is."""
+    pole = Block("pole", 0.0, 4.0, 0.12, 1.9)
+    free, hidden = golden([pole]), golden([pole, Block("board", 0.0, 2.5, 0.6, 0.6)])
+    assert not free.objects[0].cut and free.objects[0].tall == pytest.approx(1.9, rel=0.05)
+    # The line from the eye over the board's edge meets the pole at 1.2 - 4 * 0.6 / 2.5 = 0.24 m.
+    assert hidden.objects[0].cut and hidden.objects[0].tall == pytest.approx(1.66, rel=0.03)
+    assert not hidden.objects[1].cut
+    assert not [f for f in task_facts(hidden, "size") if "0" in f.operands]
+
+
+def test_the_floor_in_front_hides_nothing():
+    scene = golden([Block("card", x, 9.0, 0.8, 0.5) for x in (-2.5, 0.0, 2.5)], eye=1.0)
+    assert len(scene) == 3
+    assert all(obj.occluded == 0 and not obj.cut for obj in scene.objects)

@@ -15,11 +15,13 @@ from pseudogd.geometry.gravity import Plane, fit_ground, gravity_rotation
 from pseudogd.geometry.types import Geometry, Scale
 from pseudogd.objects.masks import decode
 from pseudogd.vqa.categories import has_front, is_standable
+from pseudogd.vqa.outlines import Hiding, depth_edges, eroded
 from pseudogd.vqa.scene import Q02, Q50, Q98, QUANTILES, Array, Scene, SceneObject, SceneSettings
 
 Mask = NDArray[np.bool_]
 
 GROUND_POINTS = 600
+FLOOR_SLACK = 0.04
 RESTS_WITHIN = 0.12
 HANGS_FROM = 0.5
 OUTLINE_POINTS = 512
@@ -61,6 +63,7 @@ def build_scene(
     for index in sorted(range(len(found)), key=lambda i: -int(found[i][1].sum())):
         labels[found[index][1]] = index
     ground, unit = measure.ground(labels)
+    measure.hiding = Hiding(depth, _floor(measure, ground, unit, labels))
     return Scene(
         image_id=image_id,
         geometry=geometry,
@@ -72,6 +75,7 @@ def build_scene(
         ground=ground,
         unit=unit,
         points=measure.points,
+        floor=measure.hiding.floor,
         skipped=tuple(skipped),
     )
 
@@ -104,6 +108,16 @@ def _thinned_depth(depth: NDArray[np.float32], side: int) -> tuple[NDArray[np.fl
     return depth[np.ix_(rows, columns)], rows, columns
 
 
+def _floor(measure: _Measure, ground: Plane | None, unit: float, labels: NDArray[np.int16]) -> Mask:
+    """(H, W) bool: pixels that lie on the ground plane and on no object."""
+    if ground is None or measure.points is None:
+        return np.zeros(labels.shape, bool)
+    away = measure.points @ ground.normal.astype(np.float32) + np.float32(ground.offset)
+    with np.errstate(invalid="ignore"):
+        level = np.abs(away) < np.maximum(np.float32(FLOOR_SLACK * unit), 0.02 * measure.depth)
+    return level & (labels < 0)
+
+
 class _Measure:
     """What all objects of one photo share while they are measured."""
 
@@ -124,7 +138,7 @@ class _Measure:
         self.mask_rows = ((rows + 0.5) * size[1] / full_height).astype(int)
         self.mask_columns = ((columns + 0.5) * size[0] / full_width).astype(int)
         self.known = np.isfinite(depth)
-        self.clear = self.known & ~_edges(depth, settings.edge)
+        self.clear = self.known & ~depth_edges(depth, settings.edge)
         self.confidence = None if geometry.confidence is None else geometry.confidence[np.ix_(rows, columns)]
         self.points: NDArray[np.float32] | None = None
         self.rotation: Array | None = None
@@ -137,6 +151,7 @@ class _Measure:
         ordered = np.sort(depth[self.known])
         self.ordered = ordered[:: max(1, ordered.size // 1024)]
         self.erosion = max(1, round(0.008 * max(height, width)))
+        self.hiding: Hiding
 
     def mask(self, row: Mapping[str, Any]) -> Mask:
         """The object's mask at depth resolution; the middle of its box if it has none."""
@@ -177,6 +192,7 @@ class _Measure:
         if self.points is not None:
             values = self._metric_values(self.points[ys, xs].astype(np.float64), mask, depths, ground)
         gap = values.get("ground_gap")
+        hidden, cut = (0.0, False) if bare else self.hiding.of(mask)
         category = str(row.get("category") or "")
         return SceneObject(
             object_id=str(row["object_id"]),
@@ -186,7 +202,8 @@ class _Measure:
             mask=mask,
             boxes_only=bare,
             truncated=x < edge_x or y < edge_y or x + w > self.size[0] - edge_x or y + h > self.size[1] - edge_y,
-            occluded=0.0 if bare else self._occluded(mask),
+            occluded=hidden,
+            cut=cut,
             known=float((mask & self.known).sum() / mask.sum()),
             sigma=self._sigma(ys, xs, bare),
             u=u,
@@ -203,7 +220,7 @@ class _Measure:
         wanted = max(self.settings.min_pixels, int(mask.sum()) // 4)
         inner = mask
         for _ in range(self.erosion):
-            smaller = _eroded(inner)
+            smaller = eroded(inner)
             if int((smaller & self.clear).sum()) < wanted:
                 break
             inner = smaller
@@ -267,50 +284,12 @@ class _Measure:
         doubt = 0.0 if self.confidence is None else 1.0 - float(self.confidence[ys, xs].mean())
         return self.settings.depth_sigma * (1.0 + doubt) * (2.0 if bare else 1.0)
 
-    def _occluded(self, mask: Mask) -> float:
-        """Share of the outline at which the neighbour outside is nearer than the object inside."""
-        ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        window = np.s_[max(ys[0] - 1, 0) : ys[-1] + 2, max(xs[0] - 1, 0) : xs[-1] + 2]
-        inside, depth = mask[window], self.depth[window]
-        pairs = nearer = 0
-        for axis in (0, 1):
-            a, b = (inside[:-1], inside[1:]) if axis == 0 else (inside[:, :-1], inside[:, 1:])
-            da, db = (depth[:-1], depth[1:]) if axis == 0 else (depth[:, :-1], depth[:, 1:])
-            leaving, entering = a & ~b, b & ~a
-            pairs += int(leaving.sum()) + int(entering.sum())
-            with np.errstate(invalid="ignore"):
-                nearer += int((leaving & (db < 0.92 * da)).sum()) + int((entering & (da < 0.92 * db)).sum())
-        return nearer / pairs if pairs else 0.0
-
 
 def _standable(category: str, gap: float | None, unit: float) -> bool:
     """Whether a person could stand there: it rests on the floor, or is of a kind that does and is not seen high up."""
     if gap is None:
         return is_standable(category)
     return abs(gap) < RESTS_WITHIN * unit or (is_standable(category) and abs(gap) < HANGS_FROM * unit)
-
-
-def _edges(depth: NDArray[np.float32], edge: float) -> Mask:
-    """(H, W) bool: both pixels of every jump between neighbours of more than ``edge``, relative."""
-    jumps = np.zeros(depth.shape, bool)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        log = np.log(depth)
-        down, across = np.abs(np.diff(log, axis=0)) > edge, np.abs(np.diff(log, axis=1)) > edge
-    jumps[1:] |= down
-    jumps[:-1] |= down
-    jumps[:, 1:] |= across
-    jumps[:, :-1] |= across
-    return jumps
-
-
-def _eroded(mask: Mask) -> Mask:
-    """Without the pixels that touch another one outside; the picture's border counts as inside."""
-    out = mask.copy()
-    out[1:] &= mask[:-1]
-    out[:-1] &= mask[1:]
-    out[:, 1:] &= mask[:, :-1]
-    out[:, :-1] &= mask[:, 1:]
-    return out
 
 
 def _quantiles(values: Array) -> Array:

@@ -74,7 +74,7 @@ def pairs(count: int) -> list[tuple[int, int]]:
 
 def seen_well(obj: SceneObject, scene: Scene) -> bool:
     """A whole, unhidden outline with depth nearly everywhere: what sizes and gaps are measured on."""
-    whole = not (obj.boxes_only or obj.truncated)
+    whole = not (obj.boxes_only or obj.truncated or obj.cut)
     return whole and obj.occluded < scene.settings.occluded and obj.known >= MOSTLY_KNOWN
 
 

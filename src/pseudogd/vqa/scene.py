@@ -54,6 +54,7 @@ class SceneObject:
     """One object as seen. Quantile rows follow `QUANTILES`; what needs a camera or gravity is None without it.
 
     ``u``/``v``: columns/rows of the mask as share of the picture; ``z``: z-depth; ``distance``: ray length;
+    ``occluded``: share of the outline with something nearer right outside; ``cut``: so is one whole end of it;
     ``rank``: place of the depth within the photo, 0 nearest to 1 farthest; ``known``: share of the mask with depth;
     ``height``: along up from the camera; ``tall``, ``wide``: real extents along up and level across the line of sight;
     ``points``: (n, 3) sample in the scene's frame; ``centre``: its median; ``skin``: (n, 3) fewer points that reach to
@@ -69,6 +70,7 @@ class SceneObject:
     boxes_only: bool
     truncated: bool
     occluded: float
+    cut: bool
     known: float
     sigma: float
     u: Array
@@ -114,7 +116,8 @@ class Scene:
 
     ``rotation``: camera to gravity frame, or None where gravity is unknown (objects then stay in the camera frame).
     ``depth``/``labels``: the thinned depth map, and for every pixel of it the index of the object there or -1.
-    ``skipped``: (object id, reason) of objects without usable depth.
+    ``floor``: pixels on the ground plane and on no object. ``skipped``: (object id, reason) of objects that have too
+    little depth.
     """
 
     image_id: str
@@ -127,6 +130,7 @@ class Scene:
     ground: Plane | None = None
     unit: float = 1.0
     points: NDArray[np.float32] | None = None
+    floor: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), bool))
     skipped: Sequence[tuple[str, str]] = field(default=())
 
     def __len__(self) -> int:
@@ -208,17 +212,6 @@ class Scene:
                 ends = [_low(block.min(axis=1)), _low(block.min(axis=0))]
                 gaps[i, j] = gaps[j, i] = math.sqrt(max(min(ends), 0.0))
         return gaps
-
-    @cached_property
-    def floor(self) -> NDArray[np.bool_]:
-        """(H, W) bool: pixels that lie on the ground plane and on no object."""
-        if self.ground is None or self.points is None:
-            return np.zeros(self.depth.shape, bool)
-        away = self.points @ np.asarray(self.ground.normal, np.float32) + np.float32(self.ground.offset)
-        slack = np.maximum(np.float32(0.04 * self.unit), 0.02 * self.depth)
-        with np.errstate(invalid="ignore"):
-            level = np.abs(away) < slack
-        return level & (self.labels < 0)
 
 
 def _low(squared: Array) -> float:

@@ -21,6 +21,7 @@ from pseudogd.vqa.scene import Scene, SceneObject
 RATIO = 1.6
 CHOICES = 4
 LONGEST = 30.0
+SLACK = 1.15
 
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
@@ -38,21 +39,21 @@ def spaced(value: float, rng: np.random.Generator, ratio: float = RATIO, count: 
     """Wrong lengths as text, each at least ``ratio`` from every other and from the right one as it is written.
 
     The rank of the right one among all is drawn evenly (of the ranks that leave room for one decimal), so that neither
-    "the smallest" nor "the middle" is a good guess.
+    "the smallest" nor "the middle" is a good guess; the steps are hardly larger than the ratio, so that few options
+    are absurd.
     """
     written = _number(metres(value))
     below: list[float] = []
     while len(below) < count - 1:
         last = below[-1] if below else written
-        step = _written(last / (ratio * rng.uniform(1.0, 1.25)), math.floor)
+        step = _written(last / (ratio * rng.uniform(1.0, SLACK)), math.floor)
         if step < 0.1:
             break
         below.append(step)
-    rank = int(rng.integers(len(below) + 1))
-    wrong = below[:rank]
+    wrong = below[: int(rng.integers(len(below) + 1))]
     last = written
     while len(wrong) < count - 1:
-        last = _written(last * ratio * rng.uniform(1.0, 1.25), math.ceil)
+        last = _written(last * ratio * rng.uniform(1.0, SLACK), math.ceil)
         wrong.append(last)
     return [metres(number) for number in wrong]
 
