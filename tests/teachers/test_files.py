@@ -9,7 +9,6 @@ from pseudogd.errors import InputError
 from pseudogd.geometry.camera import Camera
 from pseudogd.geometry.types import Scale
 from pseudogd.teachers import load_teacher
-from pseudogd.teachers.complete import block_median
 
 CAMERA = Camera.from_fov(48, 32, 60)
 
@@ -132,17 +131,3 @@ def test_the_fingerprint_follows_the_depth_file(tmp_path):
     first = teacher.fingerprint("a.jpg")
     save(tmp_path / "a.png", ramp() + 1)
     assert len({missing, first, teacher.fingerprint("a.jpg")}) == 3
-
-
-def test_block_medians_are_values_of_the_block():
-    rng = np.random.default_rng(0)
-    depth = rng.uniform(1, 9, (20, 31)).astype(np.float32)
-    depth[rng.random(depth.shape) < 0.3] = np.nan
-    depth[:4, :4] = np.nan
-    coarse = block_median(depth, 4)
-    assert coarse.shape == (5, 7) and np.isnan(coarse[0, 0])
-    cell = depth[4:8, 8:12]
-    below, known = (cell <= coarse[1, 2]).sum(), np.isfinite(cell).sum()
-    assert coarse[1, 2] in cell and below == (known + 1) // 2
-    assert block_median(depth[:2, :2], 4).shape == (1, 1)
-    assert (block_median(depth, 1) == depth)[np.isfinite(depth)].all()
