@@ -46,7 +46,7 @@ def synth(
     """Write the spatial questions of every photo of the data folder `data`.
 
     tasks     names ("nearer,size" or a list; default quotas), or name -> most questions per photo. Default: all.
-    formats   shares of ``mc``, ``open`` and ``yesno``.
+    formats   shares of ``mc``, ``open`` and ``yesno``; those not named are not used. Default: 0.6, 0.2, 0.2.
     scene, margins   settings of `vqa.scene.SceneSettings` and `vqa.guards.Margins` that differ from their defaults.
     overwrite  delete the questions there instead of refusing other settings.
 
