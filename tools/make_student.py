@@ -3,7 +3,8 @@
     python tools/make_student.py --pool runs/pool --out src/pseudogd/world/checkpoints/student --minutes 60
 
 Two losses: answers to questions about the flat picture (`flat_questions.py`), and a per-patch alignment of visual
-tokens with the words for their name, colour and place, which stands for the image-text pretraining of a CLIP tower.
+tokens with the words for their name, colour and place and of named things with their patches, which stands for the
+image-text and grounded-caption pretraining of a large model.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from pseudogd.world import render_folder
 SIZE, PATCH = 120, 12
 GRID = SIZE // PATCH
 WIDTH = 160
+WORD_LENGTH = 0.1 * WIDTH**0.5
 USER, ASSISTANT, END, PAD, IMAGE = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>", "<image>"
 TEMPLATE = (
     "{% for m in messages %}{% if m['role'] == 'assistant' %}<|assistant|>{% if m['content'] is string %}{{ m['content'] }}"
@@ -157,6 +159,7 @@ class Pool:
         self.pixels = np.empty((len(images), SIZE, SIZE, 3), np.uint8)
         self.labels = np.zeros((len(images), 2, GRID * GRID), np.uint8)  # kind and colour, 0 = neither
         self.things: list[list[Thing]] = []
+        self.shares: list[np.ndarray] = []  # of each thing: how much of each patch it covers
         rng = np.random.default_rng(0)
         for i, image in enumerate(images):
             photo = Image.open(folder / "images" / image["file_name"])
@@ -174,6 +177,7 @@ class Pool:
                 inside = ((xs[at] + 0.5) / w, (ys[at] + 0.5) / h)
                 self.things[-1].append(Thing(a["color"], kinds[a["category_id"]], (x + bw / 2) / w, (y + bh / 2) / h, inside))
             owner = share.argmax(0)
+            self.shares.append(share[1:])
             names = [(0, 0), *((KIND_NAMES.index(t.kind) + 1, COLOR_NAMES.index(t.color) + 1) for t in self.things[-1])]
             self.labels[i] = np.array(names, np.uint8)[owner].T
 
@@ -217,6 +221,7 @@ class Base(torch.nn.Module):
     """
 
     SHARPNESS = 16.0
+    GROUND_LAYER = 2
 
     def __init__(self, model: LlavaForConditionalGeneration, tokenizer) -> None:
         super().__init__()
@@ -234,21 +239,55 @@ class Base(torch.nn.Module):
             rare = torch.ones(len(words))
             rare[0] = 0.3 if weight == 1.0 else 1.0  # most patches show no thing
             total = total + weight * F.cross_entropy(self.SHARPNESS * tokens @ table[words].T, target.flatten(), rare)
-        return total
+        # Visual tokens as long as words: the language model reads both from one residual stream.
+        length = (image.float().norm(dim=-1) / WORD_LENGTH).log()
+        return total + 0.05 * length.square().mean()
 
-    def forward(self, pixels, ids, positions, labels, mask, patches):
+    def see(self, pixels, patches):
+        """The per-patch loss alone: the tower, the projector and the word embeddings learn to agree."""
+        core = self.llava.model
+        image = core.multi_modal_projector(core.vision_tower(pixel_values=pixels, output_hidden_states=True).hidden_states[-1])
+        with torch.autocast("cpu", enabled=False):
+            return self.dense(image, patches)
+
+    def ground(self, hidden: torch.Tensor, mentions: torch.Tensor, covers: torch.Tensor) -> torch.Tensor:
+        """A named thing's last token is to resemble the visual tokens of that thing, of all in the picture."""
+        states = F.normalize(hidden.float(), dim=-1)
+        image = states[:, : GRID * GRID][mentions[:, 0]]
+        said = states[mentions[:, 0], mentions[:, 1]]
+        return F.cross_entropy(self.SHARPNESS * torch.einsum("mnd,md->mn", image, said), covers)
+
+    def forward(self, pixels, ids, positions, labels, mask, patches, mentions, covers):
         core = self.llava.model
         states = core.vision_tower(pixel_values=pixels, output_hidden_states=True).hidden_states[-1]
         image = core.multi_modal_projector(states)
         embeds = core.get_input_embeddings()(ids)
         embeds = torch.cat([image.to(embeds.dtype), embeds[:, GRID * GRID :]], 1)
-        hidden = core.language_model(inputs_embeds=embeds, attention_mask=mask, position_ids=positions).last_hidden_state
+        out = core.language_model(
+            inputs_embeds=embeds, attention_mask=mask, position_ids=positions, output_hidden_states=True
+        )
+        hidden = out.last_hidden_state
         where = labels[:, 1:] != -100
         logits = self.llava.lm_head(hidden[:, :-1][where]).float()
         target = labels[:, 1:][where]
         with torch.autocast("cpu", enabled=False):
-            dense = self.dense(image, patches)
+            dense = self.dense(image, patches) + self.ground(out.hidden_states[self.GROUND_LAYER], mentions, covers)
         return F.cross_entropy(logits, target), dense, (logits.argmax(-1) == target)
+
+
+def find_mentions(ids: torch.Tensor, picks, pool: Pool, base: Base) -> tuple[torch.Tensor, torch.Tensor]:
+    """(row, position) of the last token of every named thing of the picture, and the patches that it covers."""
+    kinds, colors = base.words[0][1:], base.words[1][1:]
+    mentions, covers = [], []
+    for row, i in enumerate(picks):
+        for thing, share in zip(pool.things[i], pool.shares[i]):
+            last = (ids[row, 1:] == kinds[KIND_NAMES.index(thing.kind)]) & (
+                ids[row, :-1] == colors[COLOR_NAMES.index(thing.color)]
+            )
+            for position in last.nonzero()[:, 0].tolist():
+                mentions.append((row, position + 1))
+                covers.append(share / share.sum())
+    return torch.tensor(mentions), torch.from_numpy(np.array(covers, np.float32))
 
 
 def main() -> None:
@@ -257,6 +296,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--photos", type=int, default=14000)
     parser.add_argument("--pool-seed", type=int, default=1000)
+    parser.add_argument("--see-minutes", type=float, default=8, help="of the per-patch loss alone, first")
     parser.add_argument("--minutes", type=float, default=60, help="the schedule is written for this much wall-clock time")
     parser.add_argument("--steps", type=int, help="instead of --minutes: exactly reproducible")
     parser.add_argument("--batch", type=int, default=16)
@@ -283,43 +323,62 @@ def main() -> None:
         pairs = [([user, *q, assistant], [*a, tokenizer.eos_token_id]) for q, a in zip(texts[::2], texts[1::2])]
         return lay_out(prefix, pairs, 480), [t for t, _, _ in qa]
 
-    def batch(rng, picks, augment):
-        rows = [row(rng, i, args.turns) for i in picks]
+    def pixels(rng, picks, augment):
         x = torch.from_numpy(pool.pixels[picks]).permute(0, 3, 1, 2).float() / 255
         if augment:
             x = x.clamp(1e-3, 1) ** torch.from_numpy(rng.uniform(0.75, 1.3, (len(picks), 1, 1, 1)).astype(np.float32))
             x = x + torch.randn_like(x) * 0.02
+        return x * 2 - 1
+
+    def batch(rng, picks, augment):
+        rows = [row(rng, i, args.turns) for i in picks]
         patches = torch.from_numpy(pool.labels[picks]).long()
         ids, positions, labels, mask = collate([r for r, _ in rows], tokenizer.pad_token_id)
-        return (x * 2 - 1, ids, positions, labels, mask, patches), rows
+        mentions, covers = find_mentions(ids, picks, pool, base)
+        return (pixels(rng, picks, augment), ids, positions, labels, mask, patches, mentions, covers), rows
 
-    optimizer = torch.optim.AdamW(base.parameters(), lr=args.lr, weight_decay=0.02, betas=(0.9, 0.98))
-    start, step, average = time.time(), 0, None
-    while True:
-        done = step / args.steps if args.steps else (time.time() - start) / (60 * args.minutes)
-        if done >= 1:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = args.lr * min(1, (step + 1) / 150) * (0.5 * (1 + np.cos(np.pi * done)) + 0.005)
-        inputs, _ = batch(rng, rng.integers(len(pool.things) - 300, size=args.batch), True)
-        with torch.autocast("cpu", torch.bfloat16):
-            lm, dense, _ = base(*inputs)
-        optimizer.zero_grad()
-        (lm + 0.5 * dense).backward()
-        torch.nn.utils.clip_grad_norm_(base.parameters(), 1.0)
-        optimizer.step()
-        now = np.array([lm.item(), dense.item()])
-        average = now if average is None else 0.98 * average + 0.02 * now
-        step += 1
-        if step % 100 == 0:
-            text = f"step {step} lm {average[0]:.4f} dense {average[1]:.4f} {(time.time() - start) / step:.3f} s/step"
-            print(text, flush=True)
-        if step % 500 == 0:
-            print({k: round(v, 3) for k, v in check(base, batch, held, tokenizer).items()}, flush=True)
-            save(base.llava, tokenizer, args.out)
+    start = time.time()
+
+    def train(name: str, amount: float, batch_size: int, lr: float, loss_of) -> int:
+        """AdamW with a cosine schedule, for `amount` minutes or, with --steps, that share of the steps."""
+        optimizer = torch.optim.AdamW(base.parameters(), lr=lr, weight_decay=0.02, betas=(0.9, 0.98))
+        begun, step, average = time.time(), 0, None
+        limit = args.steps and round(args.steps * amount / (args.minutes + args.see_minutes))
+        while (done := step / limit if limit else (time.time() - begun) / (60 * amount)) < 1:
+            for group in optimizer.param_groups:
+                group["lr"] = lr * min(1, (step + 1) / 150) * (0.5 * (1 + np.cos(np.pi * done)) + 0.005)
+            picks = rng.integers(len(pool.things) - len(held), size=batch_size)
+            with torch.autocast("cpu", torch.bfloat16):
+                losses = loss_of(picks)
+            optimizer.zero_grad()
+            sum(losses).backward()
+            torch.nn.utils.clip_grad_norm_(base.parameters(), 1.0)
+            optimizer.step()
+            now = np.array([loss.item() for loss in losses])
+            average = now if average is None else 0.98 * average + 0.02 * now
+            step += 1
+            if step % 100 == 0:
+                print(f"{name} step {step} losses {average.round(4)} {(time.time() - begun) / step:.3f} s/step", flush=True)
+            if step % 500 == 0 and name == "answer":
+                print({k: round(v, 3) for k, v in check(base, batch, held, tokenizer).items()}, flush=True)
+                save(base.llava, tokenizer, args.out)
+        return step
+
+    def see(picks):
+        x, patches = pixels(rng, picks, True), torch.from_numpy(pool.labels[picks]).long()
+        if rng.random() < 0.5:
+            x, patches = x.flip(-1), patches.unflatten(-1, (GRID, GRID)).flip(-1).flatten(2)
+        return [base.see(x, patches)]
+
+    def answer(picks):
+        lm, dense, _ = base(*batch(rng, picks, True)[0])
+        return [lm, 0.5 * dense]
+
+    seen = train("see", args.see_minutes, 2 * args.batch, 2e-3, see)
+    step = train("answer", args.minutes, args.batch, args.lr, answer)
     scores = check(base, batch, held, tokenizer)
     save(base.llava, tokenizer, args.out)
-    record = {"command": "tools/make_student.py", "seed": args.seed, "steps": step, "batch": args.batch, "turns": args.turns,
+    record = {"command": "tools/make_student.py", "seed": args.seed, "see_steps": seen, "steps": step, "batch": args.batch, "turns": args.turns,
               "lr": args.lr, "photos": len(pool.things), "pool_seed": args.pool_seed,
               "seconds": round(time.time() - start), "accuracy": {k: round(v, 3) for k, v in scores.items()}}  # fmt: skip
     (args.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")

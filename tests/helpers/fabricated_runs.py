@@ -70,8 +70,9 @@ def training(folder: Path, geometry: bool) -> None:
 def runs(root: Path, count: int = 240, question: str = "How far is the red chair from the table?") -> Path:
     """``root/{base,vqa_only,joint}`` with measures and pictures."""
     rng = np.random.default_rng(0)
-    pictures = root / "bench" / "world" / "Perspective_Taking"
+    pictures = root / "bench" / "rooms" / "Perspective_Taking"
     pictures.mkdir(parents=True)
+    (root / "bench" / "rooms" / "bench.json").write_text(json.dumps({"name": "world"}))
     for index in range(-(-count // 4)):
         Image.fromarray(room(rng)[0]).save(pictures / f"{index}.png")
     for index in range(3):

@@ -101,6 +101,7 @@ def test_page_shows_what_the_json_says(page, numbers):
     for section in ("Accuracy by sub-task", "Depth, before and after", "Questions with every answer", "Time", "limits"):
         assert section in page
     assert page.count('<article class="question">') == 2 * len(fabricate.SUB_TASKS)
+    assert page.count('<article class="question">\n<img src="data:image/png;base64,') == 2 * len(fabricate.SUB_TASKS)
     assert page.count("<svg") == 2
     assert "Only the paper's abstract is public" in page
 

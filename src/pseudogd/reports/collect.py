@@ -1,7 +1,7 @@
 """Run folders -> run summary.
 
 A run folder holds ``eval/BENCH/{items.parquet,summary.json}`` and, if it was trained, ``metrics.jsonl``,
-``recipe.yaml`` and ``train.json``. The pictures of a bench lie in ``bench/BENCH`` of the run or of the folder above it.
+``recipe.yaml`` and ``train.json``. The pictures of a bench lie in ``bench/`` of the run or of the folder above it.
 
 A folder of several runs (``base/``, ``vqa_only/``, ``joint/``) may have ``panels/*.npz`` beside them, and
 ``measures.json`` with any of ``title``, ``seed``, ``seconds``, ``teacher``, ``depth_probe`` (by run), ``export``,
@@ -119,8 +119,7 @@ def _read_arm(folder: Path, name: str, probe: Mapping[str, float] | None) -> Arm
     answers = {}
     for path in sorted(folder.glob("eval/*/items.parquet")):
         bench = path.parent.name
-        places = [base / "bench" / bench for base in (folder, folder.parent)] + [folder.parent / "bench"]
-        answers[bench] = read_answers(path, places)
+        answers[bench] = read_answers(path, _bench_folders(folder, bench))
     summaries = {bench: _read_object(folder / "eval" / bench / "summary.json") for bench in answers}
     recipe = folder / "recipe.yaml"
     return Arm(
@@ -131,6 +130,17 @@ def _read_arm(folder: Path, name: str, probe: Mapping[str, float] | None) -> Arm
         recipe=recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
         depth_probe=probe or _read_object(folder / "eval" / _PROBE / "summary.json") or None,
     )
+
+
+def _bench_folders(run: Path, bench: str) -> list[Path]:
+    """Folders under bench/ of the run, or of the folder above it, that bear the bench's name or state it."""
+    found = []
+    for place in (run / "bench", run.parent / "bench"):
+        below = sorted(path for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
+        found += [
+            path for path in below if path.name == bench or _read_object(path / "bench.json").get("name") == bench
+        ]
+    return found
 
 
 def _answered(row: Mapping[str, Any], bench_folders: Sequence[Path]) -> Answered:
