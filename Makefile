@@ -43,7 +43,7 @@ $(PY):
 # torch goes first and by its exact version, so that a build for this machine (CPU only, say) that pip already
 # knows of is taken, and no later package can draw in another one.
 $(VENV)/.core: pyproject.toml constraints.txt | $(PY)
-	@echo "installing $(TORCH) and the package into $(VENV)"
+	@echo "installing $(TORCH) and the package into $(VENV): a few minutes"
 	$(PIP) '$(TORCH)'
 	$(PIP) --editable .
 	@touch $@

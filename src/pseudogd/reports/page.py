@@ -21,9 +21,9 @@ QUESTIONS_PER_SUB_TASK = 2
 _DEPTH_LABELS = {
     "true": "true depth",
     "teacher": "teacher's depth",
-    "base": "before: probe on the base",
-    "vqa_only": "after VQA only",
-    "joint": "after joint training",
+    "base": "before (base)",
+    "vqa_only": "after (VQA only)",
+    "joint": "after (joint)",
 }
 _TEMPLATES = Path(__file__).parent / "templates"
 
