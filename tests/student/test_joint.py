@@ -97,6 +97,34 @@ def test_joint_has_the_logits_and_the_loss_of_the_plain_model(student, taps):
     assert out.loss.item() == pytest.approx((out.lm_loss + 0.3 * out.geometry_loss).item(), rel=1e-6)
 
 
+@pytest.mark.parametrize("count", [None, 50])
+@pytest.mark.parametrize("headed", [True, False])
+def test_logits_of_answers_alone_give_the_same_loss_and_gradients(student, headed, count):
+    inputs, geo = make_batch(student)
+    inputs["labels"][:, ::2] = -100
+
+    def trained(**options):
+        joint = with_head(student, **options) if headed else Joint(student.model, student.family, **options)
+        joint.zero_grad()
+        out = joint(inputs, geo, num_items_in_batch=count)
+        out.loss.backward()
+        return out, gradients(joint)
+
+    (whole, all_gradients), (part, same) = trained(), trained(answer_logits=True)
+    known = inputs["labels"][:, 1:] != -100
+    assert torch.allclose(part.logits, whole.logits[:, :-1][known], atol=1e-6)
+    assert torch.allclose(part.loss, whole.loss, rtol=1e-5)
+    assert same.keys() == all_gradients.keys()
+    assert all(torch.allclose(same[n], g, atol=1e-5, rtol=1e-3) for n, g in all_gradients.items())
+
+
+def test_logits_that_are_more_than_a_linear_map_are_left_to_the_model(student):
+    student.model.config.text_config.final_logit_softcapping = 30.0
+    inputs, _ = make_batch(student)
+    out = Joint(student.model, student.family, answer_logits=True)(inputs)
+    assert out.logits.shape[:2] == inputs["input_ids"].shape
+
+
 def test_language_alone_is_the_plain_forward(student):
     inputs, _ = make_batch(student)
     plain = student.model(**inputs)

@@ -30,7 +30,7 @@ class JointOutput(ModelOutput):
     """`loss` is what to differentiate; the three losses are its unweighted summands.
 
     `parts` holds detached scalars for the log: structure, gradient, normal, order, sky, scale (unweighted), and
-    anchor_cos. `logits` is None where the batch has no labels at all.
+    anchor_cos. `logits` is None where the batch has no labels at all; see `answer_logits` of `Joint`.
     """
 
     loss: Tensor | None = None
@@ -56,6 +56,8 @@ class Joint(nn.Module):
             as they are NOW, so build `Joint` from the base weights, before loading a checkpoint), or "adapters" (the
             model with its LoRA adapters off; needs no memory, and a projector that is frozen or adapted).
         balance: watches gradient norms at the taps.
+        answer_logits: compute logits where there is a label to predict alone, (labels, vocabulary) in row-major order,
+            wherever the model's logits are a plain linear map: most tokens are the photo's and the question's.
 
     Raises:
         InputError: unknown anchor, taps that do not exist, or a head that was made for others.
@@ -72,6 +74,7 @@ class Joint(nn.Module):
         taps: str | Sequence[int] | Taps | None = None,
         anchor: str | None = None,
         balance: GradientBalance | None = None,
+        answer_logits: bool = False,
     ):
         super().__init__()
         self.model = model
@@ -81,6 +84,7 @@ class Joint(nn.Module):
         self.weights = weights or JointWeights()
         self.taps = resolve_taps(taps, family)
         self.balance = balance
+        self.answer_logits = answer_logits and _logits_are_linear(model)
         if head is not None and len(head.read) != self.taps.count:
             raise InputError(f"the head reads {len(head.read)} taps, but {self.taps.count} are set: {self.taps.names}")
         if anchor not in (None, "frozen", "adapters"):
@@ -148,9 +152,23 @@ class Joint(nn.Module):
             # the model's own loss is 0/0 here; this one is 0, with gradients that exist
             logits = self.model(**arguments, use_cache=False).logits
             return logits.float().sum() * 0.0, logits
+        if self.answer_logits:
+            return self._answers(arguments, labels, count)
         extra = {} if count is None else {"num_items_in_batch": count}
         out = self.model(**arguments, labels=labels, use_cache=False, **extra)
         return out.loss, out.logits
+
+    def _answers(
+        self, arguments: Mapping[str, Any], labels: Tensor, count: Tensor | int | None
+    ) -> tuple[Tensor, Tensor]:
+        """The same loss as the model's own, from the logits of the tokens before labels alone."""
+        model = _unwrapped(self.model)
+        states = model.base_model(**arguments, use_cache=False).last_hidden_state[:, :-1]
+        targets = labels[:, 1:]
+        known = targets != IGNORED
+        logits = model.get_output_embeddings()(states[known])
+        total = nn.functional.cross_entropy(logits.float(), targets[known], reduction="sum")
+        return total / (known.sum() if count is None else count), logits
 
     # ------------------------------------------------------------------------------------------------- geometry
     def _geometry(
@@ -220,6 +238,19 @@ def _frozen_encoder(model: nn.Module, family: FamilyAdapter) -> nn.Module:
     for part in (family.tower(frozen), family.projector(frozen)):
         part.requires_grad_(False).eval()
     return frozen
+
+
+def _unwrapped(model: nn.Module) -> Any:
+    """The model itself, without a `peft` wrapper (its adapters are in the modules)."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _logits_are_linear(model: nn.Module) -> bool:
+    """Whether logits are the output layer of the last hidden states and nothing else, such as a cap or a scale."""
+    model = _unwrapped(model)
+    text = model.config.get_text_config()
+    bent = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier_scale")
+    return model.get_output_embeddings() is not None and all(getattr(text, name, None) is None for name in bent)
 
 
 def freeze_unused(model: nn.Module, family: FamilyAdapter) -> list[str]:

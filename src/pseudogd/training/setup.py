@@ -113,7 +113,7 @@ def _end_ids(model: Any) -> list[int]:
 
 def _joint(recipe: Recipe, student: Student, photos: PhotoInputs, rows: Rows) -> Joint:
     if not recipe.uses_geometry:
-        return Joint(student.model, student.family)
+        return Joint(student.model, student.family, answer_logits=True)
     geometry = recipe.geometry
     taps = resolve_taps("projector" if geometry.place == "projector" else geometry.taps, student.family)
     names = list(dict.fromkeys(rows.image_ids))
@@ -122,4 +122,4 @@ def _joint(recipe: Recipe, student: Student, photos: PhotoInputs, rows: Rows) ->
     head = GeometryHead.for_family(student.family, taps, geometry.head_width, **biases)
     weights = JointWeights(**geometry.weights.model_dump())
     anchor = "frozen" if weights.anchor else None
-    return Joint(student.model, student.family, head, weights, taps, anchor)
+    return Joint(student.model, student.family, head, weights, taps, anchor, answer_logits=True)

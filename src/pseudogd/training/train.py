@@ -19,6 +19,7 @@ from pseudogd.store import shards
 from pseudogd.store.dataset import Store
 from pseudogd.store.shards import write_atomic
 from pseudogd.training import checkpoints
+from pseudogd.training.attention import attention_for
 from pseudogd.training.dataset import LeftOut
 from pseudogd.training.export import check_export, model_card, write_plain
 from pseudogd.training.interrupt import Interrupt
@@ -132,7 +133,9 @@ def _train(
         )
         if newest is None:
             trainer.metrics_log.rewind(0)
-        trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
+        products = trainer.args.device.type == "cpu" and recipe.optim.precision == "bf16"
+        with attention_for(setup.joint.plain_model(), products and recipe.data.turns == "isolated"):
+            trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
     if trainer.state.global_step < steps:
         raise KeyboardInterrupt
     return _finish(recipe, store, setup, trainer, made_from, check)

@@ -1,0 +1,106 @@
+"""Rows: every question once, long rows left out whole, an order that the seed alone decides."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from helpers.tiny_data import TASKS, save_tiny_data
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from pseudogd.errors import InputError
+from pseudogd.store.dataset import Store
+from pseudogd.student.load import load_processor
+from pseudogd.training.dataset import StepSampler, build_rows
+from pseudogd.training.recipe import DataSection
+from pseudogd.training.turns import TurnEncoder
+
+
+@pytest.fixture(scope="module")
+def encoder(student_path):
+    return TurnEncoder(load_processor(student_path))
+
+
+@pytest.fixture
+def rows_of(encoder, data_path):
+    def make(path=data_path, seed=0, positions=None, **section):
+        data = DataSection(path=str(path), **{"turns_per_row": 3} | section)
+        return build_rows(
+            Store(path), encoder, data, seed, lambda s: encoder.photo_tokens(Image.new("RGB", s)), positions
+        )
+
+    return make
+
+
+def answers(encoder, rows):
+    return Counter(encoder.tokenizer.decode(rows[i].ids[rows[i].learn]) for i in range(len(rows)))
+
+
+@pytest.mark.parametrize("turns", ["isolated", "chat"])
+def test_every_question_is_in_one_row(rows_of, data_path, turns):
+    rows = rows_of(turns=turns)
+    questions = Store(data_path).questions(["image_id", "answer"])
+    assert rows.questions == len(questions) == 30
+    assert Counter(rows.image_ids) == {i: 2 for i in questions["image_id"].to_pylist()}  # 5 turns, 3 a row
+    ends = sum(int((rows[i].ids[rows[i].learn] == 3).sum()) for i in range(len(rows)))
+    assert ends == 30
+
+
+def test_a_row_holds_the_photo_where_the_processor_puts_it(rows_of, encoder):
+    row = rows_of()[0]
+    photo = row.ids == encoder.image_id
+    assert photo.sum() == 16  # 56 / 14 squared, the class token dropped
+    assert not row.learn[photo].any() and (row.turn[photo] == 0).all()
+
+
+def test_the_seed_alone_decides_the_rows(rows_of):
+    assert rows_of().fingerprint() == rows_of().fingerprint()
+    assert rows_of().fingerprint() != rows_of(seed=1).fingerprint()
+
+
+def test_tasks_and_photos_choose(rows_of):
+    assert rows_of(tasks=["nearer"]).questions == 6 * 2
+    assert len(set(rows_of(photos=2).image_ids)) == 2
+    with pytest.raises(InputError, match=r"data\.tasks names 'size'.*" + ", ".join(sorted(TASKS))):
+        rows_of(tasks=["nearer", "size"])
+
+
+def test_a_row_that_is_too_long_is_left_out_whole_and_reported(rows_of):
+    lengths = sorted(len(rows_of()[i].ids) for i in range(12))
+    limit = (lengths[5] + lengths[6]) // 2
+    rows = rows_of(max_length=limit)
+    kept = [len(rows[i].ids) for i in range(len(rows))]
+    assert sorted(kept) == [n for n in lengths if n <= limit]
+    assert rows.questions + sum(item.questions for item in rows.left_out) == 30
+    assert all(f"data.max_length={limit}" in item.reason and item.image.endswith(".png") for item in rows.left_out)
+    with pytest.raises(InputError, match="no questions left to train on"):
+        rows_of(max_length=5)
+
+
+def test_positions_bound_a_single_turn_not_the_row(rows_of):
+    longest = max(
+        int(np.bincount(r.turn)[1:].max()) + int((r.turn == 0).sum()) for r in map(rows_of().__getitem__, range(12))
+    )
+    assert not rows_of(positions=longest).left_out
+    with pytest.raises(InputError, match=f"{longest} tokens, more than the {longest - 1} positions"):
+        rows_of(positions=longest - 1)
+
+
+def test_a_photo_that_is_gone_is_left_out(rows_of, tmp_path):
+    path = save_tiny_data(tmp_path / "own", photos=3, turns=2)
+    (tmp_path / "own" / "photos" / "001.png").unlink()
+    rows = rows_of(path)
+    assert len(set(rows.image_ids)) == 2
+    assert [(item.questions, item.reason) for item in rows.left_out] == [(2, "the photo is no longer there")]
+
+
+@given(st.integers(1, 12), st.integers(0, 50), st.integers(0, 5))
+def test_the_sampler_passes_over_all_rows_before_it_repeats_one(rows, total, seed):
+    order = list(StepSampler(rows, total, seed))
+    assert len(order) == total
+    for start in range(0, total, rows):
+        part = order[start : start + rows]
+        assert len(set(part)) == len(part) and set(part) <= set(range(rows))
+    # a longer run begins as a shorter one does
+    assert list(StepSampler(rows, total + 7, seed))[:total] == order
