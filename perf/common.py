@@ -1,8 +1,8 @@
 """What the benchmarks share: timing in turns, photos and data to work on, one JSON object at the end.
 
 Everything that is compared is measured in one run and in turns (a, b, a, b ...), so that whatever else the machine does
-falls on all alike. `cpu` is processor time of this process and hardly changes with the machine's load; `wall` does. Where a GPU works,
-`wall` alone means something.
+falls on all alike. `cpu` is processor time of this process and hardly changes with the machine's load; `wall` does.
+Where a GPU works, `wall` alone means something.
 """
 
 from __future__ import annotations
@@ -44,9 +44,10 @@ def in_turns(jobs: Mapping[str, Callable[[], Any]], rounds: int, warm_up: int = 
     return times
 
 
-def per(
-    times: Mapping[str, Mapping[str, list[float]]], count: int, unit: float = 1e3, digits: int = 3
-) -> dict[str, Any]:
+Times = Mapping[str, Mapping[str, list[float]]]
+
+
+def per(times: Times, count: int, unit: float = 1e3, digits: int = 3) -> dict[str, Any]:
     """Median time of one of `count` things, milliseconds by default: {name: {"wall": x, "cpu": x}}."""
     return {
         name: {clock: round(unit * statistics.median(values) / count, digits) for clock, values in clocks.items()}

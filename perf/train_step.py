@@ -6,7 +6,8 @@
 
 A step is forward, backward, clipping and AdamW on a batch that is ready. `joint` has no anchor, `joint_anchor` reads
 every photo a second time with frozen weights. Times are taken in turns in one process; peak memory in one fresh process
-per arm (on a GPU: what torch has allocated at most; else by how much the process's peak resident memory rises). The floor of the ratio is that of the multiplications: what the geometry head and the anchor add to the count.
+per arm (on a GPU: what torch has allocated at most; else by how much the process's peak resident memory rises). The
+floor of the ratio is that of the multiplications: what the geometry head and the anchor add to the count.
 """
 
 from __future__ import annotations
