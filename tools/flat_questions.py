@@ -79,7 +79,11 @@ def which_is_there(rng, things):
 def count(rng, things):
     kind = pick(rng, things).kind if rng.random() < 0.85 else pick(rng, KIND_NAMES)
     n = sum(t.kind == kind for t in things)
-    q = f"How many {kind}s are in the picture?" if kind not in ("shelf", "box") else f"How many {kind}es are in the picture?"
+    q = (
+        f"How many {kind}s are in the picture?"
+        if kind not in ("shelf", "box")
+        else f"How many {kind}es are in the picture?"
+    )
     return _choice(rng, q, str(n), [str(i) for i in range(5)]) if rng.random() < 0.4 else (q, str(n))
 
 
@@ -138,8 +142,17 @@ def extreme(rng, things):
     return _choice(rng, q, chosen[0].name, [t.name for t in chosen], len(chosen))
 
 
-TASKS = ((color_of, 1.0), (exists, 1.0), (which_is_there, 1.2), (count, 0.8), (side, 2.0), (region, 1.2), (point_of, 1.5),
-         (at_point, 1.3), (extreme, 1.2))  # fmt: skip
+TASKS = (
+    (color_of, 1.0),
+    (exists, 1.0),
+    (which_is_there, 1.2),
+    (count, 0.8),
+    (side, 2.0),
+    (region, 1.2),
+    (point_of, 1.5),
+    (at_point, 1.3),
+    (extreme, 1.2),
+)
 SHARES = np.array([w for _, w in TASKS]) / sum(w for _, w in TASKS)
 
 

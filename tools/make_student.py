@@ -41,8 +41,8 @@ WIDTH = 160
 WORD_LENGTH = 0.1 * WIDTH**0.5
 USER, ASSISTANT, END, PAD, IMAGE = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>", "<image>"
 TEMPLATE = (
-    "{% for m in messages %}{% if m['role'] == 'assistant' %}<|assistant|>{% if m['content'] is string %}{{ m['content'] }}"
-    "{% else %}{% for c in m['content'] if c['type'] == 'text' %}{{ c['text'] }}{% endfor %}{% endif %}<|end|>"
+    "{% for m in messages %}{% if m['role'] == 'assistant' %}<|assistant|>{% if m['content'] is string %}"
+    "{{ m['content'] }}{% else %}{% for c in m['content'] if c['type'] == 'text' %}{{ c['text'] }}{% endfor %}{% endif %}<|end|>"
     "{% else %}{% if m['content'] is string %}<|user|>{{ m['content'] }}{% else %}"
     "{% for c in m['content'] if c['type'] == 'image' %}<image>{% endfor %}<|user|>"
     "{% for c in m['content'] if c['type'] == 'text' %}{{ c['text'] }}{% endfor %}{% endif %}{% endif %}{% endfor %}"
@@ -52,8 +52,8 @@ COMMON = (
     "object picture photo room house person man woman child dog cat bird horse car bus truck bicycle boat plane train "
     "television desk window door curtain floor wall ceiling carpet clock book bottle glass plate bowl spoon fork knife "
     "phone laptop keyboard mouse monitor bag backpack umbrella shoe hat toy flag helmet rocket tower armchair wardrobe "
-    "drawer oven sink fridge toilet bath mirror picture pillow blanket basket bench tree flower grass road office lounge "
-    "light dark big small long short round wooden metal plastic soft hard new old open closed empty full one two three "
+    "drawer oven sink fridge toilet bath mirror picture pillow blanket basket bench tree flower grass road office "
+    "lounge light dark big small long short round wooden metal plastic soft hard new old open closed empty full one two three "
     "four five six seven eight nine ten and of in on at by with from to for is are was it this that these those there "
     "here what which who where when how many much more less most least near far next under over inside outside beside "
     "cyan beige silver gold"
@@ -61,7 +61,7 @@ COMMON = (
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level BPE in which each expected word, and each number up to 99, is one token; other words fall to pieces."""
+    """Byte-level BPE in which each expected word and each number up to 99 is one token; others fall to pieces."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(r" ?\d{1,2}|\n"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -72,7 +72,9 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     rng = np.random.default_rng(0)
     names = [f"{c} {k}" for c in COLOR_NAMES for k in KIND_NAMES]
     things = [Thing(c, k, *rng.random(2), tuple(rng.random(2))) for c in COLOR_NAMES for k in KIND_NAMES]
-    flat = [text for i in range(300) for _, q, a in turns(rng, list(rng.permutation(things)[:6]), 12) for text in (q, a)]
+    flat = [
+        text for i in range(300) for _, q, a in turns(rng, list(rng.permutation(things)[:6]), 12) for text in (q, a)
+    ]
     corpus = [*sorted(words), *(f" {w}" for w in sorted(words)), *phrasing.example_texts(names), *flat] * 3
     special = [PAD, END, USER, ASSISTANT, IMAGE]
     trainer = trainers.BpeTrainer(
@@ -88,7 +90,10 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 
 def make_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
     image_processor = CLIPImageProcessorPil(
-        size={"shortest_edge": SIZE}, crop_size={"height": SIZE, "width": SIZE}, image_mean=[0.5] * 3, image_std=[0.5] * 3
+        size={"shortest_edge": SIZE},
+        crop_size={"height": SIZE, "width": SIZE},
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
     )
     return LlavaProcessor(
         image_processor, tokenizer, patch_size=PATCH, vision_feature_select_strategy="full", image_token=IMAGE,
@@ -99,7 +104,10 @@ def make_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
 def sincos(grid: int, width: int) -> torch.Tensor:
     """(grid * grid, width) 2D sine-cosine positions (Vaswani et al. 2017, one half of the channels per axis)."""
     omega = 1 / 100 ** (torch.arange(width // 4) / (width // 4))
-    y, x = (c.flatten().float()[:, None] * omega for c in torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij"))
+    y, x = (
+        c.flatten().float()[:, None] * omega
+        for c in torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij")
+    )
     return torch.cat([x.sin(), x.cos(), y.sin(), y.cos()], 1)
 
 
@@ -175,7 +183,9 @@ class Pool:
                 at = rng.integers(len(ys))
                 x, y, bw, bh = a["bbox"]
                 inside = ((xs[at] + 0.5) / w, (ys[at] + 0.5) / h)
-                self.things[-1].append(Thing(a["color"], kinds[a["category_id"]], (x + bw / 2) / w, (y + bh / 2) / h, inside))
+                self.things[-1].append(
+                    Thing(a["color"], kinds[a["category_id"]], (x + bw / 2) / w, (y + bh / 2) / h, inside)
+                )
             owner = share.argmax(0)
             self.shares.append(share[1:])
             names = [(0, 0), *((KIND_NAMES.index(t.kind) + 1, COLOR_NAMES.index(t.color) + 1) for t in self.things[-1])]
@@ -203,7 +213,12 @@ def collate(rows, pad: int):
     see = (turn[:, :, None] == turn[:, None, :]) | (turn[:, None, :] == 0)
     see &= torch.ones(n, n, dtype=torch.bool).tril() & (turn[:, None, :] >= 0)
     see |= torch.eye(n, dtype=torch.bool)
-    return out[0], out[1], out[2], torch.where(see, 0.0, -1e4).to(torch.bfloat16)[:, None]  # float32 would slow attention
+    return (
+        out[0],
+        out[1],
+        out[2],
+        torch.where(see, 0.0, -1e4).to(torch.bfloat16)[:, None],
+    )  # float32 would slow attention
 
 
 def word_ids(tokenizer, words: list[str]) -> list[int]:
@@ -221,12 +236,14 @@ class Base(torch.nn.Module):
     """
 
     SHARPNESS = 16.0
-    GROUND_LAYER = 2
+    GROUND_LAYER, GROUND_HEADS = 2, 2
 
     def __init__(self, model: LlavaForConditionalGeneration, tokenizer) -> None:
         super().__init__()
         self.llava = model
-        self.words = [torch.tensor(word_ids(tokenizer, w)) for w in (["room", *KIND_NAMES], ["room", *COLOR_NAMES], ROWS, COLUMNS)]
+        self.words = [
+            torch.tensor(word_ids(tokenizer, w)) for w in (["room", *KIND_NAMES], ["room", *COLOR_NAMES], ROWS, COLUMNS)
+        ]
         cell = torch.arange(GRID * GRID)
         self.place = torch.stack([cell // GRID * 3 // GRID, cell % GRID * 3 // GRID])
 
@@ -246,7 +263,9 @@ class Base(torch.nn.Module):
     def see(self, pixels, patches):
         """The per-patch loss alone: the tower, the projector and the word embeddings learn to agree."""
         core = self.llava.model
-        image = core.multi_modal_projector(core.vision_tower(pixel_values=pixels, output_hidden_states=True).hidden_states[-1])
+        image = core.multi_modal_projector(
+            core.vision_tower(pixel_values=pixels, output_hidden_states=True).hidden_states[-1]
+        )
         with torch.autocast("cpu", enabled=False):
             return self.dense(image, patches)
 
@@ -257,6 +276,12 @@ class Base(torch.nn.Module):
         said = states[mentions[:, 0], mentions[:, 1]]
         return F.cross_entropy(self.SHARPNESS * torch.einsum("mnd,md->mn", image, said), covers)
 
+    def look(self, attention: torch.Tensor, mentions: torch.Tensor, covers: torch.Tensor) -> torch.Tensor:
+        """Two heads of the layer above are to look from a named thing's last token at that thing."""
+        there = attention[mentions[:, 0], : self.GROUND_HEADS, mentions[:, 1], : GRID * GRID].float()
+        inside = (covers > 0.3 * covers.amax(1, keepdim=True)).float()
+        return -(there * inside[:, None]).sum(-1).clamp_min(1e-4).log().mean()
+
     def forward(self, pixels, ids, positions, labels, mask, patches, mentions, covers):
         core = self.llava.model
         states = core.vision_tower(pixel_values=pixels, output_hidden_states=True).hidden_states[-1]
@@ -264,14 +289,18 @@ class Base(torch.nn.Module):
         embeds = core.get_input_embeddings()(ids)
         embeds = torch.cat([image.to(embeds.dtype), embeds[:, GRID * GRID :]], 1)
         out = core.language_model(
-            inputs_embeds=embeds, attention_mask=mask, position_ids=positions, output_hidden_states=True
-        )
+            inputs_embeds=embeds, attention_mask=mask, position_ids=positions, output_hidden_states=True,
+            output_attentions=True,
+        )  # fmt: skip
         hidden = out.last_hidden_state
         where = labels[:, 1:] != -100
         logits = self.llava.lm_head(hidden[:, :-1][where]).float()
         target = labels[:, 1:][where]
         with torch.autocast("cpu", enabled=False):
-            dense = self.dense(image, patches) + self.ground(out.hidden_states[self.GROUND_LAYER], mentions, covers)
+            dense = self.dense(image, patches) + 0.5 * self.ground(
+                out.hidden_states[self.GROUND_LAYER], mentions, covers
+            )
+            dense = dense + 0.5 * self.look(out.attentions[self.GROUND_LAYER], mentions, covers)
         return F.cross_entropy(logits, target), dense, (logits.argmax(-1) == target)
 
 
@@ -296,8 +325,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--photos", type=int, default=14000)
     parser.add_argument("--pool-seed", type=int, default=1000)
+    parser.add_argument("--start", type=Path, help="go on from an earlier checkpoint of this tool")
     parser.add_argument("--see-minutes", type=float, default=8, help="of the per-patch loss alone, first")
-    parser.add_argument("--minutes", type=float, default=60, help="the schedule is written for this much wall-clock time")
+    parser.add_argument(
+        "--minutes", type=float, default=60, help="the schedule is written for this much wall-clock time"
+    )
     parser.add_argument("--steps", type=int, help="instead of --minutes: exactly reproducible")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--turns", type=int, default=8)
@@ -308,7 +340,10 @@ def main() -> None:
     torch.manual_seed(args.seed)
     rng = np.random.default_rng(args.seed)
     tokenizer = make_tokenizer()
-    base = Base(make_model(tokenizer), tokenizer)
+    model = make_model(tokenizer)
+    if args.start:
+        model.load_state_dict(type(model).from_pretrained(args.start, dtype=torch.float32).state_dict())
+    base = Base(model, tokenizer)
     count = sum(p.numel() for p in base.llava.parameters())
     print(f"{count / 1e6:.2f} M parameters, {len(tokenizer)} tokens", flush=True)
     pool = Pool(args.pool, args.photos, args.pool_seed)
@@ -358,7 +393,10 @@ def main() -> None:
             average = now if average is None else 0.98 * average + 0.02 * now
             step += 1
             if step % 100 == 0:
-                print(f"{name} step {step} losses {average.round(4)} {(time.time() - begun) / step:.3f} s/step", flush=True)
+                print(
+                    f"{name} step {step} losses {average.round(4)} {(time.time() - begun) / step:.3f} s/step",
+                    flush=True,
+                )
             if step % 500 == 0 and name == "answer":
                 print({k: round(v, 3) for k, v in check(base, batch, held, tokenizer).items()}, flush=True)
                 save(base.llava, tokenizer, args.out)
@@ -374,13 +412,20 @@ def main() -> None:
         lm, dense, _ = base(*batch(rng, picks, True)[0])
         return [lm, 0.5 * dense]
 
-    seen = train("see", args.see_minutes, 2 * args.batch, 2e-3, see)
+    seen = 0 if args.start else train("see", args.see_minutes, 2 * args.batch, 2e-3, see)
     step = train("answer", args.minutes, args.batch, args.lr, answer)
     scores = check(base, batch, held, tokenizer)
     save(base.llava, tokenizer, args.out)
-    record = {"command": "tools/make_student.py", "seed": args.seed, "see_steps": seen, "steps": step, "batch": args.batch, "turns": args.turns,
-              "lr": args.lr, "photos": len(pool.things), "pool_seed": args.pool_seed,
-              "seconds": round(time.time() - start), "accuracy": {k: round(v, 3) for k, v in scores.items()}}  # fmt: skip
+    record = {
+        **{key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()},
+        "see_steps": seen,
+        "answer_steps": step,
+        "pool_photos": len(pool.things),
+        "seconds": round(time.time() - start),
+        "accuracy": {k: round(v, 3) for k, v in scores.items()},
+    }
+    for key in ("pool", "out"):  # places, not choices
+        del record[key]
     (args.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
     print(record)
 

@@ -35,7 +35,9 @@ def network(size: int) -> DepthAnythingForDepthEstimation:
         depth_estimation_type="metric", max_depth=16,
     )  # fmt: skip
     config.canonical_focal_px = CANONICAL_FOCAL
-    return DepthAnythingForDepthEstimation._from_config(config, attn_implementation="eager")  # faster than SDPA in bf16 on CPU
+    return DepthAnythingForDepthEstimation._from_config(
+        config, attn_implementation="eager"
+    )  # faster than SDPA in bf16 on CPU
 
 
 def load_pool(folder: Path, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +83,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--photos", type=int, default=12000)
     parser.add_argument("--pool-seed", type=int, default=1000)
-    parser.add_argument("--minutes", type=float, default=30, help="the schedule is written for this much wall-clock time")
+    parser.add_argument(
+        "--minutes", type=float, default=30, help="the schedule is written for this much wall-clock time"
+    )
     parser.add_argument("--steps", type=int, help="instead of --minutes: exactly reproducible")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=1.5e-3)

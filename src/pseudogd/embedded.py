@@ -111,7 +111,12 @@ class _Demo:
             if not (self.photos / "annotations.json").is_file():
                 with track("render", self.size.photos, unit="photos", quiet=self.quiet) as bar:
                     render_folder(
-                        self.photos, self.size.photos, "train", self.size.seed, workers=self.workers, progress=bar.advance
+                        self.photos,
+                        self.size.photos,
+                        "train",
+                        self.size.seed,
+                        workers=self.workers,
+                        progress=bar.advance,
                     )
 
     def _questions(self) -> None:
@@ -146,7 +151,8 @@ class _Demo:
         env = {**os.environ, "OMP_NUM_THREADS": "1"}
         with self._stage("train"):
             jobs = {
-                arm: [sys.executable, "-m", "pseudogd", "train", str(self._recipe(arm, student)), "--quiet"] for arm in ARMS
+                arm: [sys.executable, "-m", "pseudogd", "train", str(self._recipe(arm, student)), "--quiet"]
+                for arm in ARMS
             }
             progress = {arm: lambda arm=arm: _last_step(self.out / arm / "metrics.jsonl") for arm in ARMS}
             _run_beside(jobs, progress, steps, self.workers, env, self.quiet)
@@ -245,7 +251,7 @@ def _run_beside(
     env: dict[str, str],
     quiet: bool,
 ) -> None:
-    """Run commands side by side, `at_once` at a time, with one bar over all of their steps. Stops all when one fails."""
+    """Run commands side by side, `at_once` at a time, with one bar over all their steps; stop all when one fails."""
     waiting, running, done = list(jobs), {}, 0
     with track(f"train {' + '.join(jobs)}", steps * len(jobs), unit="steps", quiet=quiet) as bar:
         try:

@@ -63,7 +63,9 @@ def test_normals_agree_with_neighbouring_depth(picture):
 def test_up_is_against_gravity(picture):
     floor = (picture.ids < 0) & (np.abs(world_points(picture)[..., 1]) < 1e-3)
     assert floor.any()
-    assert ((picture.normals[floor] @ picture.up) > 0.9999).mean() > 0.99  # a wall pixel may lie within 1 mm of the floor
+    assert (
+        (picture.normals[floor] @ picture.up) > 0.9999
+    ).mean() > 0.99  # a wall pixel may lie within 1 mm of the floor
 
 
 def test_camera_ranges_of_both_splits_hold_and_do_not_meet():

@@ -95,8 +95,10 @@ def probe_maps(
     batch_size: int = 32,
     device: str | None = None,
 ) -> list[np.ndarray]:
-    """What the probe reads off the tower for each photo of ``shown``: depth per cell (h, w), metres, nan where the truth
-    is unknown. Arguments as of `depth_probe`."""
+    """What the probe reads off the tower for each photo of ``shown``: depth per cell (h, w), metres.
+
+    nan where the truth is unknown. Arguments as of `depth_probe`.
+    """
     student = model if hasattr(model, "family") else _load(model, device)
     layer = student.family.last_read if layer is None else layer
     probe = fit(cells(student, fit_on, layer, batch_size))

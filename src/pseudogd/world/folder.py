@@ -85,7 +85,13 @@ def _render_block(job: tuple) -> list[tuple[dict, dict, list[dict]]]:
         millimetres = np.clip(np.round(picture.depth * 1000), 1, 65535).astype(np.uint16)
         (out / "images" / f"{name}.png").write_bytes(_png(picture.image))
         (out / "depth" / f"{name}.png").write_bytes(_png(millimetres))
-        image = {"id": index + 1, "file_name": f"{name}.png", "width": size, "height": size, "up_camera": picture.up.tolist()}
+        image = {
+            "id": index + 1,
+            "file_name": f"{name}.png",
+            "width": size,
+            "height": size,
+            "up_camera": picture.up.tolist(),
+        }
         camera = {k: getattr(picture.camera, k) for k in ("fx", "fy", "cx", "cy", "width", "height")}
         rows.append((image, {name: camera}, _annotations(picture, index + 1, kinds)))
     return rows

@@ -44,7 +44,7 @@ SPLITS = {"train": TRAIN, "held_out": HELD_OUT}
 
 @dataclass
 class Pose:
-    """Camera in the world: rotation (3, 3) whose rows are the camera's x, y, z axes; position (3,); field of view, radians."""
+    """Camera in the world: rotation (3, 3), rows are the camera's axes; position (3,); field of view in radians."""
 
     rotation: np.ndarray
     position: np.ndarray
@@ -162,7 +162,7 @@ def make_thing(rng: np.random.Generator, split: Split, kind: Kind, color: str) -
 
 
 def _place_on_floor(rng, split: Split, thing: Thing, room_half, pose: Pose) -> None:
-    """Draw a pose in the camera's wedge; pieces of the wall kind stand with their back to a wall more often than not."""
+    """Draw a pose in the camera's wedge; pieces of the wall kind mostly stand with their back to a wall."""
     hx, hz = room_half
     w, d = thing.size[0], thing.size[2]
     if thing.kind.place == "wall" and rng.random() < split.wall_bias:
@@ -194,7 +194,9 @@ def _fits(thing: Thing, placed: list[Thing], room_half, pose: Pose) -> bool:
 
 def _place_on_top(rng, thing: Thing, placed: list[Thing]) -> bool:
     """Stand a small thing on a table, cabinet or stool, clear of what is already there."""
-    supports = [t for t in placed if t.kind.top and t.size[0] > thing.size[0] + 0.04 and t.size[2] > thing.size[2] + 0.04]
+    supports = [
+        t for t in placed if t.kind.top and t.size[0] > thing.size[0] + 0.04 and t.size[2] > thing.size[2] + 0.04
+    ]
     for support in rng.permutation(np.array(supports, dtype=object)) if supports else []:
         a = (support.size[0] - thing.size[0]) / 2 * 0.8
         b = (support.size[2] - thing.size[2]) / 2 * 0.8

@@ -23,7 +23,7 @@ LEAF = np.array((0.10, 0.34, 0.08))
 @dataclass
 class Rendering:
     """image (H, W, 3) uint8; depth (H, W) float32 metres (z); normals (H, W, 3) float32 in the camera frame, facing the
-    camera; ids (H, W) int32: index into `room.things`, or -1 for walls, floor and ceiling; up (3,) in the camera frame."""
+    camera; ids (H, W) int32: index into `room.things`, -1 for walls, floor and ceiling; up (3,) in the camera frame."""
 
     image: np.ndarray
     depth: np.ndarray
@@ -92,7 +92,9 @@ def _albedo(room: Room, owner: np.ndarray, slot: np.ndarray, points: np.ndarray,
         where = order[ends[k] : ends[k + 1]]
         if k < 6:
             surface = room.surfaces[k]
-            rgb[where] = surface.rgb * brightness(surface.texture[0], uv[where], surface.seed, *surface.texture[1:])[:, None]
+            rgb[where] = (
+                surface.rgb * brightness(surface.texture[0], uv[where], surface.seed, *surface.texture[1:])[:, None]
+            )
         else:
             thing = room.things[k - 6]
             palette = np.stack([thing.rgb, thing.neutral, LEAF])
@@ -101,7 +103,9 @@ def _albedo(room: Room, owner: np.ndarray, slot: np.ndarray, points: np.ndarray,
     return rgb
 
 
-def _shade(room: Room, mesh: _Mesh, eye: np.ndarray, directions: np.ndarray, prim: np.ndarray, t: np.ndarray) -> np.ndarray:
+def _shade(
+    room: Room, mesh: _Mesh, eye: np.ndarray, directions: np.ndarray, prim: np.ndarray, t: np.ndarray
+) -> np.ndarray:
     """(n, 3) linear colour of primary hits."""
     points = eye + directions * t[:, None]
     normals = mesh.normals[prim]
@@ -124,7 +128,7 @@ def _shade(room: Room, mesh: _Mesh, eye: np.ndarray, directions: np.ndarray, pri
 
 
 def _border(ids: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """(H, W) pixels whose neighbour right or below belongs to another object or faces elsewhere, and these neighbours."""
+    """(H, W) pixels on either side of a change of object or of facing, to the right or below."""
     edge = np.zeros(ids.shape, dtype=bool)
     for a, b in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         differs = (ids[a] != ids[b]) | ((normals[a] * normals[b]).sum(-1) < 0.9)

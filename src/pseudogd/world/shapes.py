@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Kind:
     top: bool = False  # things may stand on it
 
 
-@lru_cache(maxsize=None)
+@cache
 def template(kind: str) -> np.ndarray:
     """Triangles (n, 3, 3) of a unit primitive centred at the origin, axes x, h, z."""
     import trimesh
@@ -81,7 +81,10 @@ def table(w, h, d, rng):
             Part("cylinder", (0, h / 2, 0), (0.09, h, 0.09), SECOND),
             Part("cylinder", (0, 0.02, 0), (0.5 * w, 0.04, 0.5 * d), SECOND),
         ]
-    return [*_legs(w, h - 0.04, d, 0.07, SECOND if rng.random() < 0.5 else MAIN), Part("box", (0, h - 0.03, 0), (w, 0.06, d))]
+    return [
+        *_legs(w, h - 0.04, d, 0.07, SECOND if rng.random() < 0.5 else MAIN),
+        Part("box", (0, h - 0.03, 0), (w, 0.06, d)),
+    ]
 
 
 def sofa(w, h, d, rng):
@@ -115,7 +118,10 @@ def shelf(w, h, d, rng):
 
 
 def cabinet(w, h, d, rng):
-    parts = [Part("box", (0, h / 2 + 0.02, 0), (w, h - 0.04, d)), Part("box", (0, 0.03, -0.01), (w - 0.06, 0.06, d - 0.06), SECOND)]
+    parts = [
+        Part("box", (0, h / 2 + 0.02, 0), (w, h - 0.04, d)),
+        Part("box", (0, 0.03, -0.01), (w - 0.06, 0.06, d - 0.06), SECOND),
+    ]
     rows = int(rng.integers(1, 4))
     for i in range(rows):
         y = (i + 0.5) * h / rows
@@ -154,7 +160,10 @@ def cup(w, h, d, rng):
 
 
 def vase(w, h, d, rng):
-    return [Part("ball", (0, 0.36 * h, 0), (w, 0.72 * h, w)), Part("cylinder", (0, 0.8 * h, 0), (0.5 * w, 0.4 * h, 0.5 * w))]
+    return [
+        Part("ball", (0, 0.36 * h, 0), (w, 0.72 * h, w)),
+        Part("cylinder", (0, 0.8 * h, 0), (0.5 * w, 0.4 * h, 0.5 * w)),
+    ]
 
 
 def plant(w, h, d, rng):
@@ -163,12 +172,22 @@ def plant(w, h, d, rng):
     parts = [Part("frustum", (0, pot / 2, 0), (0.62 * w, -pot, 0.62 * d))]
     for _ in range(7):
         x, z = rng.uniform(-0.27, 0.27, 2)
-        parts.append(Part("ball", (x * w, pot + rng.uniform(0.15, 0.85) * (h - pot) * 0.8, z * d), (0.45 * w, 0.3 * h, 0.45 * d), 2))
+        parts.append(
+            Part(
+                "ball",
+                (x * w, pot + rng.uniform(0.15, 0.85) * (h - pot) * 0.8, z * d),
+                (0.45 * w, 0.3 * h, 0.45 * d),
+                2,
+            )
+        )
     return parts
 
 
 def bin_(w, h, d, rng):
-    return [Part("frustum", (0, h / 2, 0), (w, -h, d)), Part("cylinder", (0, h - 0.01, 0), (0.9 * w, 0.03, 0.9 * d), SECOND)]
+    return [
+        Part("frustum", (0, h / 2, 0), (w, -h, d)),
+        Part("cylinder", (0, h - 0.01, 0), (0.9 * w, 0.03, 0.9 * d), SECOND),
+    ]
 
 
 KINDS: dict[str, Kind] = {
