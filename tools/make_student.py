@@ -42,7 +42,8 @@ WORD_LENGTH = 0.1 * WIDTH**0.5
 USER, ASSISTANT, END, PAD, IMAGE = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>", "<image>"
 TEMPLATE = (
     "{% for m in messages %}{% if m['role'] == 'assistant' %}<|assistant|>{% if m['content'] is string %}"
-    "{{ m['content'] }}{% else %}{% for c in m['content'] if c['type'] == 'text' %}{{ c['text'] }}{% endfor %}{% endif %}<|end|>"
+    "{{ m['content'] }}{% else %}{% for c in m['content'] if c['type'] == 'text' %}{{ c['text'] }}{% endfor %}"
+    "{% endif %}<|end|>"
     "{% else %}{% if m['content'] is string %}<|user|>{{ m['content'] }}{% else %}"
     "{% for c in m['content'] if c['type'] == 'image' %}<image>{% endfor %}<|user|>"
     "{% for c in m['content'] if c['type'] == 'text' %}{{ c['text'] }}{% endfor %}{% endif %}{% endif %}{% endfor %}"
@@ -53,8 +54,8 @@ COMMON = (
     "television desk window door curtain floor wall ceiling carpet clock book bottle glass plate bowl spoon fork knife "
     "phone laptop keyboard mouse monitor bag backpack umbrella shoe hat toy flag helmet rocket tower armchair wardrobe "
     "drawer oven sink fridge toilet bath mirror picture pillow blanket basket bench tree flower grass road office "
-    "lounge light dark big small long short round wooden metal plastic soft hard new old open closed empty full one two three "
-    "four five six seven eight nine ten and of in on at by with from to for is are was it this that these those there "
+    "lounge light dark big small long short round wooden metal plastic soft hard new old open closed empty full one two "
+    "three four five six seven eight nine ten and of in on at by with from to for is are was it this that these those there "
     "here what which who where when how many much more less most least near far next under over inside outside beside "
     "cyan beige silver gold"
 )
