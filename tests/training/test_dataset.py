@@ -104,3 +104,22 @@ def test_the_sampler_passes_over_all_rows_before_it_repeats_one(rows, total, see
         assert len(set(part)) == len(part) and set(part) <= set(range(rows))
     # a longer run begins as a shorter one does
     assert list(StepSampler(rows, total + 7, seed))[:total] == order
+
+
+@given(st.lists(st.integers(1, 99), min_size=1, max_size=40), st.integers(1, 4), st.integers(1, 40), st.integers(0, 3))
+def test_grouping_by_length_moves_rows_within_a_window_alone_and_fills_less(lengths, batch, batches, seed):
+    lengths, total, window = np.array(lengths), batch * batches, StepSampler.WINDOW * batch
+    plain = list(StepSampler(len(lengths), total, seed))
+    grouped = list(StepSampler(len(lengths), total, seed, lengths, batch))
+    for start in range(0, total, window):
+        assert sorted(plain[start : start + window]) == sorted(grouped[start : start + window])
+
+    def filled(order):
+        return sum(int(lengths[order[i : i + batch]].max()) for i in range(0, total, batch))
+
+    assert filled(grouped) <= filled(plain)
+
+
+def test_lengths_are_those_of_the_rows(rows_of):
+    rows = rows_of()
+    assert rows.lengths.tolist() == [len(rows[i].ids) for i in range(len(rows))]

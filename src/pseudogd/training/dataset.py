@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,12 @@ class Rows(torch.utils.data.Dataset[Row]):
             np.concatenate([turn[:at], np.full(len(photo), turn[at]), turn[after]]),
         )
 
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(rows,) tokens of every row, those of the photo too."""
+        photos = [len(self.photo_tokens[self.size_of[image_id]]) for image_id in self.image_ids]
+        return np.diff(self._offsets) - 1 + np.array(photos, np.int64)
+
     def fingerprint(self) -> str:
         """Hash of every token that is trained on, in order."""
         digest = hashlib.sha256("\n".join(self.image_ids).encode())
@@ -126,8 +133,9 @@ def build_rows(
             left_out.append(LeftOut(str(path), len(exchanges), "the photo is no longer there"))
             continue
         order = np.random.default_rng([seed, int(image_id[:12], 16)]).permutation(len(exchanges))
-        for start in range(0, len(order), data.turns_per_row):
-            chunks.append((image_id, [exchanges[i] for i in order[start : start + data.turns_per_row]]))
+        # as few rows as the limit allows, of like length: a short rest would be filled up to the others' length
+        for part in np.array_split(order, -(-len(order) // data.turns_per_row)):
+            chunks.append((image_id, [exchanges[i] for i in part]))
     sizes = store.photos().select(["image_id", "width", "height"]).to_pydict()
     size_of = {i: (w, h) for i, w, h in zip(sizes["image_id"], sizes["width"], sizes["height"])}
     written = {size: np.array(photo_tokens(size), np.int64) for size in dict.fromkeys(size_of[i] for i, _ in chunks)}
@@ -209,15 +217,39 @@ class StepSampler(torch.utils.data.Sampler[int]):
     """`total` row numbers: one shuffle of all rows after another, each decided by the seed and its number alone.
 
     One long stream instead of epochs, so that every batch is full, and the k-th batch is the same whatever the arm.
+
+    Args:
+        rows: how many there are.
+        total: how many are drawn.
+        seed: of the shuffles.
+        lengths: (rows,) tokens of every row. With it, rows of like length come in one batch: within every `WINDOW`
+            batches rows are sorted into batches by length, and the batches are shuffled. Without it shorter rows are
+            filled up to the longest of a random batch, which makes a seventh of all work useless.
+        batch: rows of a batch.
     """
 
-    def __init__(self, rows: int, total: int, seed: int):
-        self.rows, self.total, self.seed = rows, total, seed
+    WINDOW = 8
+
+    def __init__(self, rows: int, total: int, seed: int, lengths: NDArray[np.int64] | None = None, batch: int = 1):
+        self.rows, self.total, self.seed, self.lengths, self.batch = rows, total, seed, lengths, batch
 
     def __len__(self) -> int:
         return self.total
 
     def __iter__(self) -> Iterator[int]:
+        stream = self._stream()
+        if self.lengths is None:
+            yield from stream
+            return
+        number = 0
+        while window := list(islice(stream, self.WINDOW * self.batch)):
+            window.sort(key=self.lengths.__getitem__)
+            batches = [window[i : i + self.batch] for i in range(0, len(window), self.batch)]
+            for index in np.random.default_rng([self.seed, number, 1]).permutation(len(batches)):
+                yield from batches[index]
+            number += 1
+
+    def _stream(self) -> Iterator[int]:
         for start in range(0, self.total, self.rows):
             order = np.random.default_rng([self.seed, start // self.rows]).permutation(self.rows)
             yield from order[: self.total - start].tolist()

@@ -78,7 +78,9 @@ class PseudoGDTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> StepSampler:
         rows = self.train_dataset if train_dataset is None else train_dataset
         optim = self.recipe.optim
-        return StepSampler(len(rows), self.steps * optim.batch_size * optim.grad_accum, self.recipe.seed)
+        total = self.steps * optim.batch_size * optim.grad_accum
+        lengths = rows.lengths if self.recipe.data.group_by_length else None
+        return StepSampler(len(rows), total, self.recipe.seed, lengths, optim.batch_size)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Tensor:
         """Label tokens of the whole accumulated batch (the first token of a row is never predicted)."""
