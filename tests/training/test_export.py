@@ -50,9 +50,16 @@ def test_a_run_that_is_not_finished_cannot_be_exported(tmp_path):
         export(tmp_path, tmp_path / "out")
 
 
-def test_the_card_says_what_the_model_was_made_from():
-    recipe = {"arm": "vqa_only", "optim": {"steps": 3}}
+def test_the_card_says_what_the_model_was_made_from_and_no_path_of_this_machine(tmp_path):
+    recipe = {
+        "arm": "vqa_only",
+        "out": str(tmp_path / "run"),
+        "model": {"path": "owner/base"},
+        "data": {"path": str(tmp_path / "photos"), "turns_per_row": 12},
+    }
     card = model_card("owner/base", recipe, {"questions": 30}, {"teacher 1": "Apache-2.0"})
-    for words in ("base_model: owner/base", "questions: 30", "teacher 1: licence Apache-2.0", "steps: 3", "`vqa_only`"):
+    for words in ("base_model: owner/base", "questions: 30", "teacher 1: licence Apache-2.0", "turns_per_row: 12"):
         assert words in card
-    assert "geometry distillation" in card
+    assert "`vqa_only`" in card and "without geometry distillation" in card
+    local = model_card(str(tmp_path), recipe | {"model": {"path": str(tmp_path)}}, {}, {})
+    assert str(tmp_path) not in card + local and "base_model" not in local and tmp_path.name in local

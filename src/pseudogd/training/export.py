@@ -91,24 +91,32 @@ def model_card(base: str, recipe: Mapping[str, Any], counts: Mapping[str, Any], 
     """The export's README.md: what it was made from, with what, and under which licences.
 
     Args:
-        base: the base checkpoint as the recipe names it.
-        recipe: plain values of the complete recipe.
+        base: the base checkpoint as the recipe names it; of a local folder only the name is told.
+        recipe: plain values of the complete recipe; of paths only the last part is told.
         counts: how much it was trained on.
         teachers: name -> licence of the teachers whose geometry was used.
     """
     import yaml
 
+    local = Path(base).is_absolute() or Path(base).is_dir()
+    name = Path(base).name if local else base
+    told = {
+        **recipe,
+        "out": Path(str(recipe["out"])).name,
+        "model": {**recipe["model"], "path": name},
+        "data": {**recipe["data"], "path": Path(str(recipe["data"]["path"])).name},
+    }
     lines = [
         "---",
         "library_name: transformers",
         "pipeline_tag: image-text-to-text",
-        f"base_model: {yaml.safe_dump(base).splitlines()[0]}",
+        *([] if local else [f"base_model: {yaml.safe_dump(base).splitlines()[0]}"]),
         "tags: [spatial-reasoning, pseudogd]",
         "---",
         "",
-        f"# {Path(base).name or base}, trained for space",
+        f"# {Path(name).name}, trained for space",
         "",
-        f"`{base}` after the arm `{recipe['arm']}` of pseudogd {__version__}: "
+        f"`{name}` after the arm `{recipe['arm']}` of pseudogd {__version__}: "
         + (
             "questions about space and, from the same photos, pseudo geometry distilled into the vision encoder."
             if recipe["arm"] != "vqa_only"
@@ -129,7 +137,7 @@ def model_card(base: str, recipe: Mapping[str, Any], counts: Mapping[str, Any], 
         "## Recipe",
         "",
         "```yaml",
-        yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True).rstrip(),
+        yaml.safe_dump(told, sort_keys=False, allow_unicode=True).rstrip(),
         "```",
         "",
     ]
