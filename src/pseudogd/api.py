@@ -209,7 +209,10 @@ def ask(
 
 
 def report(runs: PathLike | Sequence[PathLike], out: PathLike | None = None, *, quiet: bool = False) -> Path:
-    """`report.html` and `report.json` of one run, of a folder of runs, or of several (then with `out`)."""
+    """`report.html` and `report.json` of one run, of a folder of runs, or of several (then with `out`).
+
+    Of a data folder: `report.html` with every photo, its depth and objects, and its questions with their evidence.
+    """
     from pseudogd.reports.build import build_report
 
     return build_report(runs, out)

@@ -264,12 +264,14 @@ def ask(
 
 @app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or a folder of run folders.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders, a folder of run folders, or one data folder.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Folder to write; several runs need it.")] = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """One page that opens offline, and its numbers as JSON."""
+    """One page that opens offline: of runs their results, of a data folder its questions with their evidence."""
     from pseudogd.api import report as verb
 
     _done(f"report: {verb(runs, out, quiet=quiet)}", quiet)

@@ -12,6 +12,7 @@ from pseudogd.errors import InputError
 from pseudogd.reports.collect import collect
 from pseudogd.reports.numbers import report_numbers
 from pseudogd.reports.page import render_page
+from pseudogd.reports.questions import build_questions_page, is_data_folder
 from pseudogd.reports.summary import RunSummary
 from pseudogd.store.shards import write_atomic
 
@@ -19,9 +20,14 @@ from pseudogd.store.shards import write_atomic
 def build_report(runs: str | Path | Sequence[str | Path], out: str | Path | None = None) -> Path:
     """Write ``report.html`` and ``report.json`` of one run, a folder of runs, or several; returns the page's path.
 
-    Written into the run's own folder unless ``out`` says otherwise; several runs need ``out``. Raises InputError.
+    Of a single data folder, ``report.html`` shows its questions instead (`questions.build_questions_page`). Written
+    into the run's own folder unless ``out`` says otherwise; several runs need ``out``. Raises InputError.
     """
     folders = [runs] if isinstance(runs, (str, Path)) else list(runs)
+    if data := [folder for folder in folders if is_data_folder(folder)]:
+        if len(folders) > 1:
+            raise InputError(f"{data[0]}: is a data folder; report it alone")
+        return build_questions_page(data[0], out)
     if out is None and len(folders) != 1:
         raise InputError(f"{len(folders)} runs in one report: say with --out which folder it goes to")
     return write_report(collect(folders), Path(folders[0] if out is None else out))

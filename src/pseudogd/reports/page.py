@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -16,6 +16,10 @@ from pseudogd.reports.curves import loss_curves
 from pseudogd.reports.names import colour, label, words
 from pseudogd.reports.pictures import depth_picture, depth_range, file_url, picture_url
 from pseudogd.reports.summary import Answered, Arm, Panel, RunSummary
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
 
 QUESTIONS_PER_SUB_TASK = 2
 _DEPTH_LABELS = {
@@ -30,17 +34,10 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 def render_page(summary: RunSummary, numbers: Mapping[str, Any]) -> str:
     """The page: no script, no link to anything outside of itself, everything that came from a file escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    pages = environment()
+    pages.filters |= {
         "label": label,
         "words": words,
         "percent": lambda value: f"{100 * value:.1f}",
@@ -49,10 +46,10 @@ def render_page(summary: RunSummary, numbers: Mapping[str, Any]) -> str:
         "duration": format_seconds,
     }
     main = numbers.get("bench")
-    return environment.get_template("report.html.j2").render(
+    return pages.get_template("report.html.j2").render(
         summary=summary,
         numbers=numbers,
-        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        style=style("report.css"),
         colours={arm.name: colour(arm.name, index) for index, arm in enumerate(summary.arms)},
         tables=[table(numbers, main)] if main else [],
         other_tables=[table(part, name) for name, part in (numbers.get("other_benches") or {}).items()],
@@ -62,6 +59,26 @@ def render_page(summary: RunSummary, numbers: Mapping[str, Any]) -> str:
         panels=[panel_row(panel) for panel in summary.panels],
         questions=question_cards(summary.arms, main, summary.seed or 0) if main else [],
     )
+
+
+def environment() -> Environment:
+    """Templates of this room; whatever they are given is escaped, and a name they are not given is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def style(*names: str) -> Markup:
+    """Style sheets of this room, one after the other."""
+    from markupsafe import Markup
+
+    return Markup("\n").join(Markup((_TEMPLATES / name).read_text(encoding="utf-8")) for name in names)
 
 
 def table(numbers: Mapping[str, Any], bench: str) -> dict[str, Any]:
