@@ -70,9 +70,9 @@ def main() -> None:
 
 def compose(panel: Panel, asked: Asked | None, report: Mapping[str, Any]) -> Figure:
     """The whole figure."""
-    figure = Figure(figsize=(12.4, 7.6))
+    figure = Figure(figsize=(12.4, 7.9))
     grid = figure.add_gridspec(
-        2, 3, left=0.02, right=0.985, top=0.92, bottom=0.055, wspace=0.13, hspace=0.3, width_ratios=(1, 1, 1.25)
+        2, 3, left=0.02, right=0.985, top=0.955, bottom=0.06, wspace=0.13, hspace=0.36, width_ratios=(1, 1, 1.25)
     )
     axes = [figure.add_subplot(cell) for cell in grid]
     span = depth_range(panel.depths, "teacher")
@@ -134,12 +134,14 @@ def draw_question(ax: Axes, asked: Asked | None) -> None:
             fontsize=8,
             zorder=5,
         )
-    ax.set_xlim(centre[0] - 1.75 * half, centre[0] + 1.75 * half)
-    ax.set_ylim(centre[1] - 1.25 * half, centre[1] + 1.25 * half)
+    height = 1.25 * half
+    width = height * _shape(ax)
+    ax.set_xlim(centre[0] - width, centre[0] + width)
+    ax.set_ylim(centre[1] - height, centre[1] + height)
     sigma = asked.evidence.get("sigma")
     error = "" if sigma is None else f", error {sigma:.0f}°"
     note = f"theta = {asked.value:.0f}° (right is positive), {asked.margin:.0f}° from the sector's edge{error}"
-    _frame(ax, title, f"{textwrap.fill(asked.text, 62)}  →  {asked.answer}\n{note}")
+    _frame(ax, title, f"{textwrap.fill(asked.text, 70)}  →  {asked.answer}\n{note}")
 
 
 def _plan(ax: Axes, stand: np.ndarray, forward: np.ndarray, target: np.ndarray, half: float) -> None:
@@ -157,7 +159,13 @@ def _plan(ax: Axes, stand: np.ndarray, forward: np.ndarray, target: np.ndarray, 
     low, high = (end, begin) if (begin - end) % 360 <= 180 else (begin, end)
     arc = patches.Arc(stand, 0.5 * half, 0.5 * half, theta1=low, theta2=high, color=ROLE_COLOURS["asked"], lw=1.6)
     ax.add_patch(arc)
-    ax.set_aspect("equal", adjustable="datalim")
+
+
+def _shape(ax: Axes) -> float:
+    """Width over height of the axes on paper: a plan must have one scale."""
+    _, _, width, height = ax.get_position().bounds
+    page_width, page_height = ax.get_figure().get_size_inches()
+    return width * page_width / (height * page_height)
 
 
 def _turned(direction: np.ndarray, angle: float) -> np.ndarray:
@@ -196,7 +204,7 @@ def draw_result(ax: Axes, report: Mapping[str, Any]) -> None:
     ax.set_ylabel("accuracy, %", fontsize=8.5, color=MUTED)
     ax.tick_params(axis="y", labelsize=8, colors=MUTED)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(fontsize=8, frameon=False, ncols=len(shown), loc="upper left", borderaxespad=0.1)
+    ax.legend(fontsize=8, frameon=False, ncols=len(shown) + 1, loc="upper left", borderaxespad=0.1)
     ax.set_title(f"{title}\n", fontsize=11, color=INK, loc="left", fontweight="bold", pad=1)
     ax.text(0, 1.02, difference_line(report), transform=ax.transAxes, fontsize=8.5, color=MUTED, va="bottom")
 
@@ -219,7 +227,9 @@ def _chance(ax: Axes, arm: Mapping[str, Any], groups: Sequence[str]) -> None:
     random = (arm.get("baselines") or {}).get("random") or {}
     for place, group in enumerate(groups):
         if group in random:
-            ax.plot((place - 0.42, place + 0.42), [100 * random[group]] * 2, color=INK, lw=1.2, ls=":", zorder=3)
+            line = [100 * random[group]] * 2
+            label = "chance" if place == 0 else None
+            ax.plot((place - 0.42, place + 0.42), line, color=INK, lw=1.2, ls=":", zorder=3, label=label)
 
 
 def difference_line(report: Mapping[str, Any]) -> str:
@@ -267,11 +277,13 @@ def clearest_question(run: Path, panel: Panel) -> Asked | None:
 
 
 def _clearness(asked: Asked | None) -> float:
-    """Margin in degrees, and more where the answer is not the side that the camera sees; below 0 without a question."""
+    """Margin in degrees; more where the answer is not the side that the camera sees, and where all things are large."""
     if asked is None:
         return -1.0
     turned = not (asked.evidence.get("shortcut") or {}).get("right", True)
-    return asked.margin + 45.0 * turned + 10.0 * ("facing" in {o["role"] for o in asked.evidence["objects"]})
+    faces = "facing" in {thing["role"] for thing in asked.evidence["objects"]}
+    smallest = min(thing["bbox"][2] * thing["bbox"][3] for thing in asked.evidence["objects"])
+    return asked.margin + 20.0 * turned + 10.0 * faces + 1.5 * math.sqrt(smallest)
 
 
 def _probe_note(report: Mapping[str, Any], arm: str) -> str:
