@@ -104,6 +104,7 @@ def test_a_run_leaves_its_files_and_no_pickle(recipe):
     assert {"lm_loss", "geometry_loss", "structure", "scale", "anchor_cos", "lambda", "lr", "grad_norm"} <= rows[
         0
     ].keys()
+    assert all(name.startswith("encoder.") and ratio > 0 for name, ratio in rows[-1]["gradient_ratio"].items())
     assert (result.steps, result.rows, result.questions) == (5, 12, 30)
     card = (result.model / "README.md").read_text()
     assert "CC0-1.0" in card and "questions: 30" in card and "arm `joint`" in card

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from pseudogd.distill.balance import GradientBalance
 from pseudogd.distill.kinds import JointWeights
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
@@ -122,4 +123,5 @@ def _joint(recipe: Recipe, student: Student, photos: PhotoInputs, rows: Rows) ->
     head = GeometryHead.for_family(student.family, taps, geometry.head_width, **biases)
     weights = JointWeights(**geometry.weights.model_dump())
     anchor = "frozen" if weights.anchor else None
-    return Joint(student.model, student.family, head, weights, taps, anchor, answer_logits=True)
+    balance = GradientBalance()
+    return Joint(student.model, student.family, head, weights, taps, anchor, balance, answer_logits=True)

@@ -170,6 +170,10 @@ class PseudoGDTrainer(Trainer):
         row["lr"] = self._rates()
         if "grad_norm" in logs:
             row["grad_norm"] = float(logs["grad_norm"])
+        if self.model.balance is not None and (ratios := self.model.balance.ratios()):
+            row["gradient_ratio"] = (
+                ratios  # |geometry| / |language| at each tap, lambda included, in the last micro-batch
+            )
         row["seconds"] = round(self.elapsed, 3)
         self.metrics_log.append(row)
         self._sums, self._sums_from = {}, step
