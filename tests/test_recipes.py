@@ -41,7 +41,7 @@ def test_joint_writes_out_the_defaults_of_the_geometry_branch():
 
 def test_the_embedded_example_is_what_the_demo_trains():
     recipe = load_recipe(FOLDER / "embedded.yaml").to_dict()
-    for section in ("optim", "geometry"):
+    for section in ("data", "optim", "geometry"):
         for key, value in RECIPE[section].items():
             got = recipe[section][key]
             assert {k: got[k] for k in value} == value if isinstance(value, dict) else got == value, (
