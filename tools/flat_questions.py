@@ -156,11 +156,12 @@ TASKS = (
 SHARES = np.array([w for _, w in TASKS]) / sum(w for _, w in TASKS)
 
 
-def turns(rng: np.random.Generator, things: list[Thing], n: int) -> list[tuple[str, str, str]]:
-    """`n` (task, question, answer) about one picture with at least two things."""
+def turns(rng: np.random.Generator, things: list[Thing], n: int, choices: float = 1.0) -> list[tuple[str, str, str]]:
+    """`n` (task, question, answer) about one picture with at least two things; `choices` thins out multiple choice."""
     out: list[tuple[str, str, str]] = []
     while len(out) < n:
         task = TASKS[int(rng.choice(len(TASKS), p=SHARES))][0]
-        if (qa := task(rng, things)) is not None:
+        qa = task(rng, things)
+        if qa is not None and ("\n" not in qa[0] or rng.random() < choices):
             out.append((task.__name__, *qa))
     return out

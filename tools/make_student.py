@@ -50,14 +50,14 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 COMMON = (
-    "object picture photo room house person man woman child dog cat bird horse car bus truck bicycle boat plane train "
-    "television desk window door curtain floor wall ceiling carpet clock book bottle glass plate bowl spoon fork knife "
-    "phone laptop keyboard mouse monitor bag backpack umbrella shoe hat toy flag helmet rocket tower armchair wardrobe "
-    "drawer oven sink fridge toilet bath mirror picture pillow blanket basket bench tree flower grass road office "
-    "lounge light dark big small long short round wooden metal plastic soft hard new old open closed empty full one two "
-    "three four five six seven eight nine ten and of in on at by with from to for is are was it this that these those there "
-    "here what which who where when how many much more less most least near far next under over inside outside beside "
-    "cyan beige silver gold"
+    "object picture photo room house person man woman child dog cat bird horse car bus truck bicycle boat plane "
+    "train television desk window door curtain floor wall ceiling carpet clock book bottle glass plate bowl "
+    "spoon fork knife phone laptop keyboard mouse monitor bag backpack umbrella shoe hat toy flag helmet rocket "
+    "tower armchair wardrobe drawer oven sink fridge toilet bath mirror picture pillow blanket basket bench tree "
+    "flower grass road office lounge light dark big small long short round wooden metal plastic soft hard new "
+    "old open closed empty full one two three four five six seven eight nine ten and of in on at by with from to "
+    "for is are was it this that these those there here what which who where when how many much more less most "
+    "least near far next under over inside outside beside cyan beige silver gold "
 )
 
 
@@ -136,9 +136,12 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGenerat
 
 @torch.no_grad()
 def initialise(model: LlavaForConditionalGeneration) -> None:
-    """Weights for a narrow model. The usual 0.02 is made for widths of thousands: here words would drown in the first
-    layer's noise. Keys start equal to queries, so that a word looks at what resembles it (mimetic initialisation,
-    Trockman & Kolter 2023)."""
+    """Weights for a narrow model, after mimetic initialisation (Trockman & Kolter 2023).
+
+    The usual 0.02 is made for widths of thousands: here words would drown in the first layer's noise. Keys start equal
+    to queries, so that a word looks at what resembles it; the output map starts as the transpose of the value map, so
+    that what it sees is added to it as it is.
+    """
     core = model.model
     core.vision_tower.embeddings.position_embedding.weight.copy_(0.5 * sincos(GRID, WIDTH))
     core.get_input_embeddings().weight.normal_(std=0.1)
@@ -146,11 +149,17 @@ def initialise(model: LlavaForConditionalGeneration) -> None:
         linear.weight.normal_(std=0.08)
     for layer in core.language_model.layers:
         attention, mlp = layer.self_attn, layer.mlp
-        scales = {attention.q_proj: 0.06, attention.v_proj: 0.06, attention.o_proj: 0.03}
-        scales |= {mlp.gate_proj: 0.06, mlp.up_proj: 0.06, mlp.down_proj: 0.03}
+        scales = {
+            attention.q_proj: 0.07,
+            attention.v_proj: 0.04,
+            mlp.gate_proj: 0.06,
+            mlp.up_proj: 0.06,
+            mlp.down_proj: 0.02,
+        }
         for linear, std in scales.items():
             linear.weight.normal_(std=std)
         attention.k_proj.weight.copy_(attention.q_proj.weight)
+        attention.o_proj.weight.copy_(attention.v_proj.weight.T)
 
 
 class Pool:
@@ -283,6 +292,16 @@ class Base(torch.nn.Module):
         inside = (covers > 0.3 * covers.amax(1, keepdim=True)).float()
         return -(there * inside[:, None]).sum(-1).clamp_min(1e-4).log().mean()
 
+    def tell(self, hidden: torch.Tensor, mentions: torch.Tensor, covers: torch.Tensor) -> torch.Tensor:
+        """One layer on, a named thing's last token is to hold the words of the thing's row and column."""
+        table = F.normalize(self.llava.model.get_input_embeddings().weight.float(), dim=-1)
+        said = F.normalize(hidden[mentions[:, 0], mentions[:, 1]].float(), dim=-1)
+        total = 0.0
+        for words, place in zip(self.words[2:], self.place):
+            share = torch.zeros(len(covers), 3).index_add_(1, place, covers)
+            total = total + F.cross_entropy(self.SHARPNESS * said @ table[words].T, share)
+        return total
+
     def forward(self, pixels, ids, positions, labels, mask, patches, mentions, covers):
         core = self.llava.model
         states = core.vision_tower(pixel_values=pixels, output_hidden_states=True).hidden_states[-1]
@@ -302,6 +321,7 @@ class Base(torch.nn.Module):
                 out.hidden_states[self.GROUND_LAYER], mentions, covers
             )
             dense = dense + 0.5 * self.look(out.attentions[self.GROUND_LAYER], mentions, covers)
+            dense = dense + 0.3 * self.tell(out.hidden_states[self.GROUND_LAYER + 1], mentions, covers)
         return F.cross_entropy(logits, target), dense, (logits.argmax(-1) == target)
 
 
@@ -326,7 +346,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--photos", type=int, default=14000)
     parser.add_argument("--pool-seed", type=int, default=1000)
-    parser.add_argument("--start", type=Path, help="go on from an earlier checkpoint of this tool")
+    parser.add_argument("--start", type=Path, help="take tower, projector and words from an earlier checkpoint")
     parser.add_argument("--see-minutes", type=float, default=8, help="of the per-patch loss alone, first")
     parser.add_argument(
         "--minutes", type=float, default=60, help="the schedule is written for this much wall-clock time"
@@ -343,7 +363,10 @@ def main() -> None:
     tokenizer = make_tokenizer()
     model = make_model(tokenizer)
     if args.start:
-        model.load_state_dict(type(model).from_pretrained(args.start, dtype=torch.float32).state_dict())
+        earlier = type(model).from_pretrained(args.start, dtype=torch.float32).state_dict()
+        model.load_state_dict(
+            {k: v for k, v in earlier.items() if ".layers." not in k or "language" not in k}, strict=False
+        )
     base = Base(model, tokenizer)
     count = sum(p.numel() for p in base.llava.parameters())
     print(f"{count / 1e6:.2f} M parameters, {len(tokenizer)} tokens", flush=True)
@@ -353,8 +376,8 @@ def main() -> None:
     prefix = [tokenizer.convert_tokens_to_ids(IMAGE)] * GRID * GRID
     user, assistant = tokenizer.convert_tokens_to_ids([USER, ASSISTANT])
 
-    def row(rng, i, n):
-        qa = turns(rng, pool.things[i], n)
+    def row(rng, i, n, choices=1.0):
+        qa = turns(rng, pool.things[i], n, choices)
         texts = tokenizer([t for _, q, a in qa for t in (q, a)], add_special_tokens=False).input_ids
         pairs = [([user, *q, assistant], [*a, tokenizer.eos_token_id]) for q, a in zip(texts[::2], texts[1::2])]
         return lay_out(prefix, pairs, 480), [t for t, _, _ in qa]
@@ -366,8 +389,8 @@ def main() -> None:
             x = x + torch.randn_like(x) * 0.02
         return x * 2 - 1
 
-    def batch(rng, picks, augment):
-        rows = [row(rng, i, args.turns) for i in picks]
+    def batch(rng, picks, augment, choices=1.0):
+        rows = [row(rng, i, args.turns, choices) for i in picks]
         patches = torch.from_numpy(pool.labels[picks]).long()
         ids, positions, labels, mask = collate([r for r, _ in rows], tokenizer.pad_token_id)
         mentions, covers = find_mentions(ids, picks, pool, base)
@@ -385,7 +408,7 @@ def main() -> None:
                 group["lr"] = lr * min(1, (step + 1) / 150) * (0.5 * (1 + np.cos(np.pi * done)) + 0.005)
             picks = rng.integers(len(pool.things) - len(held), size=batch_size)
             with torch.autocast("cpu", torch.bfloat16):
-                losses = loss_of(picks)
+                losses = loss_of(picks, done)
             optimizer.zero_grad()
             sum(losses).backward()
             torch.nn.utils.clip_grad_norm_(base.parameters(), 1.0)
@@ -403,14 +426,15 @@ def main() -> None:
                 save(base.llava, tokenizer, args.out)
         return step
 
-    def see(picks):
+    def see(picks, done):
         x, patches = pixels(rng, picks, True), torch.from_numpy(pool.labels[picks]).long()
         if rng.random() < 0.5:
             x, patches = x.flip(-1), patches.unflatten(-1, (GRID, GRID)).flip(-1).flatten(2)
         return [base.see(x, patches)]
 
-    def answer(picks):
-        lm, dense, _ = base(*batch(rng, picks, True)[0])
+    def answer(picks, done):
+        # first in words, then by letters as well: to choose a letter one must know the answer
+        lm, dense, _ = base(*batch(rng, picks, True, 0.15 if done < 0.4 else 1.0)[0])
         return [lm, 0.5 * dense]
 
     seen = 0 if args.start else train("see", args.see_minutes, 2 * args.batch, 2e-3, see)
