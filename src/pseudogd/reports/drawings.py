@@ -65,7 +65,7 @@ def name_tags(things: Iterable[tuple[SceneObject, str, str]], size: tuple[int, i
     taken: list[tuple[float, float, float]] = []
     tags = []
     for thing, text, colour in things:
-        half = 0.29 * letter * len(text) + 2
+        half = 0.33 * letter * len(text) + 2
         x = min(max(float(thing.u[Q50]) * width, half), max(width - half, half))
         y = min(max(float(thing.v[Q50]) * height, letter), height - 0.4 * letter)
         for step in (0, 1, -1, 2, -2, 3, -3, 4, -4):
@@ -158,7 +158,7 @@ class Plan:
         dot = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="4.5" fill="{}" stroke="#fff" stroke-width="1.2"/>')
         for centre, text, colour in named:
             x, y = self.place(centre)
-            half = 0.29 * letter * len(text)
+            half = 0.33 * letter * len(text)
             where = min(max(x, half), PLAN - half)
             levels = [min(max(y + step * letter, letter), PLAN - 3) for step in (-0.7, 1.5, -1.8, 2.6, -2.9, 3.7, -4)]
             free = (

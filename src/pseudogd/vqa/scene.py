@@ -213,7 +213,24 @@ class Scene:
                 gaps[i, j] = gaps[j, i] = math.sqrt(max(min(ends), 0.0))
         return gaps
 
+    def closest_parts(self, i: int, j: int) -> Array:
+        """(2, 3) the points of objects i and j between which `gaps` measures."""
+        first, second = self.objects[i].skin, self.objects[j].skin
+        assert first is not None and second is not None
+        squared = ((first[:, None] - second[None]) ** 2).sum(axis=-1)
+        sides = [squared.min(axis=1), squared.min(axis=0)]
+        side = int(np.argmin([_low(nearest) for nearest in sides]))
+        place = int(np.argsort(sides[side])[_low_place(len(sides[side]))])
+        if side == 0:
+            return np.stack([first[place], second[squared[place].argmin()]])
+        return np.stack([first[squared[:, place].argmin()], second[place]])
+
 
 def _low(squared: Array) -> float:
-    place = min(max(1, len(squared) // 50), len(squared) - 1)
+    place = _low_place(len(squared))
     return float(np.partition(squared, place)[place])
+
+
+def _low_place(count: int) -> int:
+    """Rank of the 2 % quantile, and never the very smallest value."""
+    return min(max(1, count // 50), count - 1)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pseudogd.vqa.fact import Fact, Question
+from pseudogd.vqa.hints import names_tell
 from pseudogd.vqa.order import apart
 from pseudogd.vqa.render import Rendered, formats_of, render
 from pseudogd.vqa.scene import Scene
@@ -27,9 +28,10 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 
 
 def task_facts(scene: Scene, task: str, settings: SynthSettings | None = None, seed: int = 0) -> Iterator[Fact]:
-    """All facts of one task in the order in which they would be asked."""
+    """All facts of one task in the order in which they would be asked, without those that a name answers."""
     settings = settings or SynthSettings()
-    return facts_of(task)(scene, generator(seed, scene.image_id, task), settings.margins)
+    facts = facts_of(task)(scene, generator(seed, scene.image_id, task), settings.margins)
+    return (fact for fact in facts if not names_tell(fact))
 
 
 def synthesise(

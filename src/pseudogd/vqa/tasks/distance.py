@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +102,8 @@ def _gap_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iter
         value, sigma = float(scene.gaps[i, j]), float(scene.distance_errors[i, j])
         if seen_well(a, scene) and seen_well(b, scene) and _sure(scene, value, sigma, margins):
             formula = "2% quantile of nearest-neighbour distances, smaller side"
-            yield _fact("gap", [a, b], {"a": a.name, "b": b.name}, value, sigma, formula, rng)
+            ends = scene.closest_parts(i, j)
+            yield _fact("gap", [a, b], {"a": a.name, "b": b.name}, value, sigma, formula, rng, ends=rounded(ends, 3))
 
 
 def _either_way(a: SceneObject, b: SceneObject, rng: np.random.Generator) -> tuple[SceneObject, SceneObject]:
@@ -116,6 +118,7 @@ def _fact(
     sigma: float,
     formula: str,
     rng: np.random.Generator,
+    **evidence: Any,
 ) -> Fact:
     return Fact(
         task="distance",
@@ -135,5 +138,6 @@ def _fact(
             "objects": [about(thing, role) for thing, role in zip(things, "ab")],
             "definition": definition,
             "sigma": rounded(sigma),
+            **evidence,
         },
     )

@@ -4,7 +4,9 @@ Frame: on the ground at X, forward f = horizontal unit vector from X to Y (away:
 v = horizontal vector from X to Z, theta = atan2(v.r, v.f), right positive, and the four sectors are centred at 0, 90,
 180 and -90 degrees. Asked only with a camera and confident gravity, if X, Y and Z keep their distances (stand-off and
 footprint of X), theta keeps a margin from the nearest sector edge that also exceeds twice its propagated error, and
-most of the visible part of Z lies in that sector. Every fact has a twin with the opposite facing and answer.
+most of the visible part of Z lies in that sector. The middle of a thing that the picture's border cuts off is not the
+middle of what is seen of it: such a place has an error of its own. Every fact has a twin with the opposite facing and
+answer.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ SECTORS = ("front", "right", "behind", "left")
 OPPOSITE = {"front": "behind", "behind": "front", "left": "right", "right": "left"}
 QUARTER = math.pi / 2
 MOST = 0.7
+CUT_OFF = 0.25  # metres, in any direction on the ground
 FORMULA = "theta = atan2(v.r, v.f), f = unit h(Y - X), r = f x up, v = h(Z - X)"
 
 
@@ -67,11 +70,14 @@ def bearings(scene: Scene) -> tuple[Array, Array]:
         rate = np.stack([line[..., 1], -line[..., 0]], axis=-1) / (length**2)[..., None]
         from_target = np.einsum("abk,bk->ab", rate, errors)
         from_stand = np.einsum("abk,ak->ab", rate, errors)
+        unseen = np.where([thing.truncated for thing in scene.objects], CUT_OFF * scene.unit, 0.0)
+        around = (unseen / length) ** 2  # [a, b]: of a target b seen from a
     theta = bearing[:, None, :] - bearing[:, :, None]
     theta = np.remainder(theta + math.pi, 2 * math.pi) - math.pi
     stand = from_stand[:, None, :] - from_stand[:, :, None]
-    sigma = np.sqrt(from_target[:, None, :] ** 2 + from_target[:, :, None] ** 2 + stand**2)
-    return theta, sigma
+    turn = ((rate[:, None, :] - rate[:, :, None]) ** 2).sum(axis=-1) * (unseen**2)[:, None, None]
+    targets = from_target**2 + around
+    return theta, np.sqrt(targets[:, None, :] + targets[:, :, None] + stand**2 + turn)
 
 
 def sector_index(theta: Array) -> NDArray[np.int64]:
