@@ -6,15 +6,15 @@
 
 A step is forward, backward, clipping and AdamW on a batch that is ready. `joint` has no anchor, `joint_anchor` reads
 every photo a second time with frozen weights. Times are taken in turns in one process; peak memory in one fresh process
-per arm (on a GPU: what torch has allocated at most; else by how much the process's peak resident memory rises). The
-floor of the ratio is that of the multiplications: what the geometry head and the anchor add to the count.
+per arm (on a GPU: what torch has allocated at most; else by how much its resident memory rises at most, Linux only).
+The floor of the ratio is that of the multiplications: what the geometry head and the anchor add to the count.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -72,12 +72,21 @@ def peak(arm: str, student: Path, data: Path, args: argparse.Namespace) -> float
     step = Step(arm, student, data, args)
     if step.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(step.device)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _resident("VmRSS", reset=True)
     for _ in range(3):
         step()
     if step.device.type == "cuda":
         return torch.cuda.max_memory_allocated(step.device) / 2**20
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
+    return _resident("VmHWM") - before
+
+
+def _resident(field: str, reset: bool = False) -> float:
+    """A line of Linux's /proc/self/status, MiB: VmRSS is resident now, VmHWM its peak since the last `reset`."""
+    if reset:
+        gc.collect()
+        Path("/proc/self/clear_refs").write_text("5")
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1]) / 2**10
 
 
 def in_a_process(run: Callable[[str], list[str]], arm: str) -> float:
@@ -121,7 +130,7 @@ def main() -> None:
         "ratio_to_vqa_only": {
             arm: {
                 "time": ratio(times, arm, "vqa_only"),
-                "peak_memory": round(memory[arm] / memory["vqa_only"], 3),
+                "peak_memory": round(memory[arm] / max(memory["vqa_only"], 0.1), 3),
                 "floor": round(flops[arm] / flops["vqa_only"], 3),
             }
             for arm in others

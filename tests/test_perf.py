@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "perf"
-TINY = "--image 24 --patch 12 --tower-width 64 --tower-blocks 2 --llm-width 64 --llm-blocks 1 --batch-size 2".split()
+SIZES = {
+    "image": 24,
+    "patch": 12,
+    "tower-width": 64,
+    "tower-blocks": 2,
+    "llm-width": 64,
+    "llm-blocks": 1,
+    "batch-size": 2,
+}
+TINY = [word for name, value in SIZES.items() for word in (f"--{name}", str(value))] + ["--batch-size", "2"]
 RUNS = {
     "world": ["--photos", "1", "--size", "32", "--rounds", "1"],
     "label": ["--photos", "3", "--size", "64", "--rounds", "1"],
