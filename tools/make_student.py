@@ -346,7 +346,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--photos", type=int, default=14000)
     parser.add_argument("--pool-seed", type=int, default=1000)
-    parser.add_argument("--start", type=Path, help="take tower, projector and words from an earlier checkpoint")
+    parser.add_argument("--start", type=Path, help="go on from an earlier checkpoint of this tool")
+    parser.add_argument("--fresh-language", action="store_true", help="take tower, projector and words alone from it")
     parser.add_argument("--see-minutes", type=float, default=8, help="of the per-patch loss alone, first")
     parser.add_argument(
         "--minutes", type=float, default=60, help="the schedule is written for this much wall-clock time"
@@ -364,9 +365,9 @@ def main() -> None:
     model = make_model(tokenizer)
     if args.start:
         earlier = type(model).from_pretrained(args.start, dtype=torch.float32).state_dict()
-        model.load_state_dict(
-            {k: v for k, v in earlier.items() if ".layers." not in k or "language" not in k}, strict=False
-        )
+        if args.fresh_language:
+            earlier = {k: v for k, v in earlier.items() if "language_model.layers" not in k}
+        model.load_state_dict(earlier, strict=not args.fresh_language)
     base = Base(model, tokenizer)
     count = sum(p.numel() for p in base.llava.parameters())
     print(f"{count / 1e6:.2f} M parameters, {len(tokenizer)} tokens", flush=True)
@@ -434,7 +435,8 @@ def main() -> None:
 
     def answer(picks, done):
         # first in words, then by letters as well: to choose a letter one must know the answer
-        lm, dense, _ = base(*batch(rng, picks, True, 0.15 if done < 0.4 else 1.0)[0])
+        early = done < 0.4 and (args.fresh_language or not args.start)
+        lm, dense, _ = base(*batch(rng, picks, True, 0.15 if early else 1.0)[0])
         return [lm, 0.5 * dense]
 
     seen = 0 if args.start else train("see", args.see_minutes, 2 * args.batch, 2e-3, see)
@@ -481,7 +483,8 @@ def save(model: LlavaForConditionalGeneration, tokenizer, out: Path) -> None:
     """An ordinary checkpoint in bfloat16: model, generation config, processor, tokenizer, chat template."""
     out.mkdir(parents=True, exist_ok=True)
     model.config.dtype = torch.bfloat16
-    model.save_pretrained(out, state_dict={k: v.detach().to(torch.bfloat16) for k, v in model.state_dict().items()})
+    state = {k: v.detach().to(torch.bfloat16) for k, v in model.state_dict().items() if k != "lm_head.weight"}  # tied
+    model.save_pretrained(out, state_dict=state)
     model.config.dtype = torch.float32
     make_processor(tokenizer).save_pretrained(out)
 

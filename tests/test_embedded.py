@@ -1,0 +1,69 @@
+"""The demo end to end, small: every stage for real, and the report that it promises."""
+
+import json
+import re
+
+import pytest
+
+import pseudogd
+from pseudogd.embedded import RECIPE
+from pseudogd.training.recipe import parse_recipe
+
+SUB_TASKS = {"Egocentric", "Hypothetical", "Localization", "Geometric_Reasoning"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo") / "a demo"
+    pseudogd.demo(out, photos=60, items=80, split="dev", steps=3, workers=2, quiet=True)
+    return out
+
+
+@pytest.mark.slow
+def test_the_report_holds_what_the_demo_promises(run):
+    report = json.loads((run / "report.json").read_text())
+    for arm in ("base", "vqa_only", "joint"):
+        accuracy = report["arms"][arm]["accuracy"]
+        assert set(accuracy) == set(report["arms"][arm]["n"]) == set(report["arms"][arm]["ci95"])
+        assert {"overall", *SUB_TASKS} <= set(accuracy)
+        assert report["arms"][arm]["n"]["overall"] == 80
+        low, high = report["arms"][arm]["ci95"]["overall"]
+        assert 0 <= low <= accuracy["overall"] <= high <= 1
+        assert report["depth_probe"][arm]["abs_rel"] > 0 and 0 <= report["depth_probe"][arm]["delta1"] <= 1
+    for name in ("overall", *SUB_TASKS):
+        row = report["joint_minus_vqa_only"][name]
+        expected = report["arms"]["joint"]["accuracy"][name] - report["arms"]["vqa_only"]["accuracy"][name]
+        assert row["delta"] == pytest.approx(expected)
+        assert row["ci95"][0] <= row["delta"] <= row["ci95"][1] and 0 <= row["p"] <= 1
+    assert 0 < report["teacher"]["abs_rel"] < 0.5 and report["teacher"]["delta1"] > 0.5
+    assert report["export"]["max_abs_logit_diff"] == 0
+    assert {"render", "label", "annotate", "synth", "train", "eval", "export"} <= set(report["seconds"])
+    assert report["seed"] == 0 and {"python", "torch", "transformers"} <= set(report["versions"])
+
+
+@pytest.mark.slow
+def test_the_page_is_whole_and_opens_offline(run):
+    page = (run / "report.html").read_text()
+    assert not re.search(r'src="(?!data:)|<link|@import|url\((?!data:)', page)
+    assert page.count("data:image/") >= 4
+
+
+@pytest.mark.slow
+def test_started_again_it_makes_nothing_anew(run):
+    weights = (run / "joint" / "model" / "model.safetensors").stat().st_mtime_ns
+    before = json.loads((run / "report.json").read_text())
+    pseudogd.demo(run, photos=60, items=80, split="dev", steps=3, workers=2, quiet=True)
+    after = json.loads((run / "report.json").read_text())
+    assert (run / "joint" / "model" / "model.safetensors").stat().st_mtime_ns == weights
+    assert after["arms"] == before["arms"]
+
+
+def test_the_arms_differ_in_nothing_but_the_arm():
+    recipes = [
+        parse_recipe(
+            {"arm": arm, "out": "x", "model": {"path": "m"}, **RECIPE, "data": {"path": "d", **RECIPE["data"]}}
+        )
+        for arm in ("vqa_only", "joint")
+    ]
+    a, b = (recipe.to_dict() for recipe in recipes)
+    assert a.pop("arm") != b.pop("arm") and a == b
