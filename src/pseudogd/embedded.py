@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pseudogd
-from pseudogd.errors import PseudoGDError
+from pseudogd.engines.commands import Command, run_beside
 from pseudogd.progress import notice, track
 
 ARMS = ("vqa_only", "joint")
@@ -148,14 +148,18 @@ class _Demo:
     def _train(self, student: Path) -> None:
         """Both arms, each in a process of its own with one thread: on two cores that is twice as fast as in turn."""
         steps = self.steps or RECIPE["optim"]["steps"]
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        commands = [
+            Command(
+                f"train {arm}",
+                [sys.executable, "-m", "pseudogd", "train", str(self._recipe(arm, student)), "--quiet"],
+                steps,
+                partial(_last_step, self.out / arm / "metrics.jsonl"),
+            )
+            for arm in ARMS
+        ]
         with self._stage("train"):
-            jobs = {
-                arm: [sys.executable, "-m", "pseudogd", "train", str(self._recipe(arm, student)), "--quiet"]
-                for arm in ARMS
-            }
-            progress = {arm: lambda arm=arm: _last_step(self.out / arm / "metrics.jsonl") for arm in ARMS}
-            _run_beside(jobs, progress, steps, self.workers, env, self.quiet)
+            env = {**os.environ, "OMP_NUM_THREADS": "1"}
+            run_beside(commands, at_once=self.workers, env=env, title=f"train {' + '.join(ARMS)}", quiet=self.quiet)
         for arm in ARMS:
             result = json.loads((self.out / arm / "train.json").read_text(encoding="utf-8"))
             self.seconds[f"train {arm}"] = float(result["result"]["seconds"])
@@ -224,8 +228,6 @@ class _Demo:
 NOTES = (
     "Photos, rooms of the bench and both checkpoints are simulated: what is shown is that the road works and what "
     "joint distillation adds on it, not how good a large model gets.",
-    "Only the abstract of PseudoGD is public. Teacher, taps, head, losses and weights are choices of this project.",
-    "Both arms saw the same questions in the same order for the same number of steps, from the same base.",
 )
 
 
@@ -241,35 +243,3 @@ def _last_step(path: Path) -> int:
         except (ValueError, KeyError):
             continue
     return 0
-
-
-def _run_beside(
-    jobs: dict[str, list[str]],
-    progress: dict[str, Callable[[], int]],
-    steps: int,
-    at_once: int,
-    env: dict[str, str],
-    quiet: bool,
-) -> None:
-    """Run commands side by side, `at_once` at a time, with one bar over all their steps; stop all when one fails."""
-    waiting, running, done = list(jobs), {}, 0
-    with track(f"train {' + '.join(jobs)}", steps * len(jobs), unit="steps", quiet=quiet) as bar:
-        try:
-            while waiting or running:
-                while waiting and len(running) < at_once:
-                    name = waiting.pop(0)
-                    running[name] = subprocess.Popen(jobs[name], env=env, stderr=subprocess.PIPE, text=True)
-                time.sleep(0.5)
-                now = sum(min(progress[name](), steps) for name in jobs)
-                bar.advance(max(0, now - done))
-                done = max(done, now)
-                for name in [name for name, process in running.items() if process.poll() is not None]:
-                    process = running.pop(name)
-                    said = (process.communicate()[1] or "").strip().splitlines()
-                    if process.returncode:
-                        raise PseudoGDError(f"training of {name} stopped: {said[-1] if said else 'no message'}")
-        finally:
-            for process in running.values():
-                process.terminate()
-            for process in running.values():
-                process.wait()
