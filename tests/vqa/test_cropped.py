@@ -20,6 +20,8 @@ from pseudogd.vqa.tasks import TASKS
 from pseudogd.vqa.tasks.hypothetical import SECTORS, sector_index
 from pseudogd.world.folder import render_folder
 
+pytestmark = pytest.mark.slow
+
 SIDE, PART = 160, 104
 CORNERS = [(0, 0), (0, SIDE - PART), (SIDE - PART, 0), (SIDE - PART, SIDE - PART)]
 LEAST_VISIBLE = 40

@@ -57,7 +57,6 @@ def build_questions_page(data: str | Path, out: str | Path | None = None, most_p
     store = Store(data)
     page = _page(store, most_photos)
     target = Path(data if out is None else out)
-    target.mkdir(parents=True, exist_ok=True)
     write_atomic(target / PAGE, page.encode("utf-8"))
     return target / PAGE
 
