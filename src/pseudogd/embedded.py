@@ -25,7 +25,7 @@ ARMS = ("vqa_only", "joint")
 RECIPE: dict[str, Any] = {
     "data": {"turns": "isolated", "turns_per_row": 8},
     "optim": {
-        "steps": 600,
+        "steps": 450,
         "batch_size": 16,
         "lr": {"tower": 5e-4, "projector": 5e-4, "llm": 5e-4, "head": 2e-3},
         "warmup": 0.05,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -91,8 +92,6 @@ def test_the_same_data_gives_the_same_page_and_a_long_one_is_thinned(data, tmp_p
 
 
 def test_photos_that_are_gone_leave_a_page(data, tmp_path):
-    import shutil
-
     copy = shutil.copytree(data, tmp_path / "copy")
     manifest = json.loads((copy / "manifest.json").read_text())
     (tmp_path / "empty").mkdir()
@@ -173,3 +172,18 @@ def test_names_stay_on_the_photo_and_off_each_other():
         boxes.append((x, y, half))
     for k, (x, y, half) in enumerate(boxes):
         assert all(abs(y - b) > 0.9 * letter or abs(x - a) > half + h - 5 for a, b, h in boxes[:k])
+
+
+def test_a_gap_is_drawn_between_the_parts_that_were_measured(data, tmp_path):
+    shorter = tmp_path / "data"
+    shutil.copytree(data, shorter)
+    synth(shorter, {"distance": 12}, overwrite=True, quiet=True)
+    rows = [json.loads(row["evidence"]) | {"value": row["value"]} for row in Store(shorter).questions().to_pylist()]
+    gaps = [row for row in rows if row["form"] == "distance.gap"]
+    assert gaps
+    for row in gaps:
+        assert math.dist(*row["ends"]) == pytest.approx(row["value"], abs=0.005)
+    page = build_questions_page(shorter).read_text(encoding="utf-8")
+    # On the photo a gap's line is the only one, with a white one under it.
+    shots = [part.split("</svg>")[0] for part in page.split('<article class="ask">')[1:]]
+    assert sum(shot.count("<line") for shot in shots) == 2 * len(gaps)

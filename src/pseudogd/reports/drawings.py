@@ -45,8 +45,8 @@ def outline(thing: SceneObject, size: tuple[int, int]) -> Markup:
     y = (np.arange(-1, height + 1) + 0.5) * size[1] / height
     # Without smoothing: half-way between a pixel inside and one outside.
     paths = Figure().subplots().contour(x, y, padded, [0.5]).get_paths()
-    loops = [loop for path in paths for loop in path.to_polygons(closed_only=False) if len(loop) > 3]
-    return Markup("").join(_loop(loop) for loop in loops)
+    loops = [np.asarray(loop) for path in paths for loop in path.to_polygons(closed_only=False)]
+    return Markup("").join(_loop(loop) for loop in loops if len(loop) > 3)
 
 
 def _loop(points: Array) -> Markup:
@@ -151,7 +151,7 @@ class Plan:
         end = np.array([8 + length * self.unit, PLAN - 8])
         return _line(np.array([8.0, PLAN - 8]), end, AXIS, 2) + _text(8, PLAN - 13, words, AXIS, 11, anchor="start")
 
-    def things(self, named: Iterable[tuple[Sequence[float], str, str]], letter: float) -> Markup:
+    def things(self, named: Iterable[tuple[Sequence[float] | Array, str, str]], letter: float) -> Markup:
         """(centre, text, colour): a disc and a text each; ``letter`` is the size of the text in plan units."""
         taken: list[tuple[float, float, float]] = []
         marks = []

@@ -139,7 +139,7 @@ def _photo(
     }
 
 
-def _places(scene: Scene) -> list[tuple[Sequence[float], str, str]]:
+def _places(scene: Scene) -> list[tuple[np.ndarray, str, str]]:
     return [
         (thing.centre, thing.name, colour_of(k)) for k, thing in enumerate(scene.objects) if thing.centre is not None
     ]
@@ -245,7 +245,8 @@ def _ends_on_photo(evidence: Mapping[str, Any], scene: Scene, size: tuple[int, i
     ends = np.array(evidence["ends"], dtype=np.float64)
     if scene.rotation is not None:
         ends = ends @ scene.rotation
-    return drawings.photo_line(*camera.project(ends), size[0])
+    start, end = camera.project(ends)
+    return drawings.photo_line(start, end, size[0])
 
 
 Mark = tuple[Sequence[float], "Sequence[float] | None", str, bool]
@@ -256,7 +257,7 @@ def _in_evidence_order(question: Mapping[str, Any]) -> list[Mark]:
 
     Evidence lists the right point first; the letter is that of the option with the same text.
     """
-    found = []
+    found: list[Mark] = []
     for k, entry in enumerate(question["evidence"].get("points", ())):
         x, y = entry["percent"]
         text = f"({x}, {y})"
