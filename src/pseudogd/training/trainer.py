@@ -18,7 +18,7 @@ from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.progress import Bar
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.joint import Joint, JointOutput
-from pseudogd.training import checkpoints
+from pseudogd.training import checkpoints, memory
 from pseudogd.training.arms import mix_at
 from pseudogd.training.dataset import Rows, StepSampler
 from pseudogd.training.interrupt import Interrupt
@@ -253,6 +253,8 @@ class _Flow(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> Any:
         self.bar.advance()
+        if args.device.type == "cpu" and state.global_step % memory.EVERY_STEPS == 0:
+            memory.trim_heap()
         if state.global_step >= state.max_steps:
             control.should_log = True
         elif self.interrupt.requested:
