@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 
-EVERY_STEPS = 10
+EVERY_STEPS = 2
 
 
 @cache
