@@ -13,6 +13,9 @@ from typing import IO
 from pseudogd.errors import PseudoGDError
 from pseudogd.progress import notice, track
 
+SAVING_SECONDS = 60.0
+"""How long a stopped command may take to save what it has."""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -84,6 +87,10 @@ class _Crew:
         for _, process, _ in self.running:
             process.send_signal(signal.SIGINT)
         for _, process, said in self.running:
-            process.wait()
+            try:
+                process.wait(SAVING_SECONDS)
+            except subprocess.TimeoutExpired:  # started in the background, where Ctrl-C is ignored
+                process.terminate()
+                process.wait()
             said.close()
         self.running.clear()
