@@ -1,6 +1,7 @@
 """One thread and no network for every test: two threads beside another busy process can be a hundred times slower."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -10,8 +11,6 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 # so that every test can say `from helpers.tiny_llava import save_tiny_llava`
 sys.path.insert(0, str(Path(__file__).parent))
-
-import signal
 
 import pytest
 
