@@ -7,6 +7,7 @@ import pytest
 
 import pseudogd
 from pseudogd.embedded import RECIPE
+from pseudogd.errors import InputError
 from pseudogd.training.recipe import parse_recipe
 
 SUB_TASKS = {"Egocentric", "Hypothetical", "Localization", "Geometric_Reasoning"}
@@ -67,3 +68,9 @@ def test_the_arms_differ_in_nothing_but_the_arm():
     ]
     a, b = (recipe.to_dict() for recipe in recipes)
     assert a.pop("arm") != b.pop("arm") and a == b
+
+
+def test_the_demo_refuses_the_photos_that_trained_the_checkpoints(tmp_path):
+    with pytest.raises(InputError, match="seed 1000"):
+        pseudogd.demo(tmp_path / "demo", seed=1000, quiet=True)
+    assert not (tmp_path / "demo").exists()

@@ -19,9 +19,12 @@ from typing import Any
 
 import pseudogd
 from pseudogd.engines.commands import Command, run_beside
+from pseudogd.errors import InputError
 from pseudogd.progress import notice, track
 
 ARMS = ("vqa_only", "joint")
+CHECKPOINTS_SEED = 1000
+"""Of the photos that the shipped teacher and student were trained on: no demo may see those."""
 RECIPE: dict[str, Any] = {
     "data": {"turns": "isolated", "turns_per_row": 8},
     "optim": {
@@ -48,6 +51,10 @@ class Demo:
     probe_photos: int = 300
     seed: int = 0
     panels: int = 4
+
+    def __post_init__(self) -> None:
+        if self.seed == CHECKPOINTS_SEED:
+            raise InputError(f"seed {self.seed} is that of the photos which trained the teacher; choose another")
 
 
 def demo(

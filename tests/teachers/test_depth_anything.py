@@ -166,5 +166,5 @@ def test_an_absurd_canonical_focal_length_is_refused(tmp_path, metric_folder):
 
 
 def test_restricted_weights_have_to_be_accepted():
-    refused("depth-anything/Depth-Anything-V2-Large-hf", "--accept-licence")
+    refused("depth-anything/Depth-Anything-V2-Large-hf", "accept_licence=true")
     refused("depth-anything:depth-anything/Depth-Anything-V2-Metric-Indoor-Base-hf", "conflicting")

@@ -96,7 +96,7 @@ def test_canonical_rows_carry_their_focal_length():
 def test_terms(model, terms):
     assert licence_of(model).terms is terms
     if terms in (Terms.RESTRICTED, Terms.CONFLICTING):
-        with pytest.raises(InputError, match="--accept-licence"):
+        with pytest.raises(InputError, match="accept_licence=true"):
             check_licence(model, accepted=False)
     assert check_licence(model, accepted=True).terms is terms
 

@@ -23,6 +23,14 @@ def test_a_folder_appears_when_it_is_whole(tmp_path):
     assert [p.name for p in final.iterdir()] == ["b"]
 
 
+def test_files_may_be_read_by_whoever_may_enter_the_folder(tmp_path):
+    with checkpoints.appearing_folder(tmp_path / "run") as folder:
+        (folder / "weights").write_bytes(b"1")
+        (folder / "weights").chmod(0o600)
+    made = tmp_path / "run"
+    assert (made / "weights").stat().st_mode & 0o777 == made.stat().st_mode & 0o666
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_nothing_is_left_of_a_folder_that_failed(tmp_path, error):
     final = tmp_path / "model"

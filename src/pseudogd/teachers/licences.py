@@ -71,6 +71,6 @@ def check_licence(model: str, accepted: bool) -> Licence | None:
     row = licence_of(model)
     if row and row.terms in (Terms.RESTRICTED, Terms.CONFLICTING) and not accepted:
         raise InputError(
-            f"{model}: its licence is {row.terms.value} ({row.licence}); pass --accept-licence if you may use it"
+            f"{model}: its licence is {row.terms.value} ({row.licence}); pass accept_licence=true if you may use it"
         )
     return row

@@ -42,7 +42,10 @@ def appearing_folder(final: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         yield aside
+        readable = aside.stat().st_mode & 0o666  # safetensors makes files that only their owner may read
         for path in sorted(aside.rglob("*"), reverse=True):
+            if path.is_file():
+                path.chmod(readable)
             _sync(path)
         _sync(aside)
         delete_folder(final)
