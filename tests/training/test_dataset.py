@@ -12,7 +12,7 @@ from PIL import Image
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
 from pseudogd.student.load import load_processor
-from pseudogd.training.dataset import StepSampler, build_rows
+from pseudogd.training.dataset import StepSampler, build_rows, shortcuts_to_drop
 from pseudogd.training.recipe import DataSection
 from pseudogd.training.turns import TurnEncoder
 
@@ -123,3 +123,20 @@ def test_grouping_by_length_moves_rows_within_a_window_alone_and_fills_less(leng
 def test_lengths_are_those_of_the_rows(rows_of):
     rows = rows_of()
     assert rows.lengths.tolist() == [len(rows[i].ids) for i in range(len(rows))]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([True, False, None])), max_size=60))
+def test_no_rule_of_thumb_is_right_more_than_half_the_time(drawn):
+    names = [f"q{n}" for n in range(len(drawn))]
+    evidence = [{"form": form, **({} if right is None else {"shortcut": {"right": right}})} for form, right in drawn]
+    dropped = shortcuts_to_drop(names, evidence)
+    for form in "ab":
+        kept = [right for name, (f, right) in zip(names, drawn) if f == form and name not in dropped]
+        had = [right for f, right in drawn if f == form]
+        assert kept.count(None) == had.count(None) and kept.count(False) == had.count(False)  # rules' failures all stay
+        assert kept.count(True) == min(had.count(True), had.count(False))
+    assert dropped == shortcuts_to_drop(names[::-1], evidence[::-1])
+
+
+def test_questions_that_a_rule_answers_are_thinned_unless_told_otherwise(rows_of, data_path, tmp_path):
+    assert rows_of(balance=False).questions >= rows_of().questions

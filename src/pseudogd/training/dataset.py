@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -165,7 +165,7 @@ def build_rows(
 
 def _questions(store: Store, data: DataSection) -> dict[str, list[Exchange]]:
     """image_id -> its questions, both in the data folder's order."""
-    table = store.questions(["question_id", "image_id", "task", "messages"])
+    table = store.questions(["question_id", "image_id", "task", "messages", "evidence"])
     if data.tasks is not None:
         known = sorted(set(table["task"].to_pylist()))
         if unknown := [task for task in data.tasks if task not in known]:
@@ -173,14 +173,35 @@ def _questions(store: Store, data: DataSection) -> dict[str, list[Exchange]]:
                 f"{store.root}: data.tasks names {unknown[0]!r}; the questions there are: {', '.join(known)}"
             )
     wanted = None if data.tasks is None else set(data.tasks)
+    ids, *columns, evidence = (table[name].to_pylist() for name in table.column_names)
+    thinned = shortcuts_to_drop(ids, [json.loads(each) for each in evidence]) if data.balance else set()
     by_photo: dict[str, list[Exchange]] = {}
-    for question_id, image_id, task, messages in zip(*(table[name].to_pylist() for name in table.column_names)):
-        if wanted is not None and task not in wanted:
+    for question_id, image_id, task, messages in zip(ids, *columns):
+        if (wanted is not None and task not in wanted) or question_id in thinned:
             continue
         if image_id not in by_photo and data.photos is not None and len(by_photo) == data.photos:
             continue
         by_photo.setdefault(image_id, []).append(_exchange(json.loads(messages), question_id))
     return by_photo
+
+
+def shortcuts_to_drop(question_ids: Sequence[str], evidence: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Questions to leave out so that no rule of thumb in the flat picture is right more than half the time.
+
+    Such a rule ("lower in the picture is nearer") is right for most pairs of things in most photos, and a model that
+    may learn it has little reason to learn depth; cf. the balanced pairs of VQA v2 (Goyal et al. 2017). Rules are
+    counted by the form of question; which questions go is decided by their names alone.
+    """
+    sides: dict[str, tuple[list[str], list[str]]] = {}
+    for question_id, each in zip(question_ids, evidence):
+        right = (each.get("shortcut") or {}).get("right")
+        if right is not None:
+            sides.setdefault(each.get("form", ""), ([], []))[bool(right)].append(question_id)
+    dropped: set[str] = set()
+    for wrong, right in sides.values():
+        spare = max(0, len(right) - len(wrong))
+        dropped.update(sorted(right, key=lambda name: hashlib.sha256(name.encode()).digest())[:spare])
+    return dropped
 
 
 def _exchange(messages: list[dict[str, Any]], question_id: str) -> Exchange:

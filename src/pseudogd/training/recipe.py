@@ -41,7 +41,8 @@ class DataSection(Section):
 
     A row is one photo with up to `turns_per_row` of its questions. `chat`: one ordinary conversation. `isolated`: the
     photo is read once and every question sees the photo and itself alone, just as it will be asked. `group_by_length`
-    puts rows of like length into one batch. `photos` takes the first so many; `tasks` null means all.
+    puts rows of like length into one batch. `photos` takes the first so many; `tasks` null means all. `balance` thins
+    out questions that a rule of thumb in the flat picture answers, until such rules are right half the time.
     """
 
     path: str
@@ -51,6 +52,7 @@ class DataSection(Section):
     turns_per_row: int = Field(12, gt=0)
     max_length: int = Field(4096, gt=0)
     group_by_length: bool = True
+    balance: bool = True
     cache_mb: int = Field(1024, ge=0)
     workers: int = Field(0, ge=0)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -54,17 +53,25 @@ def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[
         lines = [line for line in lines if line]
 
 
-def blend(*streams: tuple[int, Iterator[Fact]]) -> Iterator[Fact]:
-    """Facts of several streams in turn, so many of each a round, until all have ended."""
-    alive = list(streams)
-    while alive:
-        still = []
-        for count, stream in alive:
-            taken = list(islice(stream, count))
-            yield from taken
-            if len(taken) == count:
-                still.append((count, stream))
-        alive = still
+def blend(rng: np.random.Generator, *streams: tuple[int, Iterator[Fact]]) -> Iterator[Fact]:
+    """Facts of several streams in turn, so many of each a round, until all have ended.
+
+    The first round begins anywhere in it: however few facts are taken of a photo, over many photos each stream has its
+    share.
+    """
+    slots = [stream for count, stream in streams for _ in range(count)]
+    begin = int(rng.integers(len(slots)))
+    slots = slots[begin:] + slots[:begin]
+    while slots:
+        ended: list[Iterator[Fact]] = []
+        for stream in slots:
+            if not any(stream is other for other in ended):
+                fact = next(stream, None)
+                if fact is None:
+                    ended.append(stream)
+                else:
+                    yield fact
+        slots = [stream for stream in slots if not any(stream is other for other in ended)]
 
 
 def pairs(count: int) -> list[tuple[int, int]]:

@@ -29,6 +29,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     """Sides, heights and quadrants in turn; see the module for frames and guards."""
     couples = [(scene.objects[i], scene.objects[j]) for i, j in pairs(len(scene))]
     yield from blend(
+        rng,
         (1, _side_facts(couples, margins, rng)),
         (1, _height_facts(scene, couples, margins, rng)),
         (1, _quadrant_facts(scene, couples, margins, rng)),

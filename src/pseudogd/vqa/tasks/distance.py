@@ -30,6 +30,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     if not scene.supports("metric") or not len(scene):
         return
     yield from blend(
+        rng,
         (1, _centre_facts(scene, rng, margins)),
         (1, _camera_facts(scene, rng, margins)),
         (1, _gap_facts(scene, rng, margins)),

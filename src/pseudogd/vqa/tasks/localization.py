@@ -29,6 +29,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     """All forms in turn as far as the geometry carries them."""
     marks = build_marks(scene)
     yield from blend(
+        rng,
         (1, _object_facts(scene, rng, margins)),
         (1, _points.nearest_facts(scene, marks, rng, margins)),
         (1, _points.between_facts(scene, marks, rng, margins)),

@@ -27,7 +27,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     order = sorted(range(len(scene)), key=lambda i: float(scene.objects[i].z[Q05]))
     lead = {(i, j): near_margin(scene, scene.objects[i], scene.objects[j], margins) for i, j in _ordered_pairs(order)}
     sure = [key for key, margin in lead.items() if margin is not None]
-    yield from blend((2, _pair_facts(scene, sure, lead, rng)), (1, _group_facts(scene, order, lead, rng)))
+    yield from blend(rng, (2, _pair_facts(scene, sure, lead, rng)), (1, _group_facts(scene, order, lead, rng)))
 
 
 def near_margin(scene: Scene, near: SceneObject, far: SceneObject, margins: Margins) -> float | None:

@@ -36,6 +36,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     whole = [obj for obj in scene.objects if seen_well(obj, scene) and _measures(obj)["tall"] > SMALLEST * scene.unit]
     couples = [(whole[i], whole[j]) for i, j in pairs(len(whole))]
     yield from blend(
+        rng,
         (2, _pair_facts(couples, "tall", margins, rng)),
         (1, _pair_facts(couples, "wide", margins, rng)),
         (1, _pair_facts(couples, "both", margins, rng)),
