@@ -28,7 +28,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 CHECKPOINTS_SEED = 1000
 """Of the photos that the shipped teacher and student were trained on: no demo may see those."""
 RECIPE: dict[str, Any] = {
-    "data": {"turns": "isolated", "turns_per_row": 8, "cache_mb": 256},
+    "data": {"turns": "isolated", "turns_per_row": 8, "cache_mb": 128},
     "optim": {
         "steps": 1100,
         "batch_size": 8,
@@ -187,7 +187,7 @@ class _Demo:
             run_beside(
                 commands,
                 at_once=self.workers,
-                env={**os.environ, **memory.HEAP, **ONE_THREAD},
+                env={**os.environ, **memory.ENVIRONMENT, **ONE_THREAD},
                 title=f"train {' + '.join(ARMS)}",
                 quiet=self.quiet,
             )

@@ -16,6 +16,9 @@ from pseudogd.training.dataset import Row
 from pseudogd.training.photos import PhotoInputs
 
 IGNORED = -100
+LENGTH_STEP = 32
+"""Rows are filled to a multiple of this many tokens. The kernel library of a CPU makes and keeps code and buffers for
+every new shape: with lengths at will that was 9 MB more at every step, without end."""
 
 
 class JointCollator:
@@ -53,7 +56,7 @@ class JointCollator:
 
         Shapes: (B, L); the mask of isolated turns is (B, 1, L, L), 0 where a token may look and -inf elsewhere.
         """
-        length = max(len(row.ids) for row in rows)
+        length = -(-max(len(row.ids) for row in rows) // LENGTH_STEP) * LENGTH_STEP
         ids = _filled([row.ids for row in rows], length, self.pad_id)
         learn = _filled([row.learn for row in rows], length, False)
         inputs = {"input_ids": torch.from_numpy(ids), "labels": torch.from_numpy(np.where(learn, ids, IGNORED))}
