@@ -9,7 +9,7 @@ from PIL import Image
 
 from pseudogd.errors import InputError
 from pseudogd.student.load import load_student
-from pseudogd.training.collator import JointCollator, _joined, turn_mask, turn_positions
+from pseudogd.training.collator import LENGTH_STEP, JointCollator, _joined, turn_mask, turn_positions
 from pseudogd.training.dataset import Row
 from pseudogd.training.turns import Tokens, TurnEncoder
 
@@ -111,6 +111,16 @@ def test_filling_changes_no_loss(student, isolated):
     together = losses(student, rows, isolated)
     for one, alone in zip(together, rows):
         assert torch.allclose(one, losses(student, [alone], isolated)[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("length", [1, LENGTH_STEP, LENGTH_STEP + 1])
+def test_rows_come_in_few_lengths_and_filling_is_not_learnt(length):
+    ids = np.full(length, 7, np.int64)
+    only = Row("a", ids, np.ones(length, np.bool_), np.zeros(length, np.int16))
+    text = JointCollator({}, pad_id=0, isolated=True, geometry=False).text([only])
+    filled = -(-length // LENGTH_STEP) * LENGTH_STEP
+    assert text["input_ids"].shape == text["labels"].shape == (1, filled)
+    assert (text["labels"] == -100).sum() == (text["input_ids"] == 0).sum() == filled - length
 
 
 def test_labels_are_the_answers_alone(student):
