@@ -94,7 +94,7 @@ def _entries(candidate: Candidate) -> dict[str, float]:
         mine = set(cues)
         if all(named):
             mine.add(f"named {order.index(index)}")
-        for cue in mine:
+        for cue in sorted(mine):  # the order of a set differs between processes, and sums of floats with it
             # Single words of a name (its colour) are weak priors; everything else, and who meets whom, are strong ones.
             entries[cue] += change * (1.0 if cue.startswith("word") else 2.0)
             if not cue.startswith("text"):
