@@ -13,8 +13,13 @@ SIZE = 64
 TASKS = ("nearer", "direction", "distance")
 
 
-def save_tiny_data(folder: str | Path, photos: int = 6, turns: int = 5, seed: int = 0, size: int = SIZE) -> Path:
-    """Photos in `folder`/photos, the data folder in `folder`/data, which is returned."""
+def save_tiny_data(
+    folder: str | Path, photos: int = 6, turns: int = 5, seed: int = 0, size: int = SIZE, shortcuts: int | None = None
+) -> Path:
+    """Photos in `folder`/photos, the data folder in `folder`/data, which is returned.
+
+    `shortcuts`: in how many of a photo's questions a rule of thumb is right, the first ones; None: no question has one.
+    """
     from PIL import Image
 
     from pseudogd.store.dataset import Store
@@ -31,6 +36,9 @@ def save_tiny_data(folder: str | Path, photos: int = 6, turns: int = 5, seed: in
         image_id = photo_id(path)
         geometry.append(geometry_row(plane(rng, size), image_id=image_id, path=path.name, width=size, height=size))
         questions += [question(image_id, path.name, turn, rng) for turn in range(turns)]
+    if shortcuts is not None:
+        for number, row in enumerate(questions):
+            row["evidence"] = {"form": row["task"], "shortcut": {"rule": "a rule", "right": number % turns < shortcuts}}
     ids = [row["image_id"] for row in geometry]
     for stage, rows in (("geometry", geometry), ("objects", []), ("questions", questions)):
         store = Store.open(folder / "data", stage, {"made by": "a test", "seed": seed}, photos=folder / "photos")

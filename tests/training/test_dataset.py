@@ -12,7 +12,7 @@ from PIL import Image
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
 from pseudogd.student.load import load_processor
-from pseudogd.training.dataset import StepSampler, build_rows, shortcuts_to_drop
+from pseudogd.training.dataset import StepSampler, build_rows
 from pseudogd.training.recipe import DataSection
 from pseudogd.training.turns import TurnEncoder
 
@@ -125,18 +125,20 @@ def test_lengths_are_those_of_the_rows(rows_of):
     assert rows.lengths.tolist() == [len(rows[i].ids) for i in range(len(rows))]
 
 
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([True, False, None])), max_size=60))
-def test_no_rule_of_thumb_is_right_more_than_half_the_time(drawn):
-    names = [f"q{n}" for n in range(len(drawn))]
-    evidence = [{"form": form, **({} if right is None else {"shortcut": {"right": right}})} for form, right in drawn]
-    dropped = shortcuts_to_drop(names, evidence)
-    for form in "ab":
-        kept = [right for name, (f, right) in zip(names, drawn) if f == form and name not in dropped]
-        had = [right for f, right in drawn if f == form]
-        assert kept.count(None) == had.count(None) and kept.count(False) == had.count(False)  # rules' failures all stay
-        assert kept.count(True) == min(had.count(True), had.count(False))
-    assert dropped == shortcuts_to_drop(names[::-1], evidence[::-1])
+def test_what_a_rule_of_thumb_answers_is_thinned_and_counted(rows_of, tmp_path):
+    data = save_tiny_data(tmp_path, photos=4, turns=4, shortcuts=3)  # nearer: right, wrong; the other two: always right
+    rows = rows_of(data)
+    assert rows.questions == 8  # as many nearer of each kind, and none of the others
+    assert [item.questions for item in rows.left_out] == [8] and "data.balance" in rows.left_out[0].reason
+    assert rows_of(data, balance=False).questions == 16 and not rows_of(data, balance=False).left_out
 
 
-def test_questions_that_a_rule_answers_are_thinned_unless_told_otherwise(rows_of, data_path, tmp_path):
-    assert rows_of(balance=False).questions >= rows_of().questions
+def test_balance_counts_the_questions_that_are_wanted(rows_of, tmp_path):
+    data = save_tiny_data(tmp_path, photos=4, turns=4, shortcuts=3)
+    assert rows_of(data, photos=1).questions == 2
+    assert rows_of(data, tasks=["nearer"]).left_out == []
+
+
+def test_nothing_left_after_balancing_says_which_key(rows_of, tmp_path):
+    with pytest.raises(InputError, match=r"no questions left.*data\.balance"):
+        rows_of(save_tiny_data(tmp_path, photos=2, turns=3, shortcuts=3))

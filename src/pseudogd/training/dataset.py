@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
+from pseudogd.training.balance import shortcuts_to_drop
 from pseudogd.training.recipe import DataSection
 from pseudogd.training.turns import Exchange, Tokens, TurnEncoder
 
@@ -24,7 +27,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Questions that are not trained on, and why."""
+    """Questions that are not trained on, and why: those of a photo, or of the whole data folder."""
 
     image: str
     questions: int
@@ -124,8 +127,7 @@ def build_rows(
     Raises:
         InputError: an unknown task, or nothing is left to train on.
     """
-    by_photo = _questions(store, data)
-    left_out: list[LeftOut] = []
+    by_photo, left_out = _questions(store, data)
     chunks: list[tuple[str, list[Exchange]]] = []
     for image_id, exchanges in by_photo.items():
         path = store.photo_path(image_id)
@@ -163,45 +165,30 @@ def build_rows(
     )
 
 
-def _questions(store: Store, data: DataSection) -> dict[str, list[Exchange]]:
-    """image_id -> its questions, both in the data folder's order."""
-    table = store.questions(["question_id", "image_id", "task", "messages", "evidence"])
+def _questions(store: Store, data: DataSection) -> tuple[dict[str, list[Exchange]], list[LeftOut]]:
+    """image_id -> its questions, both in the data folder's order; and what balance left out."""
+    table = store.questions(["question_id", "image_id", "task", "messages", *(["evidence"] if data.balance else [])])
     if data.tasks is not None:
         known = sorted(set(table["task"].to_pylist()))
         if unknown := [task for task in data.tasks if task not in known]:
             raise InputError(
                 f"{store.root}: data.tasks names {unknown[0]!r}; the questions there are: {', '.join(known)}"
             )
-    wanted = None if data.tasks is None else set(data.tasks)
-    ids, *columns, evidence = (table[name].to_pylist() for name in table.column_names)
-    thinned = shortcuts_to_drop(ids, [json.loads(each) for each in evidence]) if data.balance else set()
+        table = table.filter(pc.is_in(table["task"], pa.array(data.tasks)))
+    if data.photos is not None:
+        table = table.filter(pc.is_in(table["image_id"], table["image_id"].unique()[: data.photos]))
+    thinned: set[str] = set()
+    if data.balance:  # one at a time: the evidence of a million questions would not fit
+        told = (json.loads(each.as_py()) for each in table["evidence"])
+        thinned = shortcuts_to_drop(zip(table["question_id"].to_pylist(), told))
     by_photo: dict[str, list[Exchange]] = {}
-    for question_id, image_id, task, messages in zip(ids, *columns):
-        if (wanted is not None and task not in wanted) or question_id in thinned:
-            continue
-        if image_id not in by_photo and data.photos is not None and len(by_photo) == data.photos:
-            continue
-        by_photo.setdefault(image_id, []).append(_exchange(json.loads(messages), question_id))
-    return by_photo
-
-
-def shortcuts_to_drop(question_ids: Sequence[str], evidence: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Questions to leave out so that no rule of thumb in the flat picture is right more than half the time.
-
-    Such a rule ("lower in the picture is nearer") is right for most pairs of things in most photos, and a model that
-    may learn it has little reason to learn depth; cf. the balanced pairs of VQA v2 (Goyal et al. 2017). Rules are
-    counted by the form of question; which questions go is decided by their names alone.
-    """
-    sides: dict[str, tuple[list[str], list[str]]] = {}
-    for question_id, each in zip(question_ids, evidence):
-        right = (each.get("shortcut") or {}).get("right")
-        if right is not None:
-            sides.setdefault(each.get("form", ""), ([], []))[bool(right)].append(question_id)
-    dropped: set[str] = set()
-    for wrong, right in sides.values():
-        spare = max(0, len(right) - len(wrong))
-        dropped.update(sorted(right, key=lambda name: hashlib.sha256(name.encode()).digest())[:spare])
-    return dropped
+    columns = (table[name].to_pylist() for name in ("question_id", "image_id", "messages"))
+    for question_id, image_id, messages in zip(*columns):
+        if question_id not in thinned:
+            by_photo.setdefault(image_id, []).append(_exchange(json.loads(messages), question_id))
+    if not thinned:
+        return by_photo, []
+    return by_photo, [LeftOut(str(store.root), len(thinned), "a rule in the flat picture answers them (data.balance)")]
 
 
 def _exchange(messages: list[dict[str, Any]], question_id: str) -> Exchange:

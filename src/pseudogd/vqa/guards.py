@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -59,19 +60,18 @@ def blend(rng: np.random.Generator, *streams: tuple[int, Iterator[Fact]]) -> Ite
     The first round begins anywhere in it: however few facts are taken of a photo, over many photos each stream has its
     share.
     """
-    slots = [stream for count, stream in streams for _ in range(count)]
+    slots = [k for k, (count, _) in enumerate(streams) for _ in range(count)]
     begin = int(rng.integers(len(slots)))
-    slots = slots[begin:] + slots[:begin]
-    while slots:
-        ended: list[Iterator[Fact]] = []
-        for stream in slots:
-            if not any(stream is other for other in ended):
-                fact = next(stream, None)
-                if fact is None:
-                    ended.append(stream)
-                else:
-                    yield fact
-        slots = [stream for stream in slots if not any(stream is other for other in ended)]
+    alive = {k: stream for k, (_, stream) in enumerate(streams)}
+    for k in cycle(slots[begin:] + slots[:begin]):
+        if k in alive:
+            fact = next(alive[k], None)
+            if fact is None:
+                del alive[k]
+            else:
+                yield fact
+        if not alive:
+            return
 
 
 def pairs(count: int) -> list[tuple[int, int]]:
