@@ -18,8 +18,9 @@ def test_products_are_the_fused_attention(kv_heads, masked):
     q = torch.randn(2, 4, 7, 8, requires_grad=True)
     k, v = (torch.randn(2, kv_heads, 7, 8, requires_grad=True) for _ in range(2))
     mask = turn_mask(torch.tensor([[0, 0, 1, 1, 2, 2, -1], [0, 1, 1, 1, 2, -1, -1]]), torch.float32) if masked else None
-    ours, _ = products_attention(torch.nn.Module(), q, k, v, mask, scaling=0.3)
+    ours, weights = products_attention(torch.nn.Module(), q, k, v, mask, scaling=0.3)
     wide = [x.repeat_interleave(4 // kv_heads, dim=1) for x in (k, v)]
+    assert torch.allclose((weights @ wide[1]).transpose(1, 2), ours, atol=1e-5)
     theirs = torch.nn.functional.scaled_dot_product_attention(q, *wide, attn_mask=mask, scale=0.3).transpose(1, 2)
     assert torch.allclose(ours, theirs, atol=1e-5)
     weight = torch.randn_like(ours)

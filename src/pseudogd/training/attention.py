@@ -32,7 +32,8 @@ def products_attention(
 ) -> tuple[Tensor, Tensor | None]:
     """softmax(q k' * scaling + mask) v, (B, L, H, D), from q (B, H, L, D), k and v (B, H or fewer, M, D).
 
-    `attention_mask`: (B, 1, L, M), additive. Without one only attention that sees everything is done here.
+    `attention_mask`: (B, 1, L, M), additive. Without one only attention that sees everything is done here. The second
+    result is the weights (B, H, L, M), None where the fused kernel was asked instead.
     """
     causal = attention_mask is None and getattr(module, "is_causal", False)
     if causal or key.shape[2] > LONGEST or (attention_mask is not None and attention_mask.dtype == torch.bool):
@@ -51,7 +52,8 @@ def products_attention(
         mask = attention_mask.expand(batch, heads, length, key.shape[2]).flatten(0, 1)
         scores = torch.baddbmm(mask, q, k, alpha=scale)
     weights = nn.functional.dropout(scores.softmax(-1), p=dropout, training=module.training)
-    return torch.bmm(weights, v).unflatten(0, (batch, heads)).transpose(1, 2).contiguous(), None
+    out = torch.bmm(weights, v).unflatten(0, (batch, heads)).transpose(1, 2).contiguous()
+    return out, weights.unflatten(0, (batch, heads))
 
 
 AttentionInterface.register(NAME, products_attention)

@@ -18,7 +18,7 @@ from pseudogd.training.photos import PhotoInputs
 IGNORED = -100
 LENGTH_STEP = 32
 """Rows are filled to a multiple of this many tokens. The kernel library of a CPU keeps code and buffers for the shapes
-that it has met, hundreds of them: with lengths at will memory grew by 8 MB a step over the first 60, with these by 2."""
+that it has met, hundreds of them: with lengths at will memory grew by 8 MB a step over 60 steps, with these by 2."""
 
 
 class JointCollator:
