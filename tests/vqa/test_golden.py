@@ -307,6 +307,19 @@ def test_twins_are_opposite(scene):
         assert abs(first.value - second.value) == pytest.approx(180)
 
 
+def test_twins_share_a_shortcut_that_takes_the_picture_for_a_map(scene):
+    """From the boxes alone: the foot of Z, turned by the line from the foot of X to that of Y."""
+    sides, told = ("front", "right", "behind", "left"), []
+    for fact in task_facts(scene, "hypothetical"):
+        feet = [(x + w / 2) - 1j * (y + h) for x, y, w, h in (entry["bbox"] for entry in fact.evidence["objects"])]
+        turned = (feet[2] - feet[0]) / (feet[1] - feet[0]) * (-1 if fact.form.endswith("away") else 1)
+        quarters = -np.angle(turned) / (math.pi / 2)
+        if abs(quarters - round(quarters)) < 0.45:  # medians of columns are not exactly the middle of a box
+            told.append(fact.answer == sides[round(quarters) % 4])
+            assert fact.evidence["shortcut"]["right"] == told[-1]
+    assert {True, False} == set(told)
+
+
 def test_metres_are_refused_without_metric_depth():
     for scale, camera in ((Scale.UP_TO_SCALE, True), (Scale.AFFINE_DISPARITY, True), (Scale.METRIC, False)):
         scene = golden(ROOM, scale=scale, with_camera=camera)

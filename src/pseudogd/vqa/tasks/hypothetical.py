@@ -7,6 +7,10 @@ footprint of X), theta keeps a margin from the nearest sector edge that also exc
 most of the visible part of Z lies in that sector. The middle of a thing that the picture's border cuts off is not the
 middle of what is seen of it: such a place has an error of its own. Every fact has a twin with the opposite facing and
 answer.
+
+Two rules of the flat picture come near. Whoever forgets to turn, and tells the side that the camera sees, is right on
+at most one of two twins. Whoever turns, but takes the picture for a map on which up is ahead, is right on both or on
+none: that one is the shortcut which every fact names.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from numpy.typing import NDArray
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, in_turns
 from pseudogd.vqa.phrasing import AT
-from pseudogd.vqa.scene import Array, Scene
+from pseudogd.vqa.scene import Q50, Q98, Array, Scene
 
 SECTORS = ("front", "right", "behind", "left")
 OPPOSITE = {"front": "behind", "behind": "front", "left": "right", "right": "left"}
@@ -41,15 +45,16 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     good = clear & (margin > np.maximum(margins.sector, 2.0 * sigma))
     triples = np.argwhere(good)
     sides = [SECTORS[int(k)] for k in sector_index(theta[tuple(triples.T)])]
-    seen = [SECTORS[int(k)] for k in _seen_sides(scene)[triples[:, 0], triples[:, 2]]]
-    for k in in_turns([(side, side == other) for side, other in zip(sides, seen)], rng):
+    on_map = [SECTORS[int(k)] for k in _map_sides(scene)[tuple(triples.T)]]
+    shortcuts = [side == other for side, other in zip(sides, on_map)]
+    for k in in_turns(list(zip(sides, shortcuts)), rng):
         x, y, z = (int(i) for i in triples[k])
         if not _mostly_inside(scene, x, y, z, sides[k]):
             continue
         angle, error, room = float(theta[x, y, z]), float(sigma[x, y, z]), float(margin[x, y, z])
         both = [
-            _fact(scene, (x, y, z), "facing", sides[k], angle, error, room, seen[k]),
-            _fact(scene, (x, y, z), "away", OPPOSITE[sides[k]], _turned(angle), error, room, seen[k]),
+            _fact(scene, (x, y, z), "facing", sides[k], angle, error, room, shortcuts[k]),
+            _fact(scene, (x, y, z), "away", OPPOSITE[sides[k]], _turned(angle), error, room, shortcuts[k]),
         ]
         yield from both if rng.integers(2) else both[::-1]
 
@@ -107,10 +112,17 @@ def _mostly_inside(scene: Scene, x: int, y: int, z: int, side: str) -> bool:
     return bool((sector_index(theirs) == SECTORS.index(side)).mean() >= MOST)
 
 
-def _seen_sides(scene: Scene) -> NDArray[np.int64]:
-    """(N, N) index into `SECTORS`, the answer of someone who forgets to turn: on which side of X the camera sees Z."""
-    line = scene.centres[None, :, ::2] - scene.centres[:, None, ::2]
-    return sector_index(np.arctan2(line[..., 0], line[..., 1]))
+def _map_sides(scene: Scene) -> NDArray[np.int64]:
+    """(N, N, N) index into `SECTORS`: the answer if the picture were a map, columns to the right and rows up ahead.
+
+    A thing's place is where its middle column meets its lower end, which is nearest to the floor that it stands on.
+    """
+    camera = scene.geometry.camera
+    assert camera is not None  # bearings need one
+    right = np.array([obj.u[Q50] for obj in scene.objects]) * camera.width
+    ahead = -np.array([obj.v[Q98] for obj in scene.objects]) * camera.height
+    bearing = np.arctan2(right[None] - right[:, None], ahead[None] - ahead[:, None])
+    return sector_index(bearing[:, None, :] - bearing[:, :, None])
 
 
 def _turned(angle: float) -> float:
@@ -125,7 +137,7 @@ def _fact(
     angle: float,
     sigma: float,
     margin: float,
-    seen: str,
+    shortcut: bool,
 ) -> Fact:
     x, y, z = (scene.objects[i] for i in triple)
     return Fact(
@@ -145,7 +157,7 @@ def _fact(
         evidence={
             "objects": [about(x, "stand"), about(y, stance), about(z, "asked")],
             "sigma": rounded(math.degrees(sigma), 2),
-            "shortcut": {"rule": "side as the camera sees it", "right": seen == side},
+            "shortcut": {"rule": "the picture as a map", "right": shortcut},
         },
         twin=f"{x.object_id}>{y.object_id}>{z.object_id}",
     )
