@@ -1,11 +1,16 @@
-"""Questions about the flat picture: what, which colour, how many, is there, where in the picture. Never about depth."""
+"""Questions about the flat picture: what, which colour, how many, is there, where in the picture. Never about depth.
+
+Turns are asked of the picture as of a map on a wall: up is ahead, whatever lies deeper in the room.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from pseudogd.vqa import phrasing
 from pseudogd.vqa.phrasing import LETTERS, multiple_choice, point
 from pseudogd.world.shapes import KINDS
 from pseudogd.world.textures import COLORS
@@ -142,6 +147,65 @@ def extreme(rng, things):
     return _choice(rng, q, chosen[0].name, [t.name for t in chosen], len(chosen))
 
 
+def heading(rng, things):
+    """Left, right, above or below of a thing, whichever is most: the straight line from one to the other."""
+    a, b = (things[i] for i in rng.permutation(len(things))[:2])
+    answer = quarter(bearing(b, a), ("above", "right", "below", "left"))
+    if answer is None or distance(a, b) < NEAR:
+        return None
+    q = f"In the picture, is the {a.name} left, right, above or below of the {b.name}?"
+    return _choice(rng, q, answer, ["left", "right", "above", "below"], 4) if rng.random() < 0.6 else (q, answer)
+
+
+def turn(rng, things):
+    """Standing at a thing and facing another (or with the back to it): on which side is a third, as on a map."""
+    if len(things) < 3:
+        return None
+    x, y, z = (things[i] for i in rng.permutation(len(things))[:3])
+    away = rng.random() < 0.5
+    angle = bearing(x, z) - bearing(x, y) + (math.pi if away else 0)
+    side = quarter(angle, ("front", "right", "behind", "left"))
+    if side is None or min(distance(x, y), distance(x, z), distance(y, z)) < NEAR:
+        return None
+    stem = pick(rng, TURNED if away else FACING).format(x=x.name, y=y.name)
+    answers = phrasing.SIDES
+    if rng.random() < 0.2:
+        claim = side if rng.random() < 0.5 else pick(rng, [s for s in answers if s != side])
+        q = f"{stem} {phrasing.WHERE_CLAIM[claim][0].format(z=z.name)}"
+        return q, phrasing.YES if claim == side else phrasing.NO
+    q = f"{stem} {pick(rng, phrasing.WHERE_MC + phrasing.WHERE_OPEN[:1]).format(z=z.name)}"
+    return _choice(rng, q, answers[side], list(answers.values()), 4) if rng.random() < 0.75 else (q, answers[side])
+
+
+NEAR = 0.1
+FACING = (
+    "In the picture, if you stand at the {x} and face the {y},",
+    "In the picture, standing at the {x} and facing the {y},",
+    "In the picture, if you look from the {x} at the {y},",
+)
+TURNED = (
+    "In the picture, if you stand at the {x} and face away from the {y},",
+    "In the picture, standing at the {x} with the {y} behind your back,",
+    "In the picture, if you stand at the {x} with your back to the {y},",
+)
+
+
+def bearing(a: Thing, b: Thing) -> float:
+    """Angle of the line from a to b in the picture, clockwise from straight up, in radians."""
+    return math.atan2(b.u - a.u, a.v - b.v)
+
+
+def distance(a: Thing, b: Thing) -> float:
+    return math.hypot(b.u - a.u, b.v - a.v)
+
+
+def quarter(angle: float, names: tuple[str, ...]) -> str | None:
+    """Which of four names, centred at 0, 90, 180 and 270 degrees; None within 8 degrees of an edge."""
+    turns_of = angle / (math.pi / 2)
+    nearest = round(turns_of)
+    return names[nearest % 4] if abs(turns_of - nearest) < 0.5 - 8 / 90 else None
+
+
 TASKS = (
     (color_of, 1.0),
     (exists, 1.0),
@@ -152,6 +216,8 @@ TASKS = (
     (point_of, 1.5),
     (at_point, 1.3),
     (extreme, 1.2),
+    (heading, 1.2),
+    (turn, 9.0),
 )
 SHARES = np.array([w for _, w in TASKS]) / sum(w for _, w in TASKS)
 

@@ -23,6 +23,7 @@ from PIL import Image
 from pycocotools import mask as coco
 from student_losses import Base, Marker
 from student_model import ASSISTANT, GRID, IMAGE, SIZE, USER, make_model, make_tokenizer, save
+from transformers import AutoTokenizer
 
 from pseudogd.training.memory import trim_heap
 from pseudogd.world import render_folder
@@ -189,7 +190,7 @@ class Run:
             sum(losses).backward()
             now = [loss.item() for loss in losses]
             clock = step / limit if limit else (time.time() - begun) / (60 * minutes)
-            *now, done = self.shared([*(now + [0.0] * 7)[:7], clock])
+            *now, done = self.shared([*(now + [0.0] * 9)[:9], clock])
             torch.nn.utils.clip_grad_norm_(self.base.parameters(), 1.0)
             optimizer.step()
             average = np.array(now) if average is None else 0.98 * average + 0.02 * np.array(now)
@@ -265,7 +266,7 @@ def main() -> None:
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
         dist.init_process_group("gloo")
     torch.manual_seed(args.seed)
-    tokenizer = make_tokenizer()
+    tokenizer = AutoTokenizer.from_pretrained(args.start) if args.start else make_tokenizer()
     model = make_model(tokenizer)
     if args.start:
         model.load_state_dict(type(model).from_pretrained(args.start, dtype=torch.float32).state_dict())

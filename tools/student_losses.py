@@ -15,6 +15,8 @@ from flat_questions import COLOR_NAMES, COLUMNS, KIND_NAMES, ROWS, Thing
 from student_model import GRID, WIDTH
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
+from pseudogd.training import attention
+
 WORD_LENGTH = 0.1 * WIDTH**0.5
 CELLS = GRID * GRID
 
@@ -32,6 +34,9 @@ class Marks:
 
     `said` (M, 2): row and position of the last token of a named thing or a point; `covers` (M, cells): its share of
     each patch, sums to 1; `kind`, `color` (M,): index into the word lists, 0 = the room itself.
+    `pairs` (P, 2): indices into `said`: what a question names first, and something that it names later.
+    `stands` (S, 6): of questions that name three things: row, where the answer is spoken from, indices into `said`
+    of the three, and whether the back is to the second.
     `options` (O, 3): row, position of an option's letter, position of its last token.
     `chosen` (C, 3): row, position that the answer is spoken from, last token of the right option.
     """
@@ -40,6 +45,8 @@ class Marks:
     covers: torch.Tensor
     kind: torch.Tensor
     color: torch.Tensor
+    pairs: torch.Tensor
+    stands: torch.Tensor
     options: torch.Tensor
     chosen: torch.Tensor
 
@@ -56,26 +63,33 @@ class Marker:
         self.newline = tokenizer("\n", add_special_tokens=False).input_ids[0]
         self.letters = [tokenizer(letter, add_special_tokens=False).input_ids[0] for letter in "ABCD"]
         self.comma = tokenizer(",", add_special_tokens=False).input_ids[0]
+        self.turned = set(word_ids(tokenizer, ["away", "back"]))
         self.user, self.assistant = user, assistant
 
     def row(self, ids: list[int], things: list[Thing], shares: np.ndarray, labels: np.ndarray):
-        """What a row says (position, covers, kind, colour), its options, and the right ones (from, last token)."""
-        said, options, chosen, lines = [], [], [], []
+        """What a row says (position, covers, kind, colour), which of it in one question, where three things are named,
+        options, and the right ones."""
+        said, pairs, stands, options, chosen, lines, first, begin = [], [], [], [], [], [], 0, 0
         for p in range(CELLS, len(ids)):
             if ids[p] in self.kinds:
-                said += self.named(ids, p, things, shares)
+                named = list(self.named(ids, p, things, shares))
+                if named and not lines and len(said) > first:
+                    pairs.append((first, len(said)))
+                said += named
             elif ids[p] in self.closing:
                 said += self.pointed(ids, p, labels)
             elif ids[p] == self.user:
-                lines = []
+                lines, first, begin = [], len(said), p
             elif ids[p] == self.newline:
                 lines.append(p + 1)
-            elif ids[p] == self.assistant and lines:
+            if ids[p] == self.assistant and [b for _, b in pairs[-2:]] == [first + 1, first + 2]:
+                stands.append((p, first, bool(self.turned.intersection(ids[begin:p]))))
+            if ids[p] == self.assistant and lines:
                 ends = [*(q - 2 for q in lines[1:]), p - 1]
                 options += list(zip(lines, ends))
                 if p + 1 < len(ids) and ids[p + 1] in self.letters:
                     chosen.append((p, ends[self.letters.index(ids[p + 1])]))
-        return said, options, chosen
+        return said, pairs, stands, options, chosen
 
     def named(self, ids: list[int], p: int, things: list[Thing], shares: np.ndarray):
         """The thing whose name ends at `p`: by colour and kind, or by a kind that is there once."""
@@ -94,9 +108,11 @@ class Marker:
             yield p, np.eye(1, CELLS, cell, dtype=np.float32)[0], int(labels[0, cell]), int(labels[1, cell])
 
     def batch(self, rows: list[list[int]], things, shares, labels) -> Marks:
-        said, covers, kind, color, options, chosen = [], [], [], [], [], []
+        said, covers, kind, color, pairs, stands, options, chosen = [], [], [], [], [], [], [], []
         for r, ids in enumerate(rows):
-            found, lines, right = self.row(ids, things[r], shares[r], labels[r])
+            found, together, stood, lines, right = self.row(ids, things[r], shares[r], labels[r])
+            stands += [(r, p, *(len(said) + x + i for i in range(3)), turned) for p, x, turned in stood]
+            pairs += [(len(said) + a, len(said) + b) for a, b in together]
             said += [(r, p) for p, *_ in found]
             covers += [c for _, c, *_ in found]
             kind += [k for *_, k, _ in found]
@@ -108,6 +124,8 @@ class Marker:
             torch.from_numpy(np.array(covers, np.float32)).view(-1, CELLS),
             torch.tensor(kind),
             torch.tensor(color),
+            torch.tensor(pairs).view(-1, 2),
+            torch.tensor(stands).view(-1, 6),
             torch.tensor(options).view(-1, 3),
             torch.tensor(chosen).view(-1, 3),
         )
@@ -129,16 +147,20 @@ class Base(torch.nn.Module):
     """
 
     SHARPNESS = 16.0
-    BIND_LAYER, GROUND_LAYER, PICK_LAYER, GROUND_HEADS = 1, 2, 4, 2
+    BIND_LAYER, GROUND_LAYER, BEARING_LAYER, PICK_LAYER, GROUND_HEADS = 1, 2, 3, 5, 2
+    SECTORS, NEAR = 8, 0.08
 
     def __init__(self, model: LlavaForConditionalGeneration, tokenizer) -> None:
         super().__init__()
+        model.set_attn_implementation(attention.NAME)  # its weights come in bfloat16, the library's own in float32
         self.llava = model
         self.words = [
             torch.tensor(word_ids(tokenizer, w)) for w in (["room", *KIND_NAMES], ["room", *COLOR_NAMES], ROWS, COLUMNS)
         ]
         cell = torch.arange(CELLS)
         self.place = torch.stack([cell // GRID * 3 // GRID, cell % GRID * 3 // GRID])
+        self.middle = torch.stack([cell % GRID + 0.5, cell // GRID + 0.5], 1) / GRID  # x, y
+        self.sector, self.side = (torch.nn.Linear(WIDTH, self.SECTORS) for _ in range(2))  # not part of the checkpoint
 
     def word_table(self) -> torch.Tensor:
         return F.normalize(self.llava.model.get_input_embeddings().weight.float(), dim=-1)
@@ -192,6 +214,30 @@ class Base(torch.nn.Module):
             total = total + F.cross_entropy(logit, share)
         return total
 
+    def line(self, marks: Marks, start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
+        """Complex numbers: the way in the picture between two of what is said, x to the right and iy up."""
+        x, y = (marks.covers[end] @ self.middle - marks.covers[start] @ self.middle).T
+        return torch.complex(x, -y)
+
+    def told(self, layer: torch.nn.Linear, states: torch.Tensor, way: torch.Tensor) -> torch.Tensor:
+        """Loss of telling in which of eight sectors a way lies, clockwise from straight up; short ways do not count."""
+        far = way.abs() > self.NEAR
+        sector = (-(way / 1j).angle() * self.SECTORS / (2 * torch.pi)).round().long() % self.SECTORS
+        return F.cross_entropy(layer(states.float()[far]), sector[far])
+
+    def bearing(self, hidden: torch.Tensor, marks: Marks) -> torch.Tensor:
+        """Another layer on, a thing named later is to hold in which direction of the picture it lies from the first."""
+        first, later = marks.pairs.T
+        row, at = marks.said[later].T
+        return self.told(self.sector, hidden[row, at], self.line(marks, first, later))
+
+    def stand(self, hidden: torch.Tensor, marks: Marks) -> torch.Tensor:
+        """And one more, where the answer is spoken from: where the third lies from the first, the second ahead."""
+        row, at, x, y, z, turned = marks.stands.T
+        ahead, way = self.line(marks, x, y), self.line(marks, x, z)
+        seen = way / ahead * ahead.abs() * 1j * (1 - 2 * turned) * (ahead.abs() > self.NEAR)
+        return self.told(self.side, hidden[row, at], seen)
+
     @staticmethod
     def attend(attention: torch.Tensor, where: torch.Tensor, backwards: bool = False) -> torch.Tensor:
         """One head is to look from position to position: (N, 3) row, from, to."""
@@ -219,6 +265,8 @@ class Base(torch.nn.Module):
                 0.25 * self.ground(out.hidden_states[self.GROUND_LAYER], marks),
                 0.25 * self.look(out.attentions[self.GROUND_LAYER], marks),
                 0.15 * self.tell(out.hidden_states[self.GROUND_LAYER + 1], marks),
+                0.2 * self.bearing(out.hidden_states[self.BEARING_LAYER + 1], marks),
+                0.3 * self.stand(out.hidden_states[self.BEARING_LAYER + 2], marks),
             ]
             if len(marks.chosen):
                 losses.append(0.1 * self.attend(out.attentions[self.BIND_LAYER], marks.options, backwards=True))
