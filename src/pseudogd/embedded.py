@@ -183,6 +183,7 @@ class _Demo:
             )
             for arm in ARMS
         ]
+        memory.trim_heap()  # what labelling has used is not to stand beside two trainings
         with self._stage("train"):
             # what the user has set stands, but two trainings with two threads each would wait for one another
             env = {**memory.ENVIRONMENT, **os.environ, "OMP_NUM_THREADS": "1"}
