@@ -277,7 +277,7 @@ def clearest_question(run: Path, panel: Panel) -> Asked | None:
 
 
 def _clearness(asked: Asked | None) -> float:
-    """Margin in degrees; more where the answer is not the side that the camera sees, and where all things are large."""
+    """Margin in degrees; more where the picture as a map misleads, and where all things are large."""
     if asked is None:
         return -1.0
     turned = not (asked.evidence.get("shortcut") or {}).get("right", True)
