@@ -1,6 +1,6 @@
 """Train the embedded teacher: a tiny metric `DepthAnythingForDepthEstimation` with a canonical focal length.
 
-    python tools/make_teacher.py --pool runs/pool --out src/pseudogd/world/checkpoints/teacher --minutes 30
+    python tools/make_teacher.py --pool runs/pool --out src/pseudogd/world/checkpoints/teacher --minutes 60
 
 The pool is a rendered `train` folder (made if it is missing) whose photos no other stage ever reads. The network learns
 z * F / f (canonical depth, F = 128 px at its own input), so that metres = output * f / F for whoever knows f.
@@ -16,11 +16,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from pycocotools import mask as coco
 from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
 
 from pseudogd.world import render_folder
 
 CANONICAL_FOCAL = 128.0
+SMALL = 330  # pixels: 2 % of a picture of 128 px
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -40,17 +42,59 @@ def network(size: int) -> DepthAnythingForDepthEstimation:
     )  # faster than SDPA in bf16 on CPU
 
 
-def load_pool(folder: Path, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Photos (n, 3, H, W) uint8 and canonical depth (n, H, W) float16."""
+def load(folder: Path) -> DepthAnythingForDepthEstimation:
+    return DepthAnythingForDepthEstimation.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+
+
+class Optimizers:
+    """Muon (Jordan et al. 2024) for the matrices of the backbone's blocks, AdamW for everything else.
+
+    Muon's updates are scaled to the size of AdamW's (`match_rms_adamw`), so that one rate serves both.
+    """
+
+    def __init__(self, model: DepthAnythingForDepthEstimation, lr: float) -> None:
+        blocks = {id(p) for p in model.backbone.encoder.parameters() if p.ndim == 2}
+        matrices = [p for p in model.parameters() if id(p) in blocks]
+        others = [p for p in model.parameters() if id(p) not in blocks]
+        self.each = (
+            torch.optim.Muon(matrices, lr=lr, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, lr=lr, weight_decay=0.02, betas=(0.9, 0.98)),
+        )
+
+    def step(self, lr: float) -> None:
+        for optimizer in self.each:
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+def load_pool(folder: Path, n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Photos (n, 3, H, W) uint8, canonical depth (n, H, W) float16 and weights of pixels (n, H, W) uint8."""
     if not (folder / "annotations.json").is_file():
         render_folder(folder, n, "train", seed=seed, workers=2)
     cameras = json.loads((folder / "cameras.json").read_text())
-    images, depths = [], []
+    annotations = json.loads((folder / "annotations.json").read_text())
+    names = {image["id"]: Path(image["file_name"]).stem for image in annotations["images"]}
+    things: dict[str, list] = {}
+    for row in annotations["annotations"]:
+        things.setdefault(names[row["image_id"]], []).append(row["segmentation"])
+    images, depths, weights = [], [], []
     for name in sorted(cameras)[:n]:
         images.append(np.asarray(Image.open(folder / "images" / f"{name}.png")).transpose(2, 0, 1))
         z = np.asarray(Image.open(folder / "depth" / f"{name}.png")).astype(np.float32) / 1000
         depths.append((z * CANONICAL_FOCAL / cameras[name]["fx"]).astype(np.float16))
-    return np.stack(images), np.stack(depths)
+        weights.append(weights_of(things.get(name, []), z.shape))
+    return np.stack(images), np.stack(depths), np.stack(weights)
+
+
+def weights_of(masks: list, shape: tuple[int, int]) -> np.ndarray:
+    """(H, W) uint8: 1 for the room, 2-9 for things, the more the smaller: questions are about things."""
+    weights = np.ones(shape, np.uint8)
+    for mask in masks:
+        inside = coco.decode(mask).astype(bool)
+        weights[inside] = 1 + np.clip(SMALL / max(1, inside.sum()), 1, 8)
+    return weights
 
 
 def augment(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
@@ -67,10 +111,10 @@ def augment(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return (x + torch.randn_like(x) * 0.02).clamp(0, 1)
 
 
-def loss_of(pred: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
-    """Mean |log ratio|, plus the same of differences between neighbours at 1, 2 and 4 pixels."""
+def loss_of(pred: torch.Tensor, true: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Weighted mean |log ratio|, plus the plain mean of the same of differences between pixels 1 and 4 apart."""
     e = pred.clamp_min(1e-2).log() - true.log()
-    loss = e.abs().mean()
+    loss = (e.abs() * weights).sum() / weights.sum()
     for step in (1, 4):
         dx, dy = e[..., step:] - e[..., :-step], e[..., step:, :] - e[..., :-step, :]
         loss = loss + 0.25 * (dx.abs().mean() + dy.abs().mean())
@@ -81,23 +125,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pool", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--photos", type=int, default=12000)
+    parser.add_argument("--photos", type=int, default=14000)
     parser.add_argument("--pool-seed", type=int, default=1000)
     parser.add_argument(
-        "--minutes", type=float, default=30, help="the schedule is written for this much wall-clock time"
+        "--minutes", type=float, default=60, help="the schedule is written for this much wall-clock time"
     )
     parser.add_argument("--steps", type=int, help="instead of --minutes: exactly reproducible")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--start", type=Path, help="go on from the weights of this checkpoint")
     args = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     rng = np.random.default_rng(args.seed)
-    images, depths = load_pool(args.pool, args.photos, args.pool_seed)
-    model = network(images.shape[-1])
+    images, depths, weights = load_pool(args.pool, args.photos, args.pool_seed)
+    model = load(args.start) if args.start else network(images.shape[-1])
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(images)} photos", flush=True)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, weight_decay=0.02, betas=(0.9, 0.98))
+    optimizers = Optimizers(model, args.lr)
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in (MEAN, STD))
     start, step, average = time.time(), 0, None
     model.train()
@@ -106,21 +152,18 @@ def main() -> None:
         if done >= 1:
             break
         rate = args.lr * min(1, (step + 1) / 200) * (0.5 * (1 + np.cos(np.pi * done)) + 0.005)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         pick = rng.integers(len(images), size=args.batch)
         x = torch.from_numpy(images[pick]).float() / 255
-        y = torch.from_numpy(depths[pick]).float()
+        y, w = (torch.from_numpy(values[pick]).float() for values in (depths, weights))
         if rng.random() < 0.5:
-            x, y = x.flip(-1), y.flip(-1)
+            x, y, w = (values.flip(-1) for values in (x, y, w))
         x = (augment(x, rng) - mean) / std
         with torch.autocast("cpu", torch.bfloat16):
             pred = model(pixel_values=x).predicted_depth
-        loss = loss_of(pred.float(), y)
-        optimizer.zero_grad()
+        loss = loss_of(pred.float(), y, w)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        optimizers.step(rate)
         average = loss.item() if average is None else 0.99 * average + 0.01 * loss.item()
         step += 1
         if step % 100 == 0:
@@ -128,8 +171,10 @@ def main() -> None:
         if step % 1000 == 0:
             save(model, args.out)
     save(model, args.out)
-    record = {"command": "tools/make_teacher.py", "seed": args.seed, "steps": step, "batch": args.batch, "lr": args.lr,
-              "photos": len(images), "pool_seed": args.pool_seed, "seconds": round(time.time() - start)}  # fmt: skip
+    earlier = json.loads((args.start / "training.json").read_text())["runs"] if args.start else []
+    this = {"seed": args.seed, "steps": step, "batch": args.batch, "lr": args.lr, "photos": len(images),
+            "pool_seed": args.pool_seed, "threads": args.threads, "seconds": round(time.time() - start)}  # fmt: skip
+    record = {"command": "tools/make_teacher.py", "runs": [*earlier, this]}
     (args.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
     print(record)
 

@@ -15,6 +15,7 @@ from pseudogd.errors import InputError
 from pseudogd.geometry.types import Geometry, Scale, Up
 from pseudogd.vqa.build import build_scene
 from pseudogd.vqa.guards import in_turns
+from pseudogd.vqa.marks import build_marks
 from pseudogd.vqa.render import FORMATS
 from pseudogd.vqa.scene import CannotAnswer
 from pseudogd.vqa.settings import SynthSettings
@@ -201,6 +202,25 @@ def test_holes_sky_and_nothing_at_all():
     empty = Geometry(np.full((20, 20), np.nan), camera, scale=Scale.METRIC, teacher=TEACHER)
     assert synthesise(build_scene(empty, rows_of(ROOM, index))) == []
     assert synthesise(build_scene(Geometry(np.ones((1, 1)), None, scale=Scale.METRIC, teacher=TEACHER), [])) == []
+
+
+@pytest.mark.parametrize("factor", [0.75, 1.0, 1.25, 2.0])
+def test_a_thing_with_the_depth_of_the_wall_behind_it_is_left_out(factor):
+    """Farther away along its rays it would reach below the floor; nearer it might stand on something."""
+    camera, up, depth, index = cast(ROOM)
+    stool = next(i for i, thing in enumerate(golden(ROOM).objects) if abs(thing.ground_gap) < 0.03)
+    name = golden(ROOM).objects[stool].object_id
+    depth = np.where(index == int(name), factor * depth, depth)
+    geometry = Geometry(depth, camera, up=Up(up, 1.0), scale=Scale.METRIC, teacher=TEACHER)
+    scene = build_scene(geometry, rows_of(ROOM, index), settings=SURE)
+    left_out = (name, "its depth puts it below the floor")
+    assert (left_out in scene.skipped) == (factor > 1)
+    assert (name in {thing.object_id for thing in scene.objects}) == (factor <= 1)
+    believed = build_marks(scene)
+    on = {scene.objects[label].object_id for label in believed.label if label >= 0}
+    assert (name in on) <= (factor <= 1)
+    if factor > 1:
+        assert not (index[tuple(believed.pixel.T)] == int(name)).any()
 
 
 def test_sizes_that_disagree_are_one_clear_line():

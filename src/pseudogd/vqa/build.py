@@ -16,7 +16,7 @@ from pseudogd.geometry.types import Geometry, Scale
 from pseudogd.objects.masks import decode
 from pseudogd.vqa.categories import has_front, is_standable
 from pseudogd.vqa.outlines import Hiding, depth_edges, eroded
-from pseudogd.vqa.scene import Q02, Q50, Q98, QUANTILES, Array, Scene, SceneObject, SceneSettings
+from pseudogd.vqa.scene import NOT_BELIEVED, Q02, Q50, Q98, QUANTILES, Array, Scene, SceneObject, SceneSettings
 
 Mask = NDArray[np.bool_]
 
@@ -64,11 +64,22 @@ def build_scene(
         labels[found[index][1]] = index
     ground, unit = measure.ground(labels)
     measure.hiding = Hiding(depth, _floor(measure, ground, unit, labels))
+    things: list[SceneObject] = []
+    places = np.full(len(found) + 1, -1, np.int16)  # of what was found among the things that stay; the last is for -1
+    for index, (row, mask, bare) in enumerate(found):
+        thing = measure.object(row, mask, bare, ground, unit)
+        if thing.ground_gap is not None and thing.ground_gap < -settings.sunk * unit:
+            skipped.append((thing.object_id, "its depth puts it below the floor"))
+            places[index] = NOT_BELIEVED
+        else:
+            places[index] = len(things)
+            things.append(thing)
+    labels = places[labels]
     return Scene(
         image_id=image_id,
         geometry=geometry,
         settings=settings,
-        objects=tuple(measure.object(row, mask, bare, ground, unit) for row, mask, bare in found),
+        objects=tuple(things),
         depth=depth,
         labels=labels,
         rotation=measure.rotation,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pseudogd.vqa.scene import Array, Scene
+from pseudogd.vqa.scene import NOT_BELIEVED, Array, Scene
 
 STEP = 5
 
@@ -33,7 +33,7 @@ def build_marks(scene: Scene, step: int = STEP) -> Marks:
     """Grid points every ``step`` percent, border left out, where depth is known and even within a pixel around.
 
     A point at which the object (or the floor) changes within that pixel is left out too: it would be a matter of taste
-    what lies there.
+    what lies there. So is a point on a thing whose depth is not believed.
     """
     height, width = scene.depth.shape
     across = np.arange(step, 100, step)
@@ -48,6 +48,7 @@ def build_marks(scene: Scene, step: int = STEP) -> Marks:
     floor = np.stack([scene.floor[row + dy, column + dx] for dy, dx in shifts])
     with np.errstate(invalid="ignore"):
         even = np.isfinite(around).all(axis=0) & (around.max(axis=0) <= 1.15 * around.min(axis=0))
+    even &= labels.min(axis=0) > NOT_BELIEVED
     keep = even & (labels.max(axis=0) == labels.min(axis=0)) & (floor.all(axis=0) | ~floor.any(axis=0))
     row, column = row[keep], column[keep]
     return Marks(

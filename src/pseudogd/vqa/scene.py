@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 KINDS = ("ordinal", "ratio", "bearing", "metric")
 QUANTILES = (0.02, 0.05, 0.10, 0.50, 0.90, 0.95, 0.98)
 Q02, Q05, Q10, Q50, Q90, Q95, Q98 = range(7)
+NOT_BELIEVED = -2
+"""Label of pixels of a thing that was left out because its depth cannot be right."""
 
 
 class CannotAnswer(PseudoGDError):
@@ -36,12 +38,15 @@ class SceneSettings:
 
     ``depth_sigma``: relative depth error of one object along its viewing ray, independent of the other objects.
     ``up_confidence``: least confidence at which gravity is believed; ``up_sigma``: its error in radians then.
+    ``sunk``: a thing that reaches farther below the floor (metres) is left out: depth maps give thin things, such as
+    the pole of a lamp, the depth of the wall behind them, and a ray that goes there through the floor shows it.
     ``max_points``: points kept per object; ``max_side``: depth maps longer than this are thinned.
     """
 
     depth_sigma: float = 0.05
     up_confidence: float = 0.5
     up_sigma: float = math.radians(3.0)
+    sunk: float = 0.15
     max_points: int = 256
     max_side: int = 320
     min_pixels: int = 8
@@ -115,7 +120,8 @@ class Scene:
     """Objects of one photo in one frame, with what the geometry is able to say.
 
     ``rotation``: camera to gravity frame, or None where gravity is unknown (objects then stay in the camera frame).
-    ``depth``/``labels``: the thinned depth map, and for every pixel of it the index of the object there or -1.
+    ``depth``/``labels``: the thinned depth map, and for every pixel of it the index of the object there or -1
+    (`NOT_BELIEVED` where a thing was left out because its depth cannot be right).
     ``floor``: pixels on the ground plane and on no object. ``skipped``: (object id, reason) of objects that have too
     little depth.
     """
