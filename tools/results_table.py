@@ -2,6 +2,9 @@
 
     python tools/results_table.py runs/demo runs/demo1 runs/demo2
 
+Folders without a `report.json` that hold `vqa_only/eval/world` and `joint/eval/world` (evaluated again, on more items)
+give the table over seeds alone.
+
 The interval of the mean over seeds comes from a bootstrap that draws pictures and seeds anew, each with replacement:
 all runs answer the same items, so a picture is drawn for all of them together.
 """
@@ -72,6 +75,11 @@ def gains(run: Path) -> dict[str, tuple[str, str, float]]:
     }
 
 
+def seed_of(run: Path) -> str:
+    report = run / "report.json"
+    return f"seed {json.loads(report.read_text())['seed']}" if report.is_file() else run.name
+
+
 def seeds_table(runs: list[Path]) -> str:
     found = [gains(run) for run in runs]
     uids = sorted(found[0])
@@ -91,12 +99,15 @@ def seeds_table(runs: list[Path]) -> str:
         low, high = np.quantile(drawn, [0.025, 0.975])
         mean = f"**{100 * each.mean():+.1f}** {interval(low, high, sign='+')}"
         rows.append([name.replace("_", " "), *(f"{100 * e:+.1f}" for e in each), mean])
-    names = [f"seed {json.loads((run / 'report.json').read_text())['seed']}" for run in runs]
+    names = [seed_of(run) for run in runs]
     return table(["joint − VQA only", *names, "mean"], rows)
 
 
 def main() -> None:
     runs = [Path(path) for path in sys.argv[1:]]
+    if not (runs[0] / "report.json").is_file():
+        print(seeds_table(runs))
+        return
     report = json.loads((runs[0] / "report.json").read_text())
     parts = [arms_table(report), probe_table(report), seconds_table(report)]
     if len(runs) > 1:
