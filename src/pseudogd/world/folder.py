@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -148,5 +149,6 @@ def _run(jobs: list[tuple], workers: int):
     if workers <= 1:
         yield from map(_render_block, jobs)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    # embree keeps threads of its own: a fork of a process that has cast rays would wait for them for ever
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         yield from pool.map(_render_block, jobs)
