@@ -6,6 +6,7 @@ import io
 import json
 import multiprocessing
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -149,6 +150,7 @@ def _run(jobs: list[tuple], workers: int):
     if workers <= 1:
         yield from map(_render_block, jobs)
         return
-    # embree keeps threads of its own: a fork of a process that has cast rays would wait for them for ever
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    render = sys.modules.get("pseudogd.world.render")  # to import it here would load embree into the parent
+    method = None if render is None or render.may_fork() else "spawn"
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context(method)) as pool:
         yield from pool.map(_render_block, jobs)
