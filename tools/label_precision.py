@@ -1,6 +1,6 @@
 """How often questions made from a teacher's depth have the right answer, on photos whose true depth is known.
 
-    python tools/label_precision.py runs/demo/data runs/demo/photos [--photos 250] [--depth-sigma 0.05 0.1]
+    python tools/label_precision.py runs/demo/data runs/demo/photos [--depth-sigma 0.05 0.08] [--sunk inf]
 
 Every fact that the questions room would ask of the teacher's geometry is compared with the same fact measured on the
 truth, there without margins. Facts of which the rule of thumb in the flat picture is wrong stand in a row of their own:
@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 from collections import Counter, defaultdict
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -38,9 +39,8 @@ SPACING = math.log(1.3)  # answers in metres count as right within this ratio: w
 MOST = 3000
 
 
-def scene_of(photo: TruePhoto, geometry: Geometry, depth_sigma: float = 0.05) -> Scene:
+def scene_of(photo: TruePhoto, geometry: Geometry, settings: SceneSettings) -> Scene:
     size = (geometry.camera.width, geometry.camera.height)
-    settings = SceneSettings(depth_sigma=depth_sigma)
     return build_scene(geometry, photo.objects, image_id=photo.name, size=size, settings=settings)
 
 
@@ -87,18 +87,21 @@ def main() -> None:
     parser.add_argument("truth", type=Path)
     parser.add_argument("--photos", type=int, default=250)
     parser.add_argument("--depth-sigma", type=float, nargs="+", default=[0.05])
+    parser.add_argument("--sunk", type=float, default=SceneSettings.sunk, help="metres; inf believes every depth")
     args = parser.parse_args()
     store = Store(args.data)
     ids = {Path(row["path"]).name: row["image_id"] for row in store.photos().to_pylist()}
     photos = [p for p in islice(true_photos(args.truth), args.photos) if p.path.name in ids]
     teachers = [store.geometry(ids[p.path.name]) for p in photos]
-    pairs = [(scene_of(p, p.geometry), scene_of(p, g)) for p, g in zip(photos, teachers)]
+    trusting, believing = SceneSettings(sunk=math.inf), SceneSettings(sunk=args.sunk)
+    pairs = [(scene_of(p, p.geometry, trusting), scene_of(p, g, believing)) for p, g in zip(photos, teachers)]
     truths = [facts_of(true, NO_MARGINS) for true, _ in pairs]
     print(json.dumps({"photos": len(photos), **{k: round(v, 3) for k, v in depth_errors(pairs).items()}}))
     for sigma in args.depth_sigma:
         counts: dict[tuple[str, str], Counter] = defaultdict(Counter)
+        settings = replace(believing, depth_sigma=sigma)
         for photo, geometry, truth in zip(photos, teachers, truths):
-            for key, (fact, claim) in facts_of(scene_of(photo, geometry, sigma), Margins()).items():
+            for key, (fact, claim) in facts_of(scene_of(photo, geometry, settings), Margins()).items():
                 rule = fact.evidence.get("shortcut")
                 count = counts[key[0], "" if rule is None else "rule right" if rule["right"] else "rule wrong"]
                 count["asked"] += 1

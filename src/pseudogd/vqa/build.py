@@ -43,8 +43,9 @@ def build_scene(
     """Measure the objects of one photo.
 
     ``objects``: rows as `objects.rows.ObjectRow`; ``size``: width, height of the photo in pixels, needed if it is in
-    neither the camera nor any mask (default: the depth map's). Objects without enough known depth are skipped with a
-    reason. Raises `InputError` if a mask or the camera is of another size than the photo.
+    neither the camera nor any mask (default: the depth map's). Objects without enough known depth, and those whose
+    depth puts them below the floor, are skipped with a reason. Raises `InputError` if a mask or the camera is of
+    another size than the photo.
     """
     settings = settings or SceneSettings()
     width, height = _photo_size(geometry, objects, size)
@@ -64,22 +65,15 @@ def build_scene(
         labels[found[index][1]] = index
     ground, unit = measure.ground(labels)
     measure.hiding = Hiding(depth, _floor(measure, ground, unit, labels))
-    things: list[SceneObject] = []
-    places = np.full(len(found) + 1, -1, np.int16)  # of what was found among the things that stay; the last is for -1
-    for index, (row, mask, bare) in enumerate(found):
-        thing = measure.object(row, mask, bare, ground, unit)
-        if thing.ground_gap is not None and thing.ground_gap < -settings.sunk * unit:
-            skipped.append((thing.object_id, "its depth puts it below the floor"))
-            places[index] = NOT_BELIEVED
-        else:
-            places[index] = len(things)
-            things.append(thing)
-    labels = places[labels]
+    measured = [measure.object(row, mask, bare, ground, unit) for row, mask, bare in found]
+    things, labels = _believed(measured, labels, settings.sunk * unit)
+    kept = {thing.object_id for thing in things}
+    skipped += [(t.object_id, "its depth puts it below the floor") for t in measured if t.object_id not in kept]
     return Scene(
         image_id=image_id,
         geometry=geometry,
         settings=settings,
-        objects=tuple(things),
+        objects=things,
         depth=depth,
         labels=labels,
         rotation=measure.rotation,
@@ -89,6 +83,15 @@ def build_scene(
         floor=measure.hiding.floor,
         skipped=tuple(skipped),
     )
+
+
+def _believed(
+    measured: Sequence[SceneObject], labels: NDArray[np.int16], sunk: float
+) -> tuple[tuple[SceneObject, ...], NDArray[np.int16]]:
+    """The things that do not reach farther than ``sunk`` below the floor, and labels that count those alone."""
+    above = np.array([thing.ground_gap is None or thing.ground_gap >= -sunk for thing in measured], bool)
+    places = np.append(np.where(above, np.cumsum(above) - 1, NOT_BELIEVED), -1)  # the last is that of label -1
+    return tuple(thing for thing, keep in zip(measured, above) if keep), places.astype(np.int16)[labels]
 
 
 def _photo_size(

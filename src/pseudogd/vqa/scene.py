@@ -122,8 +122,8 @@ class Scene:
     ``rotation``: camera to gravity frame, or None where gravity is unknown (objects then stay in the camera frame).
     ``depth``/``labels``: the thinned depth map, and for every pixel of it the index of the object there or -1
     (`NOT_BELIEVED` where a thing was left out because its depth cannot be right).
-    ``floor``: pixels on the ground plane and on no object. ``skipped``: (object id, reason) of objects that have too
-    little depth.
+    ``floor``: pixels on the ground plane and on no object. ``skipped``: (object id, reason) of objects that are not
+    asked about.
     """
 
     image_id: str

@@ -7,7 +7,6 @@ light with shadow rays, one fill light from the camera's side.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +18,12 @@ from pseudogd.world.layout import Room
 from pseudogd.world.textures import brightness
 
 LEAF = np.array((0.10, 0.34, 0.08))
-_cast_by: set[int] = set()  # ids of processes
+_has_cast = False
 
 
 def may_fork() -> bool:
-    """Whether this process has cast no ray yet: after that embree has threads, for which a fork would wait for ever."""
-    return os.getpid() not in _cast_by
+    """Whether no ray has been cast yet: after that embree has threads, for which a fork would wait for ever."""
+    return not _has_cast
 
 
 @dataclass
@@ -63,7 +62,8 @@ class _Mesh:
 
     def cast(self, origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Triangle index (-1 = none) and hit parameter, for float32 rays (n, 3)."""
-        _cast_by.add(os.getpid())
+        global _has_cast
+        _has_cast = True
         hit = self.scene.run(np.ascontiguousarray(origins), np.ascontiguousarray(directions), output=True)
         return hit["primID"], hit["tfar"]
 
