@@ -52,9 +52,17 @@ def probe_table(report: dict) -> str:
     if place := report["depth_probe"]["base"].get("place_only"):
         probes["place in the picture alone"] = place
     teacher = report["teacher"]
-    probes["the teacher itself"] = {**teacher, "abs_rel_aligned": teacher["aligned"]["abs_rel"]}
-    rows = [[n, *(f"{p[key]:.3f}" for key in ("abs_rel", "delta1", "abs_rel_aligned"))] for n, p in probes.items()]
-    return table(["depth on held-out rooms", "AbsRel", "δ1", "AbsRel, scale aligned"], rows)
+    probes["the teacher itself (told the focal length)"] = {
+        "known_focal": teacher,
+        "abs_rel_aligned": teacher["aligned"]["abs_rel"],
+    }
+    rows = []
+    for name, probe in probes.items():
+        told = probe.get("known_focal") or {}
+        found = (probe.get("abs_rel"), probe.get("delta1"), told.get("abs_rel"), told.get("delta1"))
+        rows.append([name, *("" if x is None else f"{x:.3f}" for x in (*found, probe["abs_rel_aligned"]))])
+    head = ["depth on held-out rooms", "AbsRel", "δ1", "AbsRel, focal length known", "δ1 then", "AbsRel, scale aligned"]
+    return table(head, rows)
 
 
 def seconds_table(report: dict) -> str:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,18 @@ def test_errors_in_closed_form():
     np.testing.assert_allclose(fit_place(data), [2.0, np.sqrt(8.0)])
 
 
+def test_a_focal_length_that_varies_is_an_error_only_to_who_is_not_told():
+    """Depth is linear in the features but for a zoom that they do not show."""
+    data = linear_cells(np.random.default_rng(3))
+    zoom = np.random.default_rng(4).uniform(-0.4, 0.4, 20)[data.photo]
+    data = replace(data, log_depth=data.log_depth + zoom, log_focal=zoom)
+    assert errors(fit(data)(data.features), data)["abs_rel"] > 0.1
+    told = data.canonical()
+    assert errors(fit(told)(told.features), told)["abs_rel"] < 1e-3
+    half = replace(data, log_focal=np.where(data.photo < 10, zoom, np.nan)).canonical()
+    assert set(half.photo) == set(range(10)) and len(replace(data, log_focal=None).canonical().log_depth) == 0
+
+
 def test_cells_stand_where_the_photo_says(tiny_checkpoint, world_folder):
     from pseudogd.student.load import load_student
 
@@ -72,6 +86,7 @@ def test_the_probe_runs_on_a_checkpoint(tiny_checkpoint, world_folder):
     found = depth_probe(tiny_checkpoint, photos[:8], photos[8:])
     assert found["n_train_photos"] == 8 and found["n_test_photos"] == 4
     assert 0 < found["abs_rel"] < 2 and 0 <= found["delta1"] <= 1
+    assert 0 < found["known_focal"]["abs_rel"] < 2
     assert found["abs_rel_aligned"] > 0 and 0 < found["place_only"]["abs_rel"] < 2
     with pytest.raises(InputError, match="layer 99"):
         depth_probe(tiny_checkpoint, photos[:2], photos[2:4], layer=99)

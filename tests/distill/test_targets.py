@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pseudogd.distill.targets import cell_targets, log_view_focal
+from pseudogd.distill.targets import cell_targets, log_view_focal, split_cells
 from pseudogd.geometry.camera import Camera
 from pseudogd.geometry.types import Geometry, Scale, TeacherInfo
 from pseudogd.student.families.base import grid_boxes
@@ -58,6 +58,24 @@ def test_a_cell_across_an_edge_holds_a_depth_that_exists_and_weighs_little():
     t = cell_targets(geometry(room()), box, (1, 1), 14, True)
     assert np.exp(t.log_depth[0]) == pytest.approx(2.0)  # never the 4 m between the two
     assert 0 < t.weight[0] < 0.05
+
+
+def test_parts_of_a_cell_across_an_edge_know_both_depths():
+    """The same cell as above: told apart in four, each part has its own depth and its whole weight."""
+    box = np.array([[21.0, 14.0, 35.0, 28.0]])
+    t = cell_targets(geometry(room()), box, (1, 1), 14, True, subcells=2)
+    assert t.grid == (2, 2)
+    assert np.allclose(np.exp(t.log_depth), [2, 8, 2, 8]) and np.allclose(t.weight, 1)
+    assert t.log_focal == cell_targets(geometry(room()), box, (1, 1), 14, True).log_focal
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_parts_tile_the_view_row_by_row(parts):
+    boxes, grid = split_cells(grid_boxes((2, 3), 14, (1.5, 1.0)), (2, 3), parts)
+    assert grid == (2 * parts, 3 * parts)
+    width, height = 1.5 * 14 / parts, 14 / parts
+    place = np.stack(np.meshgrid(np.arange(3 * parts) * width, np.arange(2 * parts) * height), -1).reshape(-1, 2)
+    assert np.allclose(boxes[:, :2], place) and np.allclose(boxes[:, 2:] - place, (width, height))
 
 
 def test_confidence_is_averaged_into_the_weight():

@@ -34,9 +34,38 @@ def test_cells_keep_their_places():
     assert a.std() > 0.01
 
 
-def test_save_and_load(tmp_path):
+def test_without_blocks_a_cell_speaks_for_itself_alone():
     torch.manual_seed(0)
-    head = GeometryHead(24, taps=2, width=16, s_bias=1.2)
+    head = GeometryHead(8, taps=2, width=8, blocks=0)
+    with torch.no_grad():
+        head.cell.weight.normal_()
+    taps = [torch.randn(1, 12, 8, requires_grad=True) for _ in range(2)]
+    head(taps, (3, 4)).structure[0, 5].backward()
+    for tap in taps:
+        moved = tap.grad[0].abs().sum(-1) > 0
+        assert moved[5] and moved.sum() == 1
+
+
+def test_parts_of_a_cell_lie_in_it_row_by_row():
+    """Each cell says its own number plus 0.1, 0.2 ... for its parts: the map must show the one and the other."""
+    head = GeometryHead(6, taps=1, width=1, blocks=0, subcells=2)
+    head.read[0] = torch.nn.Identity()
+    with torch.no_grad():
+        head.cell.weight[:4] = 1.0
+        head.cell.bias[:4] = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    p = head([torch.arange(6.0).view(1, 6, 1)], (2, 3))
+    assert p.structure.shape == (1, 24) and p.normal.shape == (1, 24, 3) and p.sky.shape == (1, 24)
+    rows = p.structure.view(4, 6)
+    assert torch.allclose(rows[0], torch.tensor([0.1, 0.2, 1.1, 1.2, 2.1, 2.2]))
+    assert torch.allclose(rows[1], torch.tensor([0.3, 0.4, 1.3, 1.4, 2.3, 2.4]))
+    assert torch.allclose(rows[3], torch.tensor([3.3, 3.4, 4.3, 4.4, 5.3, 5.4]))
+    assert torch.equal(p.normal, torch.tensor([0.0, 0.0, -1.0]).expand(1, 24, 3))
+
+
+@pytest.mark.parametrize("shape", [{}, {"blocks": 0, "subcells": 2}])
+def test_save_and_load(tmp_path, shape):
+    torch.manual_seed(0)
+    head = GeometryHead(24, taps=2, width=16, s_bias=1.2, **shape)
     path = tmp_path / "geometry_head.safetensors"
     head.save(path, {"taps": [1, 3]})
     loaded, extra = GeometryHead.load(path)

@@ -63,10 +63,10 @@ def make_batch(student, n=3, place="encoder", labels=True, without=()):
     return dict(inputs), GeometryBatch.collate(views)
 
 
-def with_head(student, taps=None, seed=0, **options):
+def with_head(student, taps=None, seed=0, shape=None, **options):
     taps = resolve_taps(taps, student.family)
     torch.manual_seed(seed)
-    head = GeometryHead.for_family(student.family, taps, width=16)
+    head = GeometryHead.for_family(student.family, taps, width=16, **(shape or {}))
     with torch.no_grad():  # as after some steps: zero last layers let no gradient through to the encoder
         for p in (head.cell.weight, head.view[-1].weight):
             p.normal_(0, 0.1)
@@ -354,6 +354,19 @@ def test_wrong_settings_are_said(clip):
             resolve_taps(wrong, clip.family)
     assert resolve_taps([-2, 1], clip.family) == Taps("encoder", (1, 3))
     assert resolve_taps("encoder", clip.family).layers == (1, 2, 3)
+
+
+def test_parts_of_cells_are_learned_and_must_be_those_of_the_head(clip):
+    inputs, _ = make_batch(clip, n=1)
+    (view,) = clip.family.views(SIZE, inputs)
+    target = cell_targets(geometry(0), view.boxes, view.grid, clip.family.patch_size, True, subcells=2)
+    fine = GeometryBatch.collate([[(view, target)]])
+    joint = with_head(clip, shape={"blocks": 0, "subcells": 2})
+    out = joint(inputs, fine)
+    assert out.geometry_loss.isfinite() and out.geometry_loss > 0
+    assert joint.predict(inputs, fine)[0].structure.shape == (1, 4 * len(view.boxes))
+    with pytest.raises(ValueError, match="1 x 1 parts"):
+        with_head(clip)(inputs, fine)
 
 
 def test_the_view_and_its_targets_must_have_one_grid(clip):

@@ -8,7 +8,7 @@ photos that neither saw.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,29 @@ _MAX_DEPTH, _MIN_DEPTH = 300.0, 0.05
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of several photos: ``features`` (M, D), ``log_depth`` (M,), ``photo`` and ``place`` (M,) indices."""
+    """Cells of several photos: ``features`` (M, D), ``log_depth`` (M,), ``photo`` and ``place`` (M,) indices.
+
+    ``log_focal`` (M,) is log(f / F) of the view, nan without a camera (see `distill.targets.log_view_focal`).
+    """
 
     features: np.ndarray
     log_depth: np.ndarray
     photo: np.ndarray
     place: np.ndarray
+    log_focal: np.ndarray | None = None
 
     def of(self, photos: np.ndarray) -> Cells:
-        chosen = np.isin(self.photo, photos)
-        return Cells(self.features[chosen], self.log_depth[chosen], self.photo[chosen], self.place[chosen])
+        return self._at(np.isin(self.photo, photos))
+
+    def canonical(self) -> Cells:
+        """Those of known focal length, with depth as a camera of focal length F would have it: log(z F / f)."""
+        focal = np.full(len(self.log_depth), np.nan) if self.log_focal is None else self.log_focal
+        found = replace(self, log_depth=self.log_depth - focal)
+        return found._at(np.isfinite(focal))
+
+    def _at(self, chosen: np.ndarray) -> Cells:
+        columns = (getattr(self, column.name) for column in fields(self))
+        return Cells(*(None if values is None else values[chosen] for values in columns))
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,8 @@ def depth_probe(
 
     ``model``: a checkpoint's folder or hub id, or a loaded ``Student``. ``layer``: hidden state of the tower, default
     the deepest one that the projector reads. Returns abs_rel and delta1 (metric, mean over photos), the same with each
-    photo's median scale corrected (``_aligned``), those of a probe that knows only the cell's place in the picture
+    photo's median scale corrected (``_aligned``), those of a probe that is told the focal length as a teacher is
+    (``known_focal``; None where no photo has one), those of a probe that knows only the cell's place in the picture
     (``place_only``), and what was used.
     """
     student = model if hasattr(model, "family") else _load(model, device)
@@ -77,6 +91,7 @@ def depth_probe(
     place_only = fit_place(fit_on)
     return {
         **errors(probe(held_out.features), held_out),
+        "known_focal": _errors_given_focal(fit_on.canonical(), held_out.canonical()),
         "place_only": errors(place_only[held_out.place], held_out),
         "layer": int(layer),
         "penalty": probe.penalty,
@@ -84,6 +99,13 @@ def depth_probe(
         "n_test_photos": len(np.unique(held_out.photo)),
         "n_test_cells": len(held_out.log_depth),
     }
+
+
+def _errors_given_focal(fit_on: Cells, held_out: Cells) -> dict[str, float] | None:
+    """The same factor on prediction and truth leaves both errors as they are: canonical errors are those of metres."""
+    if not len(fit_on.log_depth) or not len(held_out.log_depth):
+        return None
+    return errors(fit(fit_on)(held_out.features), held_out)
 
 
 def probe_maps(
@@ -136,11 +158,12 @@ def cells(student: Any, photos: Sequence[TruePhoto], layer: int, batch_size: int
             target = cell_targets(photo.geometry, view.boxes, view.grid, student.family.patch_size, True, image.size)
             known = np.flatnonzero(target.weight > 0)
             mine = flat[int(starts[index]) + view.tokens[known]]
-            parts.append((mine, target.log_depth[known], np.full(len(known), start + index), known))
+            focal = np.full(len(known), target.log_focal)
+            parts.append((mine, target.log_depth[known], np.full(len(known), start + index), known, focal))
     if not parts:
         raise InputError("the depth probe was given no photos")
-    features, log_depth, photo, place = (np.concatenate(column) for column in zip(*parts))
-    return Cells(features.astype(np.float64), log_depth.astype(np.float64), photo, place)
+    features, log_depth, photo, place, log_focal = (np.concatenate(column) for column in zip(*parts))
+    return Cells(features.astype(np.float64), log_depth.astype(np.float64), photo, place, log_focal)
 
 
 def fit(data: Cells, penalties: Sequence[float] = PENALTIES) -> LinearProbe:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 
 SAMPLES = 8
-"""Each box is sampled at SAMPLES x SAMPLES points (normals at half as many a side)."""
+"""Each cell is sampled at SAMPLES x SAMPLES points (normals at half as many a side), shared out over its parts."""
 MIN_VALID = 0.5
 """A cell of which less than this share is known has no target."""
 EDGE_SPREAD = 0.2
@@ -26,10 +26,10 @@ EDGE_SPREAD = 0.2
 
 @dataclass(frozen=True)
 class ViewTargets:
-    """What the head should say about each of the N = h*w row-major cells of one view.
+    """What the head should say about each of the N = h*w row-major cells, or parts of cells, of one view.
 
     Attributes:
-        grid: (h, w).
+        grid: (h, w); with parts, those of the cells times `subcells`.
         log_depth: (N,) median of log z-depth (log metres; for affine_disparity the cell's depth rank in [0, 1], since
             only the order means anything). 0 where `weight` is 0.
         weight: (N,) in [0, 1].
@@ -61,8 +61,12 @@ def cell_targets(
     patch: int,
     is_global: bool,
     image_size: tuple[int, int] | None = None,
+    subcells: int = 1,
 ) -> ViewTargets:
-    """Targets of the cells whose footprints are `boxes`.
+    """Targets of the cells whose footprints are `boxes`, or of the `subcells` x `subcells` parts of each.
+
+    A thing that is smaller than a cell has no depth of its own in the cell's median, and the edges around it take the
+    cell's weight away; in some of its parts it has both.
 
     Args:
         geometry: the photo's pseudo geometry; its maps may be smaller than the photo.
@@ -71,6 +75,7 @@ def cell_targets(
         patch: side of a cell in pixels of the tower's input.
         is_global: whether the view shows the whole photo.
         image_size: (width, height) of the original photo; without it the camera's, and without that the depth map's.
+        subcells: parts of a cell along each side.
 
     Returns:
         The targets; cells that are padded, unknown or mostly outside of the photo weigh 0.
@@ -78,12 +83,15 @@ def cell_targets(
     if image_size is None:
         image_size = _photo_size(geometry)
     kind = kind_of(geometry)
-    pick, inside = _sample_points(boxes, geometry.depth.shape, image_size, SAMPLES)
+    log_focal = log_view_focal(geometry.camera, boxes, patch)
+    boxes, grid = split_cells(boxes, grid, subcells)
+    samples = max(2, SAMPLES // subcells)
+    pick, inside = _sample_points(boxes, geometry.depth.shape, image_size, samples)
     depth = geometry.depth.reshape(-1).take(pick)
     conf = None if geometry.confidence is None else geometry.confidence.reshape(-1).take(pick)
     ranked = kind == "affine_disparity"
     log_depth, weight, valid = _depth_cells(depth, conf, inside, ranked)
-    normals, normal_weight = _normal_cells(geometry, boxes, image_size)
+    normals, normal_weight = _normal_cells(geometry, boxes, image_size, samples // 2)
     is_sky = inside & np.isposinf(depth)
     known = (valid | is_sky).mean(axis=1)
     sky = is_sky.mean(axis=1) / np.maximum(known, 1e-6)
@@ -95,10 +103,26 @@ def cell_targets(
         normal_weight=normal_weight,
         sky=sky.astype(np.float32),
         sky_weight=np.where(known >= MIN_VALID, known, 0.0).astype(np.float32),
-        log_focal=log_view_focal(geometry.camera, boxes, patch),
+        log_focal=log_focal,
         kind=kind,
         is_global=is_global,
     )
+
+
+def split_cells(
+    boxes: NDArray[np.float64], grid: tuple[int, int], parts: int
+) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """Every box in `parts` x `parts` equal ones, row-major over the whole view: (N * parts^2, 4) and their grid."""
+    if parts == 1:
+        return boxes, grid
+    rows, columns = grid
+    low, high = boxes.reshape(rows, 1, columns, 1, 2, 2)[..., 0, :], boxes.reshape(rows, 1, columns, 1, 2, 2)[..., 1, :]
+    step = (high - low) / parts
+    across, down = np.meshgrid(np.arange(parts), np.arange(parts))
+    offset = np.stack([across, down], axis=-1)[None, :, None, :, :]  # (1, parts, 1, parts, 2)
+    corner = low + step * offset
+    fine = np.concatenate([corner, corner + step], axis=-1).reshape(-1, 4)
+    return fine, (rows * parts, columns * parts)
 
 
 def log_view_focal(camera: Camera | None, boxes: NDArray[np.float64], patch: int) -> float:
@@ -183,11 +207,13 @@ def _mean_where(conf: NDArray[np.floating] | None, valid: NDArray[np.bool_], cou
     return (total / np.maximum(count, 1)).astype(np.float32)
 
 
-def _normal_cells(geometry: Geometry, boxes: NDArray[np.float64], image_size: tuple[int, int]) -> tuple[Array, Array]:
+def _normal_cells(
+    geometry: Geometry, boxes: NDArray[np.float64], image_size: tuple[int, int], samples: int
+) -> tuple[Array, Array]:
     """(N, 3) mean of the unit normals and (N,) weight. A mean needs fewer samples than a median: a quarter of them."""
     if geometry.normals is None or "normal" not in KINDS[kind_of(geometry)]:
         return np.zeros((len(boxes), 3), np.float32), np.zeros(len(boxes), np.float32)
-    pick, inside = _sample_points(boxes, geometry.depth.shape, image_size, SAMPLES // 2)
+    pick, inside = _sample_points(boxes, geometry.depth.shape, image_size, samples)
     picked = geometry.normals.reshape(-1, 3).take(pick, axis=0)
     valid = inside & np.isfinite(picked[..., 2])
     count = valid.sum(axis=1)

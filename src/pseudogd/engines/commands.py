@@ -27,8 +27,16 @@ class Command:
     done: Callable[[], int]
 
 
-def run_beside(commands: Sequence[Command], *, at_once: int, env: Mapping[str, str], title: str, quiet: bool) -> None:
-    """Run all commands, `at_once` at a time, with one bar over all their steps.
+def run_beside(
+    commands: Sequence[Command],
+    *,
+    at_once: int,
+    env: Mapping[str, str],
+    title: str,
+    quiet: bool,
+    unit: str = "steps",
+) -> None:
+    """Run all commands, `at_once` at a time, with one bar over all their steps (called `unit` on the bar).
 
     Ctrl-C is handed on once to those that run, and they are waited for, so that they can save what they have. When one
     fails the others are stopped in the same way, and PseudoGDError tells the last line that it said.
@@ -40,7 +48,7 @@ def run_beside(commands: Sequence[Command], *, at_once: int, env: Mapping[str, s
         before = crew.done()
         while crew.busy and crew.done() == before:  # what loading takes would spoil the time left
             crew.step()
-        with track(title, sum(c.steps for c in commands), done=before, unit="steps", quiet=quiet) as bar:
+        with track(title, sum(c.steps for c in commands), done=before, unit=unit, quiet=quiet) as bar:
             shown = before
             while crew.busy:
                 crew.step()

@@ -16,12 +16,13 @@ from pseudogd.student.families.base import View
 
 @dataclass(frozen=True)
 class ViewGroup:
-    """V views that share one grid of N = h*w cells.
+    """V views that share one grid of N = h*w targets.
 
     Attributes:
-        grid: (h, w).
+        grid: (h, w) of the targets.
         photo: (V,) int64, which photo of the batch a view belongs to.
-        tokens: (V, N) int64, indices among that photo's own tokens (see `View.tokens`).
+        tokens: (V, M) int64, indices among that photo's own tokens (see `View.tokens`); M = N where every cell has one
+            target, fewer where it has one for each of its parts.
         log_depth, weight, normal_weight, sky, sky_weight: (V, N) float32; normals: (V, N, 3) float32.
         log_focal: (V,) float32, 0 where unknown (no term that reads it is paid there).
         pays: (V, len(TERMS)) float32, 1 where the view's kind of label pays a term.
@@ -68,13 +69,14 @@ class GeometryBatch:
         Raises:
             ValueError: a view and its targets have different grids.
         """
-        by_grid: dict[tuple[int, int], list[tuple[int, View, ViewTargets]]] = {}
+        by_grid: dict[tuple[int, int, int], list[tuple[int, View, ViewTargets]]] = {}
         for index, views in enumerate(photos):
             for view, target in views:
-                if tuple(view.grid) != tuple(target.grid):
+                parts = max(1, target.grid[0] // max(1, view.grid[0]))
+                if (view.grid[0] * parts, view.grid[1] * parts) != tuple(target.grid):
                     raise ValueError(f"view {view.name!r} has grid {view.grid}, its targets {target.grid}")
-                by_grid.setdefault((int(view.grid[0]), int(view.grid[1])), []).append((index, view, target))
-        return GeometryBatch(tuple(_group(grid, rows) for grid, rows in by_grid.items()), len(photos))
+                by_grid.setdefault((*map(int, target.grid), parts), []).append((index, view, target))
+        return GeometryBatch(tuple(_group(grid[:2], rows) for grid, rows in by_grid.items()), len(photos))
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> GeometryBatch:
         return GeometryBatch(tuple(g.to(device, non_blocking) for g in self.groups), self.photos)

@@ -199,7 +199,19 @@ class Joint(nn.Module):
         tapped = self._tapped(encoded)
         offsets = self.family.token_offsets(inputs, tapped[0], self.taps.place)
         flat = [h.reshape(-1, h.shape[-1]) for h in tapped]
-        return [self.head(_gather(flat, group, offsets), group.grid) for group in geometry.groups]
+        return [self.head(_gather(flat, group, offsets), self._cells(group)) for group in geometry.groups]
+
+    def _cells(self, group: ViewGroup) -> tuple[int, int]:
+        """(h, w) of a group's cells, each of which has subcells x subcells targets."""
+        assert self.head is not None
+        parts = self.head.subcells
+        rows, columns = group.grid[0] // parts, group.grid[1] // parts
+        if (rows * parts, columns * parts) != tuple(group.grid) or rows * columns != group.tokens.shape[1]:
+            raise ValueError(
+                f"targets of grid {group.grid} for {group.tokens.shape[1]} cells do not fit a head of "
+                f"{parts} x {parts} parts a cell"
+            )
+        return rows, columns
 
     @torch.no_grad()
     def predict(self, inputs: Mapping[str, Any], geometry: GeometryBatch) -> list[Prediction]:

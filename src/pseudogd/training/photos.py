@@ -44,6 +44,7 @@ class PhotoInputs:
         place: where the geometry head listens; None prepares no targets.
         pixel_dtype: type that pixels are kept in. bfloat16 loses nothing where the tower's first layer runs in it.
         cache_mb: room for prepared photos, in MiB.
+        subcells: parts of a cell along each side that have targets of their own.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class PhotoInputs:
         place: str | None,
         pixel_dtype: torch.dtype = torch.float32,
         cache_mb: int = 1024,
+        subcells: int = 1,
     ):
         self.store, self.processor, self.family, self.place = store, processor, family, place
-        self.pixel_dtype = pixel_dtype
+        self.pixel_dtype, self.subcells = pixel_dtype, subcells
         self.room = cache_mb * 2**20
         self._kept: dict[str, PhotoInput] = {}
 
@@ -81,7 +83,7 @@ class PhotoInputs:
         geometry = self.store.geometry(image_id)
         patch = self.family.patch_size
         return [
-            (view, cell_targets(geometry, view.boxes, view.grid, patch, view.is_global, size))
+            (view, cell_targets(geometry, view.boxes, view.grid, patch, view.is_global, size, self.subcells))
             for view in self.family.views(size, encoding, place=self.place)
         ]
 

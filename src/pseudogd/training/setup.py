@@ -52,7 +52,8 @@ def build(recipe: Recipe, store: Store) -> Setup:
     rows = _rows(recipe, store, student)
     half = torch.bfloat16 if recipe.optim.precision == "bf16" else torch.float32
     place = recipe.geometry.place if recipe.uses_geometry else None
-    photos = PhotoInputs(store, student.processor, student.family, place, half, recipe.data.cache_mb)
+    cache, parts = recipe.data.cache_mb, recipe.geometry.subcells
+    photos = PhotoInputs(store, student.processor, student.family, place, half, cache, parts)
     joint = _joint(recipe, student, photos, rows)
     freeze(joint, recipe.optim)
     tokenizer = student.processor.tokenizer
@@ -120,7 +121,8 @@ def _joint(recipe: Recipe, student: Student, photos: PhotoInputs, rows: Rows) ->
     names = list(dict.fromkeys(rows.image_ids))
     biases = head_biases(photos, names[:: max(1, len(names) // _BIAS_PHOTOS)])
     torch.manual_seed(recipe.seed)
-    head = GeometryHead.for_family(student.family, taps, geometry.head_width, **biases)
+    shape = {"blocks": geometry.head_blocks, "subcells": geometry.subcells}
+    head = GeometryHead.for_family(student.family, taps, geometry.head_width, **biases, **shape)
     weights = JointWeights(**geometry.weights.model_dump())
     anchor = "frozen" if weights.anchor else None
     balance = GradientBalance()
