@@ -106,6 +106,16 @@ def test_page_shows_what_the_json_says(page, numbers):
     assert "Only the paper's abstract is public" in page
 
 
+def test_a_probe_that_was_told_the_focal_length_has_its_own_columns(page, tmp_path):
+    assert "f known" not in page
+    root = fabricate.runs(tmp_path / "x", count=4)
+    measures = json.loads((root / "measures.json").read_text(encoding="utf-8"))
+    measures["depth_probe"]["joint"]["known_focal"] = {"abs_rel": 0.0625, "delta1": 0.987}
+    (root / "measures.json").write_text(json.dumps(measures), encoding="utf-8")
+    text = build_report(root).read_text(encoding="utf-8")
+    assert "f known" in text and "0.062" in text and "98.7" in text
+
+
 def test_svg_ids_do_not_clash(page):
     ids = re.findall(r'\bid="([^"]+)"', page)
     shared = {name for name in ids if ids.count(name) > 1}
