@@ -24,16 +24,17 @@ from pseudogd.training.setup import Setup, build
 
 
 def main() -> None:
-    parser = arguments(__doc__, photos=48, size=128, batch_size=16, turns=8, rounds=5)
+    parser = arguments(__doc__, photos=48, size=128, batch_size=16, turns=8, subcells=2, rounds=5)
     students.add_sizes(parser)
     args = parser.parse_args()
     one_thread()
     with rooms(args.photos, args.size) as folder:
         scratch = folder.parent
         data, student = students.questions(labelled(folder)), students.save_student(scratch / "student", args)
-        store = Store(data)
+        store, geometry = Store(data), {"geometry.subcells": args.subcells}
         setups = {
-            arm: build(students.recipe(arm, student, data, scratch / arm, args), store) for arm in ("joint", "vqa_only")
+            arm: build(students.recipe(arm, student, data, scratch / arm, args, **geometry), store)
+            for arm in ("joint", "vqa_only")
         }
         rows = setups["joint"].rows
         batches = [range(i, i + args.batch_size) for i in range(0, len(rows) - args.batch_size + 1, args.batch_size)]
@@ -74,7 +75,8 @@ def main() -> None:
 def _unseen(setup: Setup, store: Store) -> JointCollator:
     """The same collator with nothing prepared."""
     old = setup.collator
-    photos = PhotoInputs(store, setup.student.processor, setup.student.family, setup.photos.place, torch.bfloat16)
+    student, made = setup.student, setup.photos
+    photos = PhotoInputs(store, student.processor, student.family, made.place, torch.bfloat16, subcells=made.subcells)
     return JointCollator(photos, old.pad_id, old.isolated, old.geometry, old.mask_dtype)
 
 

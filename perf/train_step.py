@@ -37,7 +37,8 @@ class Step:
     """One arm's step on one batch, over and over."""
 
     def __init__(self, arm: str, student: Path, data: Path, args: argparse.Namespace) -> None:
-        more = {"geometry.weights.anchor": ARMS[arm], "geometry.head_width": args.head_width}
+        more = {f"geometry.{name}": getattr(args, name) for name in ("head_width", "head_blocks", "subcells")}
+        more["geometry.weights.anchor"] = ARMS[arm]
         recipe = students.recipe(arm.partition("_anchor")[0], student, data, student.parent / arm, args, **more)
         setup = build(recipe, Store(data))
         self.device = torch.device(args.device)
@@ -94,7 +95,9 @@ def in_a_process(run: Callable[[str], list[str]], arm: str) -> float:
 
 
 def parse() -> argparse.Namespace:
-    parser = arguments(__doc__, photos=24, size=128, batch_size=16, turns=8, head_width=96, rounds=10)
+    parser = arguments(
+        __doc__, photos=24, size=128, batch_size=16, turns=8, head_width=96, head_blocks=0, subcells=2, rounds=10
+    )
     students.add_sizes(parser)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--peak-of", nargs=3, metavar=("ARM", "STUDENT", "DATA"), help=argparse.SUPPRESS)

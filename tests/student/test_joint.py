@@ -127,13 +127,14 @@ def test_logits_that_are_more_than_a_linear_map_are_left_to_the_model(student):
 
 def test_language_alone_is_the_plain_forward(student):
     inputs, _ = make_batch(student)
-    plain = student.model(**inputs)
     seen = []
     tower = student.family.tower(student.model)
     tower.register_forward_hook(lambda m, a, k, out: seen.append(out.hidden_states), with_kwargs=True)
+    plain = student.model(**inputs)
     out = Joint(student.model, student.family, taps="projector")(inputs)
     assert torch.equal(out.loss, plain.loss) and torch.equal(out.logits, plain.logits)
-    assert len(seen) == 1 and sum(h is not None for h in seen[0]) == 1  # only the state that the projector reads
+    by_itself, with_us = (sum(h is not None for h in states) for states in seen)
+    assert with_us == by_itself  # no state is kept that the model does not keep (which, is up to transformers' version)
     assert out.geometry_loss is None and out.anchor_loss is None
     assert Joint(student.model, student.family).plain_model() is student.model
 
