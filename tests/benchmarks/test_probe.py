@@ -13,7 +13,7 @@ def linear_cells(rng, photos=20, per_photo=30, width=6, noise=0.0):
     weights = np.linspace(-0.2, 0.3, width)
     log_depth = features @ weights + 1.0 + noise * rng.normal(size=len(features))
     photo = np.repeat(np.arange(photos), per_photo)
-    return Cells(features, log_depth, photo, np.tile(np.arange(per_photo), photos))
+    return Cells(features, log_depth, photo, np.tile(np.arange(per_photo), photos), np.zeros(len(features)))
 
 
 def test_a_linear_depth_is_read_exactly():
@@ -35,17 +35,17 @@ def test_ridge_solves_its_normal_equations():
 
 def test_noise_features_ask_for_a_penalty_and_constants_do_no_harm():
     rng = np.random.default_rng(2)
-    noisy = Cells(
-        rng.normal(size=(60, 50)), rng.normal(size=60), np.repeat(np.arange(10), 6), np.tile(np.arange(6), 10)
-    )
+    features, log_depth = rng.normal(size=(60, 50)), rng.normal(size=60)
+    noisy = Cells(features, log_depth, np.repeat(np.arange(10), 6), np.tile(np.arange(6), 10), np.zeros(60))
     assert fit(noisy).penalty == max(PENALTIES)
     data = linear_cells(rng)
-    constant = Cells(np.concatenate([data.features, np.ones((600, 2))], 1), data.log_depth, data.photo, data.place)
+    constant = replace(data, features=np.concatenate([data.features, np.ones((600, 2))], 1))
     assert errors(fit(constant)(constant.features), constant)["abs_rel"] < 1e-3
 
 
 def test_errors_in_closed_form():
-    data = Cells(np.zeros((4, 1)), np.log([1.0, 2.0, 4.0, 4.0]), np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
+    photo, place = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    data = Cells(np.zeros((4, 1)), np.log([1.0, 2.0, 4.0, 4.0]), photo, place, np.zeros(4))
     found = errors(np.exp(data.log_depth) * 1.5, data)
     assert found == pytest.approx({"abs_rel": 0.5, "delta1": 0.0, "abs_rel_aligned": 0.0, "delta1_aligned": 1.0})
     np.testing.assert_allclose(fit_place(data), [2.0, np.sqrt(8.0)])
@@ -60,7 +60,9 @@ def test_a_focal_length_that_varies_is_an_error_only_to_who_is_not_told():
     told = data.canonical()
     assert errors(fit(told)(told.features), told)["abs_rel"] < 1e-3
     half = replace(data, log_focal=np.where(data.photo < 10, zoom, np.nan)).canonical()
-    assert set(half.photo) == set(range(10)) and len(replace(data, log_focal=None).canonical().log_depth) == 0
+    assert set(half.photo) == set(range(10)) and len(half.log_depth) == 300
+    nobody = replace(data, log_focal=np.full(600, np.nan)).canonical()
+    assert len(nobody.log_depth) == 0
 
 
 def test_cells_stand_where_the_photo_says(tiny_checkpoint, world_folder):

@@ -34,20 +34,17 @@ class Cells:
     log_depth: np.ndarray
     photo: np.ndarray
     place: np.ndarray
-    log_focal: np.ndarray | None = None
+    log_focal: np.ndarray
 
     def of(self, photos: np.ndarray) -> Cells:
         return self._at(np.isin(self.photo, photos))
 
     def canonical(self) -> Cells:
         """Those of known focal length, with depth as a camera of focal length F would have it: log(z F / f)."""
-        focal = np.full(len(self.log_depth), np.nan) if self.log_focal is None else self.log_focal
-        found = replace(self, log_depth=self.log_depth - focal)
-        return found._at(np.isfinite(focal))
+        return replace(self, log_depth=self.log_depth - self.log_focal)._at(np.isfinite(self.log_focal))
 
     def _at(self, chosen: np.ndarray) -> Cells:
-        columns = (getattr(self, column.name) for column in fields(self))
-        return Cells(*(None if values is None else values[chosen] for values in columns))
+        return Cells(*(getattr(self, column.name)[chosen] for column in fields(self)))
 
 
 @dataclass(frozen=True)

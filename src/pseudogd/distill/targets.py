@@ -116,8 +116,8 @@ def split_cells(
     if parts == 1:
         return boxes, grid
     rows, columns = grid
-    low, high = boxes.reshape(rows, 1, columns, 1, 2, 2)[..., 0, :], boxes.reshape(rows, 1, columns, 1, 2, 2)[..., 1, :]
-    step = (high - low) / parts
+    corners = boxes.reshape(rows, 1, columns, 1, 4)
+    low, step = corners[..., :2], (corners[..., 2:] - corners[..., :2]) / parts
     across, down = np.meshgrid(np.arange(parts), np.arange(parts))
     offset = np.stack([across, down], axis=-1)[None, :, None, :, :]  # (1, parts, 1, parts, 2)
     corner = low + step * offset

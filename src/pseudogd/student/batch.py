@@ -72,7 +72,7 @@ class GeometryBatch:
         by_grid: dict[tuple[int, int, int], list[tuple[int, View, ViewTargets]]] = {}
         for index, views in enumerate(photos):
             for view, target in views:
-                parts = max(1, target.grid[0] // max(1, view.grid[0]))
+                parts = target.grid[0] // view.grid[0]
                 if (view.grid[0] * parts, view.grid[1] * parts) != tuple(target.grid):
                     raise ValueError(f"view {view.name!r} has grid {view.grid}, its targets {target.grid}")
                 by_grid.setdefault((*map(int, target.grid), parts), []).append((index, view, target))
