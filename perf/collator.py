@@ -76,7 +76,7 @@ def _unseen(setup: Setup, store: Store) -> JointCollator:
     """The same collator with nothing prepared."""
     old = setup.collator
     student, made = setup.student, setup.photos
-    photos = PhotoInputs(store, student.processor, student.family, made.place, torch.bfloat16, subcells=made.subcells)
+    photos = PhotoInputs(store, student.family, made.place, torch.bfloat16, subcells=made.subcells)
     return JointCollator(photos, old.pad_id, old.isolated, old.geometry, old.mask_dtype)
 
 

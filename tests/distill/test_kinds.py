@@ -12,7 +12,7 @@ from pseudogd.distill.losses import Prediction, geometry_loss, view_losses
 from pseudogd.distill.targets import cell_targets
 from pseudogd.geometry.camera import Camera
 from pseudogd.geometry.types import Geometry, Scale, TeacherInfo
-from pseudogd.student.batch import GeometryBatch
+from pseudogd.student.batch import GeometryBatch, PhotoTargets
 from pseudogd.student.families.base import View, grid_boxes
 
 GRID = (4, 4)
@@ -43,8 +43,8 @@ def geometry(scale, has_camera, factor=1.0, power=1.0, empty=False):
 
 def batch(geo, is_global=True):
     boxes = grid_boxes(GRID, 14, (1.0, 1.0))
-    view = View("whole", GRID, np.arange(N), boxes, is_global)
-    return GeometryBatch.collate([[(view, cell_targets(geo, boxes, GRID, 14, is_global))]])
+    view = View("whole", GRID, np.arange(N), boxes, is_global, 14)
+    return GeometryBatch.collate([PhotoTargets([(view, cell_targets(geo, boxes, GRID, 14, is_global))], N)])
 
 
 def prediction():

@@ -10,7 +10,7 @@ from pseudogd.distill.targets import cell_targets
 from pseudogd.errors import InputError
 from pseudogd.geometry.camera import Camera
 from pseudogd.geometry.types import Geometry, Scale, TeacherInfo
-from pseudogd.student.batch import GeometryBatch
+from pseudogd.student.batch import GeometryBatch, PhotoTargets
 from pseudogd.student.chat import chat_text, encode_chats, user_turn
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.joint import Joint, freeze_unused
@@ -54,12 +54,9 @@ def make_batch(student, n=3, place="encoder", labels=True, without=()):
         )
     views = []
     for i in range(n):
-        own = student.family.views(SIZE, inputs, i, place)
-        views.append(
-            []
-            if i in without
-            else [(v, cell_targets(geometry(i), v.boxes, v.grid, student.family.patch_size, True)) for v in own]
-        )
+        own = [] if i in without else student.family.views(SIZE, inputs, i, place)
+        targets = [(v, cell_targets(geometry(i), v.boxes, v.grid, v.cell, True)) for v in own]
+        views.append(PhotoTargets(targets, student.family.token_count(SIZE, inputs, i, place)))
     return dict(inputs), GeometryBatch.collate(views)
 
 
@@ -180,7 +177,7 @@ def test_without_a_labels_key_language_does_not_run(clip):
 
 def test_photos_without_geometry_cost_nothing_and_every_gradient_exists(student):
     inputs, _ = make_batch(student)
-    empty = GeometryBatch.collate([[], [], []])
+    empty = GeometryBatch.collate([PhotoTargets([], 17)] * 3)
     for geo in (None, empty):
         joint = with_head(student)
         freeze_unused(student.model, student.family)
@@ -198,13 +195,13 @@ def test_geometry_of_a_photo_does_not_depend_on_its_neighbours(student):
     together = joint(inputs, geo).geometry_loss
     alone = {k: v[1:2] for k, v in inputs.items()}
     (view,) = student.family.views(SIZE, alone)
-    target = cell_targets(geometry(1), view.boxes, view.grid, student.family.patch_size, True)
+    target = cell_targets(geometry(1), view.boxes, view.grid, view.cell, True)
     torch.manual_seed(0)
-    single = joint(alone, GeometryBatch.collate([[(view, target)]])).geometry_loss
+    single = joint(alone, GeometryBatch.collate([PhotoTargets([(view, target)], 17)])).geometry_loss
     # the ranking term draws its pairs at random
     assert together.item() == pytest.approx(single.item(), abs=0.03)
     prediction = joint.predict(inputs, geo)[0]
-    again = joint.predict(alone, GeometryBatch.collate([[(view, target)]]))[0]
+    again = joint.predict(alone, GeometryBatch.collate([PhotoTargets([(view, target)], 17)]))[0]
     assert torch.allclose(prediction.structure, again.structure, atol=1e-5)
     assert torch.allclose(prediction.s, again.s, atol=1e-5)
 
@@ -235,7 +232,9 @@ def test_accumulated_batches_weigh_geometry_once(clip):
         part = {k: v[half] for k, v in inputs.items()}
         _, full = make_batch(clip, n=4, without={0, 1, 2, 3} - set(range(4)[half]))
         group = full.groups[0]
-        shifted = GeometryBatch((type(group)(**{**vars(group), "photo": group.photo - half.start}),), 2)
+        before = half.start * clip.family.token_count(SIZE, inputs)
+        moved = {"photo": group.photo - half.start, "tokens": group.tokens - before}
+        shifted = GeometryBatch((type(group)(**{**vars(group), **moved}),), 2)
         joint(part, shifted, lam=0.5, num_items_in_batch=count, accumulation_steps=2).loss.backward()
     for name, grad in gradients(joint).items():
         assert torch.allclose(grad, want[name], atol=2e-6, rtol=1e-3), name
@@ -360,8 +359,8 @@ def test_wrong_settings_are_said(clip):
 def test_parts_of_cells_are_learned_and_must_be_those_of_the_head(clip):
     inputs, _ = make_batch(clip, n=1)
     (view,) = clip.family.views(SIZE, inputs)
-    target = cell_targets(geometry(0), view.boxes, view.grid, clip.family.patch_size, True, subcells=2)
-    fine = GeometryBatch.collate([[(view, target)]])
+    target = cell_targets(geometry(0), view.boxes, view.grid, view.cell, True, subcells=2)
+    fine = GeometryBatch.collate([PhotoTargets([(view, target)], 17)])
     joint = with_head(clip, shape={"blocks": 0, "subcells": 2})
     out = joint(inputs, fine)
     assert out.geometry_loss.isfinite() and out.geometry_loss > 0
@@ -375,4 +374,4 @@ def test_the_view_and_its_targets_must_have_one_grid(clip):
     (view,) = clip.family.views(SIZE, inputs)
     target = cell_targets(geometry(0), view.boxes[:8], (2, 4), 14, True)
     with pytest.raises(ValueError, match="grid"):
-        GeometryBatch.collate([[(view, target)]])
+        GeometryBatch.collate([PhotoTargets([(view, target)], 17)])

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pseudogd.errors import InputError
+from pseudogd.student.batch import PhotoTargets
+from pseudogd.student.families.base import joined
 from pseudogd.student.load import load_student
-from pseudogd.training.collator import LENGTH_STEP, JointCollator, _joined, turn_mask, turn_positions
+from pseudogd.training.collator import LENGTH_STEP, JointCollator, turn_mask, turn_positions
 from pseudogd.training.dataset import Row
 from pseudogd.training.turns import Tokens, TurnEncoder
 
@@ -46,8 +48,9 @@ class OnePhoto:
 
     def __init__(self, student):
         picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
-        self.pixels = dict(student.processor.image_processor(images=picture, return_tensors="pt"))
-        self.views = []
+        self.family = student.family
+        self.pixels = student.family.encode_photo(picture)
+        self.targets = PhotoTargets([], 0)
 
     def __getitem__(self, image_id):
         return self
@@ -71,7 +74,7 @@ def row(student, tokens: Tokens) -> Row:
     photo = encoder.photo_tokens(Image.new("RGB", (64, 64)))
     at = int(np.argmax(tokens.ids == encoder.image_id))
     spread = [1] * len(tokens.ids)
-    spread[at] = len(photo)
+    spread[at] = len(photo.ids)
     return Row(
         "x",
         np.repeat(tokens.ids, spread).astype(np.int64),
@@ -135,4 +138,4 @@ def test_labels_are_the_answers_alone(student):
 
 def test_pixels_of_different_shapes_are_refused_with_a_mend():
     with pytest.raises(InputError, match=r"optim\.batch_size=1"):
-        _joined([torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 5)], "pixel_values")
+        joined([torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 5)], "pixel_values")

@@ -98,7 +98,7 @@ def test_photo_tokens_complete_the_prompt_as_the_processor_writes_it(processor):
     image = Image.new("RGB", (70, 56))
     tokens = encoder.isolated(EXCHANGES[:1])
     at = int(np.flatnonzero(tokens.ids == encoder.image_id)[0])
-    ours = [*tokens.ids[:at], *encoder.photo_tokens(image), *tokens.ids[at + 1 :]]
+    ours = [*tokens.ids[:at], *encoder.photo_tokens(image).ids, *tokens.ids[at + 1 :]]
     prompt = processor.apply_chat_template([EXCHANGES[0][0]], tokenize=False, add_generation_prompt=True)
     theirs = processor(text=[prompt], images=[image])["input_ids"][0]
     assert [int(t) for t in ours[: len(theirs)]] == [int(t) for t in theirs]

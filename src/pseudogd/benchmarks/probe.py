@@ -142,17 +142,18 @@ def cells(student: Any, photos: Sequence[TruePhoto], layer: int, batch_size: int
     for start in range(0, len(photos), batch_size):
         batch = photos[start : start + batch_size]
         images = [load_photo(photo.path) for photo in batch]
-        encoding = student.processor.image_processor(images=images, return_tensors="pt").to(student.device)
+        encoding = student.family.collate_pixels([student.family.encode_photo(image) for image in images])
+        encoding = {name: tensor.to(student.device) for name, tensor in encoding.items()}
         with torch.inference_mode():
             states = student.family.encode(student.model, encoding).hidden_states
         if not 0 <= layer < len(states):
             raise InputError(f"layer {layer}: the vision tower has hidden states 0 to {len(states) - 1}")
         tokens = states[layer]
-        starts = student.family.token_offsets(encoding, tokens)
-        flat = tokens.flatten(0, -2).float().cpu().numpy()
+        starts = student.family.token_offsets([image.size for image in images], encoding)
+        flat = tokens.reshape(-1, tokens.shape[-1]).float().cpu().numpy()
         for index, (photo, image) in enumerate(zip(batch, images)):
             view = next(v for v in student.family.views(image.size, encoding, index) if v.is_global)
-            target = cell_targets(photo.geometry, view.boxes, view.grid, student.family.patch_size, True, image.size)
+            target = cell_targets(photo.geometry, view.boxes, view.grid, view.cell, True, image.size)
             known = np.flatnonzero(target.weight > 0)
             mine = flat[int(starts[index]) + view.tokens[known]]
             focal = np.full(len(known), target.log_focal)

@@ -80,7 +80,7 @@ def _arguments(student: Student, inputs: Any, same: Sequence[int]) -> dict[str, 
     """Arguments of `generate`; `same[i]` is the first prompt that is about prompt i's photo."""
     family, model = student.family, student.model
     if not family.shares_photos:
-        return family.language_inputs(inputs, family.encode(model, inputs, hidden_states=False))
+        return dict(inputs)
     distinct = sorted(set(same))
     encoded = family.encode_distinct(model, inputs, distinct)
     rows = [distinct.index(photo) for photo in same]

@@ -7,11 +7,23 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pseudogd.distill.kinds import TERMS, pays
 from pseudogd.distill.targets import ViewTargets
 from pseudogd.student.families.base import View
+
+
+@dataclass(frozen=True)
+class PhotoTargets:
+    """The views of one photo with their targets, and how many tokens the photo has (`FamilyAdapter.token_count`).
+
+    No views mark a photo without geometry.
+    """
+
+    views: Sequence[tuple[View, ViewTargets]]
+    tokens: int
 
 
 @dataclass(frozen=True)
@@ -21,8 +33,8 @@ class ViewGroup:
     Attributes:
         grid: (h, w) of the targets.
         photo: (V,) int64, which photo of the batch a view belongs to.
-        tokens: (V, M) int64, indices among that photo's own tokens (see `View.tokens`); M = N where every cell has one
-            target, fewer where it has one for each of its parts.
+        tokens: (V, M) int64, indices in the flattened output that the head reads, all photos of the batch in it; M = N
+            where every cell has one target, fewer where it has one for each of its parts.
         log_depth, weight, normal_weight, sky, sky_weight: (V, N) float32; normals: (V, N, 3) float32.
         log_focal: (V,) float32, 0 where unknown (no term that reads it is paid there).
         pays: (V, len(TERMS)) float32, 1 where the view's kind of label pays a term.
@@ -59,23 +71,24 @@ class GeometryBatch:
     photos: int
 
     @staticmethod
-    def collate(photos: Sequence[Sequence[tuple[View, ViewTargets]]]) -> GeometryBatch:
+    def collate(photos: Sequence[PhotoTargets]) -> GeometryBatch:
         """Stack views.
 
         Args:
-            photos: for every photo of the batch, in the order of its pixels, the views and their targets. An empty
-                list marks a photo without geometry.
+            photos: every photo of the batch, in the order of its pixels.
 
         Raises:
             ValueError: a view and its targets have different grids.
         """
-        by_grid: dict[tuple[int, int, int], list[tuple[int, View, ViewTargets]]] = {}
-        for index, views in enumerate(photos):
-            for view, target in views:
+        by_grid: dict[tuple[int, int, int], list[tuple[int, NDArray[np.int64], ViewTargets]]] = {}
+        begin = 0
+        for index, photo in enumerate(photos):
+            for view, target in photo.views:
                 parts = target.grid[0] // view.grid[0]
                 if (view.grid[0] * parts, view.grid[1] * parts) != tuple(target.grid):
                     raise ValueError(f"view {view.name!r} has grid {view.grid}, its targets {target.grid}")
-                by_grid.setdefault((*map(int, target.grid), parts), []).append((index, view, target))
+                by_grid.setdefault((*map(int, target.grid), parts), []).append((index, view.tokens + begin, target))
+            begin += photo.tokens
         return GeometryBatch(tuple(_group(grid[:2], rows) for grid, rows in by_grid.items()), len(photos))
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> GeometryBatch:
@@ -90,7 +103,7 @@ class GeometryBatch:
         return GeometryBatch(tuple(pinned), self.photos)
 
 
-def _group(grid: tuple[int, int], rows: list[tuple[int, View, ViewTargets]]) -> ViewGroup:
+def _group(grid: tuple[int, int], rows: list[tuple[int, NDArray[np.int64], ViewTargets]]) -> ViewGroup:
     targets = [t for _, _, t in rows]
 
     def stack(name: str) -> Tensor:
@@ -100,7 +113,7 @@ def _group(grid: tuple[int, int], rows: list[tuple[int, View, ViewTargets]]) -> 
     return ViewGroup(
         grid=grid,
         photo=torch.tensor([i for i, _, _ in rows]),
-        tokens=torch.from_numpy(np.stack([v.tokens for _, v, _ in rows]).astype(np.int64)),
+        tokens=torch.from_numpy(np.stack([tokens for _, tokens, _ in rows]).astype(np.int64)),
         log_depth=stack("log_depth"),
         weight=stack("weight"),
         normals=stack("normals"),

@@ -37,7 +37,7 @@ def encode_chats(processor: Any, texts: Sequence[str], images: Sequence[Any], pa
         tokenizer.pad_token = tokenizer.eos_token
     bos = tokenizer.bos_token
     return processor(
-        images=list(images),
+        images=[[image] for image in images],  # one list each: some processors take a flat one for a single prompt's
         text=list(texts),
         padding=True,
         padding_side=padding_side,

@@ -15,12 +15,12 @@ from pseudogd.distill.balance import GradientBalance
 from pseudogd.distill.kinds import JointWeights
 from pseudogd.distill.losses import Prediction, anchor_loss, geometry_loss, view_losses
 from pseudogd.errors import InputError
-from pseudogd.student.batch import GeometryBatch, ViewGroup
+from pseudogd.student.batch import GeometryBatch, PhotoTargets, ViewGroup
 from pseudogd.student.families.base import Encoded, FamilyAdapter
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.taps import Taps, resolve_taps
 
-__all__ = ["GeometryBatch", "Joint", "JointOutput", "JointWeights", "ViewGroup", "freeze_unused"]
+__all__ = ["GeometryBatch", "Joint", "JointOutput", "JointWeights", "PhotoTargets", "ViewGroup", "freeze_unused"]
 
 IGNORED = -100
 
@@ -127,7 +127,7 @@ class Joint(nn.Module):
         loss, parts = lm, {}
         geo = anchor = None
         if self.head is not None:
-            geo, parts = self._geometry(inputs, encoded, geometry)
+            geo, parts = self._geometry(encoded, geometry)
             loss = loss + lam / accumulation_steps * geo
         if self.anchor is not None:
             anchor = anchor_loss(encoded.tokens, self._anchor_tokens(inputs))
@@ -171,14 +171,12 @@ class Joint(nn.Module):
         return total / (known.sum() if count is None else count), logits
 
     # ------------------------------------------------------------------------------------------------- geometry
-    def _geometry(
-        self, inputs: Mapping[str, Any], encoded: Encoded, geometry: GeometryBatch | None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def _geometry(self, encoded: Encoded, geometry: GeometryBatch | None) -> tuple[Tensor, dict[str, Tensor]]:
         assert self.head is not None
         if geometry is None or not geometry.groups:
             # every rank must see a gradient for every parameter of the head, also on photos without geometry
             return torch.stack([p.sum() * 0.0 for p in self.head.parameters()]).sum(), {}
-        predictions = self._predictions(inputs, encoded, geometry)
+        predictions = self._predictions(encoded, geometry)
         rows = [view_losses(p, group) for p, group in zip(predictions, geometry.groups)]
         losses, payers = (torch.cat(column) for column in zip(*rows))
         total, parts = geometry_loss(losses, payers, self.weights)
@@ -194,12 +192,10 @@ class Joint(nn.Module):
             tapped = [self.balance.watch(name, h) for name, h in zip(self.taps.names, tapped)]
         return tapped
 
-    def _predictions(self, inputs: Mapping[str, Any], encoded: Encoded, geometry: GeometryBatch) -> list[Prediction]:
+    def _predictions(self, encoded: Encoded, geometry: GeometryBatch) -> list[Prediction]:
         assert self.head is not None
-        tapped = self._tapped(encoded)
-        offsets = self.family.token_offsets(inputs, tapped[0], self.taps.place)
-        flat = [h.reshape(-1, h.shape[-1]) for h in tapped]
-        return [self.head(_gather(flat, group, offsets), self._cells(group)) for group in geometry.groups]
+        flat = [h.reshape(-1, h.shape[-1]) for h in self._tapped(encoded)]
+        return [self.head(_gather(flat, group), self._cells(group)) for group in geometry.groups]
 
     def _cells(self, group: ViewGroup) -> tuple[int, int]:
         """(h, w) of a group's cells, each of which has subcells x subcells targets."""
@@ -219,7 +215,7 @@ class Joint(nn.Module):
         if self.head is None:
             raise ValueError("this student has no geometry head")
         encoded = self.family.encode(self.model, inputs, hidden_states=self.taps.place == "encoder")
-        return self._predictions(inputs, encoded, geometry)
+        return self._predictions(encoded, geometry)
 
     # --------------------------------------------------------------------------------------------------- anchor
     @torch.no_grad()
@@ -234,9 +230,9 @@ class Joint(nn.Module):
         return self.family.encode(frozen, inputs, hidden_states=False).tokens
 
 
-def _gather(flat: list[Tensor], group: ViewGroup, offsets: Tensor) -> list[Tensor]:
+def _gather(flat: list[Tensor], group: ViewGroup) -> list[Tensor]:
     """One (V, N, D) tensor per tap: the cells of a group of views, row-major."""
-    index = (group.tokens + offsets[group.photo][:, None]).flatten()
+    index = group.tokens.flatten()
     return [h.index_select(0, index).unflatten(0, group.tokens.shape) for h in flat]
 
 

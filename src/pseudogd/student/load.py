@@ -55,6 +55,8 @@ def load_student(path: str | Path, dtype: Any = None, device: Any = None) -> Stu
     except (OSError, ValueError, RuntimeError) as e:
         raise InputError(f"{path}: the model cannot be loaded: {_first_line(e)}") from e
     processor = load_processor(path)
+    if not getattr(processor, "chat_template", None):
+        processor.chat_template = get_family(config).chat_template
     if device is not None:
         model = model.to(device)
     return Student(model.eval(), processor, get_family(model.config, processor))
@@ -66,17 +68,12 @@ def load_processor(path: str | Path) -> Any:
     Raises:
         InputError: there is none that can be loaded.
     """
-    from transformers import AutoImageProcessor, AutoProcessor
+    from pseudogd.student import processors
 
     try:
-        processor = AutoProcessor.from_pretrained(str(path), trust_remote_code=False)
-        if not type(processor.image_processor).__name__.endswith("Pil"):
-            processor.image_processor = AutoImageProcessor.from_pretrained(
-                str(path), trust_remote_code=False, backend="pil"
-            )
+        return processors.load(str(path))
     except (OSError, ValueError, AttributeError, ImportError) as e:
         raise InputError(f"{path}: the processor cannot be loaded: {_first_line(e)}") from e
-    return processor
 
 
 def _first_line(error: BaseException) -> str:

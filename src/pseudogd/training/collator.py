@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pseudogd.errors import InputError
 from pseudogd.student.joint import GeometryBatch
 from pseudogd.training.dataset import Row
 from pseudogd.training.photos import PhotoInputs
@@ -46,9 +45,9 @@ class JointCollator:
     def __call__(self, rows: Sequence[Row]) -> dict[str, Any]:
         inputs = self.text(rows)
         prepared = [self.photos[row.image_id] for row in rows]
-        for name in prepared[0].pixels:
-            inputs[name] = _joined([p.pixels[name] for p in prepared], name)
-        targets = GeometryBatch.collate([p.views for p in prepared]) if self.geometry else None
+        family = self.photos.family
+        inputs |= family.text_extras(inputs) | family.collate_pixels([p.pixels for p in prepared])
+        targets = GeometryBatch.collate([p.targets for p in prepared]) if self.geometry else None
         return {"inputs": inputs, "geometry": targets}
 
     def text(self, rows: Sequence[Row]) -> dict[str, Tensor]:
@@ -97,13 +96,3 @@ def _filled(arrays: Sequence[NDArray[Any]], length: int, value: Any) -> NDArray[
     for row, array in zip(out, arrays):
         row[: len(array)] = array
     return out
-
-
-def _joined(tensors: list[Tensor], name: str) -> Tensor:
-    shapes = {t.shape[1:] for t in tensors}
-    if len(shapes) > 1:
-        raise InputError(
-            f"the image processor makes {name} of different shapes ({', '.join(map(str, map(tuple, shapes)))}), which "
-            "cannot be one batch; set optim.batch_size=1 with optim.grad_accum, or a fixed size in its settings"
-        )
-    return torch.cat(tensors)

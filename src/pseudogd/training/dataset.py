@@ -19,7 +19,7 @@ from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
 from pseudogd.training.balance import shortcuts_to_drop
 from pseudogd.training.recipe import DataSection
-from pseudogd.training.turns import Exchange, Tokens, TurnEncoder
+from pseudogd.training.turns import Exchange, PhotoTokens, Tokens, TurnEncoder
 
 _ENCODED_TOGETHER = 4096
 Size = tuple[int, int]
@@ -60,7 +60,7 @@ class Rows(torch.utils.data.Dataset[Row]):
 
     image_ids: list[str]
     size_of: dict[str, Size]
-    photo_tokens: dict[Size, NDArray[np.int64]]
+    photo_tokens: dict[Size, PhotoTokens]
     image_token: int
     tokens: Sequence[Tokens]
     left_out: list[LeftOut]
@@ -84,19 +84,19 @@ class Rows(torch.utils.data.Dataset[Row]):
         ids, learn, turn = self._ids[part], self._learn[part], self._turn[part]
         photo = self.photo_tokens[self.size_of[image_id]]
         at = int(np.argmax(ids == self.image_token))
-        after = slice(at + 1, None)
+        begin, after = at - photo.before, slice(at + 1, None)
         return Row(
             image_id,
-            np.concatenate([ids[:at], photo, ids[after]]).astype(np.int64),
-            np.concatenate([learn[:at], np.zeros(len(photo), np.bool_), learn[after]]),
-            np.concatenate([turn[:at], np.full(len(photo), turn[at]), turn[after]]),
+            np.concatenate([ids[:begin], photo.ids, ids[after]]).astype(np.int64),
+            np.concatenate([learn[:begin], np.zeros(len(photo.ids), np.bool_), learn[after]]),
+            np.concatenate([turn[:begin], np.full(len(photo.ids), turn[at]), turn[after]]),
         )
 
     @property
     def lengths(self) -> NDArray[np.int64]:
         """(rows,) tokens of every row, those of the photo too."""
-        photos = [len(self.photo_tokens[self.size_of[image_id]]) for image_id in self.image_ids]
-        return np.diff(self._offsets) - 1 + np.array(photos, np.int64)
+        photos = [self.photo_tokens[self.size_of[image_id]].longer for image_id in self.image_ids]
+        return np.diff(self._offsets) + np.array(photos, np.int64)
 
     def fingerprint(self) -> str:
         """Hash of every token that is trained on, in order."""
@@ -111,7 +111,7 @@ def build_rows(
     encoder: TurnEncoder,
     data: DataSection,
     seed: int,
-    photo_tokens: Callable[[Size], Sequence[int]],
+    photo_tokens: Callable[[Size], PhotoTokens],
     positions: int | None = None,
 ) -> Rows:
     """Read the questions, shuffle them within each photo and cut them into rows.
@@ -140,11 +140,11 @@ def build_rows(
             chunks.append((image_id, [exchanges[i] for i in part]))
     sizes = store.photos().select(["image_id", "width", "height"]).to_pydict()
     size_of = {i: (w, h) for i, w, h in zip(sizes["image_id"], sizes["width"], sizes["height"])}
-    written = {size: np.array(photo_tokens(size), np.int64) for size in dict.fromkeys(size_of[i] for i, _ in chunks)}
+    written = {size: photo_tokens(size) for size in dict.fromkeys(size_of[i] for i, _ in chunks)}
     kept: list[tuple[str, Tokens]] = []
     questions = 0
     for (image_id, exchanges), tokens in zip(chunks, _encode(encoder, [e for _, e in chunks], data.turns)):
-        reason = _too_long(tokens, len(written[size_of[image_id]]), data.max_length, positions)
+        reason = _too_long(tokens, written[size_of[image_id]].longer, data.max_length, positions)
         if reason:
             left_out.append(LeftOut(str(store.photo_path(image_id)), len(exchanges), reason))
         else:
@@ -209,13 +209,13 @@ def _encode(encoder: TurnEncoder, rows: Sequence[Sequence[Exchange]], turns: str
             yield encoder.pack([next(singles) for _ in row])
 
 
-def _too_long(tokens: Tokens, photo: int, max_length: int, positions: int | None) -> str | None:
+def _too_long(tokens: Tokens, longer: int, max_length: int, positions: int | None) -> str | None:
     """Why a row cannot be trained on without cutting it, or None."""
-    length = len(tokens.ids) - 1 + photo
+    length = len(tokens.ids) + longer
     if length > max_length:
         return f"the row has {length} tokens, more than data.max_length={max_length}"
     shared = int((tokens.turn == 0).sum())
-    longest = int(np.bincount(tokens.turn)[1:].max(initial=0)) + shared - 1 + photo
+    longest = int(np.bincount(tokens.turn)[1:].max(initial=0)) + shared + longer
     if positions is not None and longest > positions:
         return f"a conversation has {longest} tokens, more than the {positions} positions of the language model"
     return None

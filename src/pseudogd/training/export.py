@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from pseudogd import __version__
 from pseudogd.errors import InputError, PseudoGDError
+from pseudogd.student import processors
 from pseudogd.training import plain_probe
 from pseudogd.training.checkpoints import appearing_folder
 
@@ -57,7 +58,7 @@ def check_export(folder: str | os.PathLike[str], model: Any = None, processor: A
 def _in_a_new_process(folder: Path, device: torch.device) -> dict[str, torch.Tensor]:
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, "logits.safetensors")
-        arguments = [str(folder.resolve()), str(out), str(device), str(torch.get_num_threads())]
+        arguments = [processors.__file__, str(folder.resolve()), str(out), str(device), str(torch.get_num_threads())]
         done = subprocess.run(
             [sys.executable, "-I", plain_probe.__file__, *arguments],
             capture_output=True,

@@ -13,9 +13,8 @@ from torch import Tensor
 from pseudogd.distill.targets import ViewTargets, cell_targets
 from pseudogd.store.dataset import Store
 from pseudogd.store.photos import load_photo
+from pseudogd.student.batch import PhotoTargets
 from pseudogd.student.families.base import FamilyAdapter, View
-
-Views = list[tuple[View, ViewTargets]]
 
 
 @dataclass(frozen=True)
@@ -23,12 +22,12 @@ class PhotoInput:
     """What the image processor made of one photo (tensors with a leading dimension of photos), and its targets."""
 
     pixels: dict[str, Tensor]
-    views: Views
+    targets: PhotoTargets
 
     @property
     def nbytes(self) -> int:
         tensors = sum(t.numel() * t.element_size() for t in self.pixels.values())
-        return tensors + sum(_view_bytes(view, targets) for view, targets in self.views)
+        return tensors + sum(_view_bytes(view, targets) for view, targets in self.targets.views)
 
 
 class PhotoInputs:
@@ -39,8 +38,7 @@ class PhotoInputs:
 
     Args:
         store: the data folder.
-        processor: the student's processor.
-        family: the student's adapter.
+        family: the student's adapter, with its processor.
         place: where the geometry head listens; None prepares no targets.
         pixel_dtype: type that pixels are kept in. bfloat16 loses nothing where the tower's first layer runs in it.
         cache_mb: room for prepared photos, in MiB.
@@ -50,14 +48,13 @@ class PhotoInputs:
     def __init__(
         self,
         store: Store,
-        processor: Any,
         family: FamilyAdapter,
         place: str | None,
         pixel_dtype: torch.dtype = torch.float32,
         cache_mb: int = 1024,
         subcells: int = 1,
     ):
-        self.store, self.processor, self.family, self.place = store, processor, family, place
+        self.store, self.family, self.place = store, family, place
         self.pixel_dtype, self.subcells = pixel_dtype, subcells
         self.room = cache_mb * 2**20
         self._kept: dict[str, PhotoInput] = {}
@@ -73,19 +70,19 @@ class PhotoInputs:
 
     def _prepare(self, image_id: str) -> PhotoInput:
         image = load_photo(self.store.photo_path(image_id))
-        encoding = dict(self.processor.image_processor(images=image, return_tensors="pt"))
+        encoding = self.family.encode_photo(image)
         pixels = {k: v.to(self.pixel_dtype) if v.is_floating_point() else v for k, v in encoding.items()}
-        return PhotoInput(pixels, self._views(image_id, image.size, encoding))
+        return PhotoInput(pixels, self._targets(image_id, image.size, encoding))
 
-    def _views(self, image_id: str, size: tuple[int, int], encoding: dict[str, Any]) -> Views:
+    def _targets(self, image_id: str, size: tuple[int, int], encoding: dict[str, Any]) -> PhotoTargets:
         if self.place is None:
-            return []
+            return PhotoTargets([], 0)
         geometry = self.store.geometry(image_id)
-        patch = self.family.patch_size
-        return [
-            (view, cell_targets(geometry, view.boxes, view.grid, patch, view.is_global, size, self.subcells))
+        views = [
+            (view, cell_targets(geometry, view.boxes, view.grid, view.cell, view.is_global, size, self.subcells))
             for view in self.family.views(size, encoding, place=self.place)
         ]
+        return PhotoTargets(views, self.family.token_count(size, encoding, place=self.place))
 
 
 def head_biases(photos: PhotoInputs, image_ids: Iterable[str]) -> dict[str, float]:
@@ -95,7 +92,7 @@ def head_biases(photos: PhotoInputs, image_ids: Iterable[str]) -> dict[str, floa
     """
     scales, focals = [], []
     for image_id in image_ids:
-        for _, targets in photos[image_id].views:
+        for _, targets in photos[image_id].targets.views:
             known = np.isfinite(targets.log_focal)
             if known:
                 focals.append(targets.log_focal)

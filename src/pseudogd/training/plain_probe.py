@@ -1,10 +1,14 @@
 """Logits of an exported checkpoint, by transformers alone. Run as a script this never imports the rest of the package.
 
-python -I plain_probe.py CHECKPOINT OUT.safetensors DEVICE THREADS
+python -I plain_probe.py PROCESSORS.py CHECKPOINT OUT.safetensors DEVICE THREADS
+
+PROCESSORS.py is `student/processors.py`, which knows transformers alone: several families' processors cannot be loaded
+by the library itself where torchvision is not installed.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from typing import Any
 
@@ -12,7 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText
 
 QUESTIONS = ("Which is nearer?\nA. the red chair\nB. the table", "How far is the sofa from the camera?")
 SIZES = ((160, 120), (96, 144))
@@ -27,12 +31,18 @@ def pictures() -> list[Image.Image]:
     return made
 
 
-def load(folder: str) -> tuple[Any, Any]:
-    """Model and processor (Pillow's image processor, whatever else is installed) as plain transformers gives them."""
-    processor = AutoProcessor.from_pretrained(folder)
-    if not type(processor.image_processor).__name__.endswith("Pil"):
-        processor.image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
-    return AutoModelForImageTextToText.from_pretrained(folder, use_safetensors=True), processor
+def load(folder: str, processors: Any) -> tuple[Any, Any]:
+    """Model and processor (Pillow's image processor, whatever else is installed) as plain transformers gives them.
+
+    Raises:
+        SystemExit: the checkpoint lacks weights of the model, or has others.
+    """
+    processor = processors.load(folder)
+    model, found = AutoModelForImageTextToText.from_pretrained(folder, use_safetensors=True, output_loading_info=True)
+    for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if names := sorted(map(str, found.get(what) or ())):
+            raise SystemExit(f"the checkpoint has {what.replace('_', ' ')}: {', '.join(names[:3])}")
+    return model, processor
 
 
 @torch.no_grad()
@@ -48,16 +58,20 @@ def logits(model: Any, processor: Any) -> dict[str, torch.Tensor]:
         )
         start = processor.tokenizer.bos_token
         special = not (start and text.startswith(start))
-        inputs = processor(images=[picture], text=[text], add_special_tokens=special, return_tensors="pt")
+        inputs = processor(images=[[picture]], text=[text], add_special_tokens=special, return_tensors="pt")
         device = next(model.parameters()).device
         found[str(number)] = model(**inputs.to(device)).logits.float().cpu().contiguous()
     model.train(was_training)
     return found
 
 
-def main(folder: str, out: str, device: str, threads: str) -> None:
+def main(processors: str, folder: str, out: str, device: str, threads: str) -> None:
     torch.set_num_threads(int(threads))
-    model, processor = load(folder)
+    found = importlib.util.spec_from_file_location("processors", processors)
+    assert found is not None and found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    model, processor = load(folder, module)
     save_file(logits(model.to(device), processor), out)
     if any(name.partition(".")[0] == "pseudogd" for name in sys.modules):
         raise SystemExit("this process was to know transformers alone, but pseudogd was imported")

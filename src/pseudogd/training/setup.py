@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from pseudogd.training.dataset import Rows, Size, build_rows
 from pseudogd.training.parameters import freeze
 from pseudogd.training.photos import PhotoInputs, head_biases
 from pseudogd.training.recipe import Recipe
-from pseudogd.training.turns import TurnEncoder
+from pseudogd.training.turns import PhotoTokens, TurnEncoder
 
 _BIAS_PHOTOS = 64
 _SAMPLE_BYTES = 1 << 20
@@ -53,7 +52,7 @@ def build(recipe: Recipe, store: Store) -> Setup:
     half = torch.bfloat16 if recipe.optim.precision == "bf16" else torch.float32
     place = recipe.geometry.place if recipe.uses_geometry else None
     cache, parts = recipe.data.cache_mb, recipe.geometry.subcells
-    photos = PhotoInputs(store, student.processor, student.family, place, half, cache, parts)
+    photos = PhotoInputs(store, student.family, place, half, cache, parts)
     joint = _joint(recipe, student, photos, rows)
     freeze(joint, recipe.optim)
     tokenizer = student.processor.tokenizer
@@ -90,9 +89,9 @@ def _rows(recipe: Recipe, store: Store, student: Student) -> Rows:
     text = config.get_text_config()
     if recipe.data.turns == "isolated":
         _check_mask(text)
-    encoder = TurnEncoder(student.processor, _end_ids(student.model))
+    encoder = TurnEncoder(student.processor, _end_ids(student.model), student.family.photo_text())
 
-    def photo_tokens(size: Size) -> Sequence[int]:
+    def photo_tokens(size: Size) -> PhotoTokens:
         return encoder.photo_tokens(Image.new("RGB", size))
 
     positions = getattr(text, "max_position_embeddings", None)

@@ -36,25 +36,45 @@ class Tokens:
     turn: NDArray[np.int16]
 
 
+@dataclass(frozen=True)
+class PhotoTokens:
+    """The tokens that a processor writes for one photo instead of its placeholder.
+
+    Attributes:
+        ids: the tokens.
+        before: how many tokens in front of the placeholder they replace too: words that run into one token with the
+            photo's first (line breaks, mostly).
+    """
+
+    ids: NDArray[np.int64]
+    before: int = 0
+
+    @property
+    def longer(self) -> int:
+        """By how many tokens a row grows when they are put in."""
+        return len(self.ids) - 1 - self.before
+
+
 class TurnEncoder:
     """Turns exchanges into tokens with the chat template of `processor`.
 
     Args:
-        processor: the checkpoint's processor (tokenizer, chat template, image token).
+        processor: the checkpoint's processor (tokenizer, chat template).
         end_ids: tokens at which generation stops; the tokenizer's end token is always one of them.
+        placeholder: text that stands for a photo in a rendered prompt (`FamilyAdapter.photo_text`).
 
     Raises:
-        InputError: the checkpoint has no chat template, no image token, or no end token.
+        InputError: the checkpoint has no chat template, no token for the placeholder, or no end token.
     """
 
-    def __init__(self, processor: Any, end_ids: Iterable[int] = ()):
+    def __init__(self, processor: Any, end_ids: Iterable[int] = (), placeholder: str | None = None):
         self.processor = processor
         self.tokenizer = processor.tokenizer
         if not getattr(processor, "chat_template", None):
             raise InputError("the checkpoint has no chat template; add a chat_template.jinja to its folder")
         if self.tokenizer.eos_token_id is None:
             raise InputError("the checkpoint's tokenizer has no end token; set eos_token in its tokenizer_config.json")
-        self.image_id = _image_token_id(processor)
+        self.image_id = _placeholder_id(processor, placeholder)
         self.end_ids = frozenset({int(self.tokenizer.eos_token_id), *map(int, end_ids)})
 
     # --------------------------------------------------------------------------------------------------- isolated
@@ -139,18 +159,22 @@ class TurnEncoder:
         return prefix
 
     # ------------------------------------------------------------------------------------------------------ photo
-    def photo_tokens(self, image: Any) -> list[int]:
+    def photo_tokens(self, image: Any) -> PhotoTokens:
         """The tokens that the processor writes for one photo, instead of the placeholder."""
-        question: Message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}
+        question: Message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What?"}]}
         text = self._render([[question]], prompt=True)[0]
         short = self._tokenize([text])[0]
-        extra = {} if self._adds_special(text) else {"add_special_tokens": False}
-        full = list(self.processor(text=[text], images=[image], **extra)["input_ids"][0])
+        full = self._with_photo(text, image)
         at = self._photo_at(short)
         tail = short[at + 1 :]
-        if full[:at] != short[:at] or full[len(full) - len(tail) :] != tail:
+        same = next((i for i, (a, b) in enumerate(zip(short[:at], full)) if a != b), at)
+        if full[len(full) - len(tail) :] != tail or at - same > 1:
             raise InputError("the processor writes more than the photo's own tokens; this checkpoint is not supported")
-        return [int(token) for token in full[at : len(full) - len(tail)]]
+        return PhotoTokens(np.array(full[same : len(full) - len(tail)], np.int64), at - same)
+
+    def _with_photo(self, text: str, image: Any) -> list[int]:
+        extra = {} if self._adds_special(text) else {"add_special_tokens": False}
+        return [int(token) for token in self.processor(text=[text], images=[[image]], **extra)["input_ids"][0]]
 
     def _photo_at(self, ids: Sequence[int]) -> int:
         places = [index for index, token in enumerate(ids) if token == self.image_id]
@@ -199,12 +223,13 @@ def _without_photo(message: Message) -> Message:
     return {**message, "content": [part for part in message["content"] if part["type"] != "image"]}
 
 
-def _image_token_id(processor: Any) -> int:
-    token = getattr(processor, "image_token_id", None)
-    if token is None and getattr(processor, "image_token", None):
-        token = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
-    if token is None:
+def _placeholder_id(processor: Any, placeholder: str | None) -> int:
+    placeholder = placeholder or getattr(processor, "image_token", None)
+    if not placeholder:
         raise InputError("the checkpoint's processor names no image token")
+    token = processor.tokenizer.convert_tokens_to_ids(placeholder)
+    if token is None or token == processor.tokenizer.unk_token_id:
+        raise InputError(f"the checkpoint's tokenizer has no token {placeholder!r}, which stands for a photo")
     return int(token)
 
 

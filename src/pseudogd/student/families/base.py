@@ -1,7 +1,8 @@
 """What every family of vision-language models must say about itself, and how an adapter is found.
 
-A new family is one new file in this folder: a subclass of `FamilyAdapter` that names its `model_types`.
-Nothing here touches a tensor before it is asked to, so that a data worker can compute views without torch.
+A new family is one new file in this folder: a subclass of `FamilyAdapter` that names its `model_types`;
+docs/new-family.md walks through it. Nothing here touches a tensor before it is asked to, so that a data worker can
+compute views without torch.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class View:
         boxes: (h*w, 4) float64, x0, y0, x1, y1 in pixels of the original upright photo: edges, so that the whole
             photo is (0, 0, width, height). A box may stick out of the photo where the input was padded.
         is_global: whether the view shows the whole photo (not a tile of it).
+        cell: side of a cell in pixels of the tower's input: the patch, or several of them where the projector merges.
     """
 
     name: str
@@ -43,6 +45,7 @@ class View:
     tokens: np.ndarray
     boxes: np.ndarray
     is_global: bool
+    cell: int
 
 
 @dataclass
@@ -61,24 +64,31 @@ class Encoded:
 
 
 class FamilyAdapter(ABC):
-    """Arithmetic and names of one family. Knows configs and processors; holds no weights."""
+    """Arithmetic and names of one family. Knows configs and processors; holds no weights.
+
+    Attributes:
+        model_types: the `model_type`s of configs that this adapter is for.
+        pixel_keys: what of the processor's output the tower reads.
+        kept_keys: those of `pixel_keys` that the language model wants too (Qwen-VL counts positions by the grid).
+        lora_pattern: full-match regular expression of every linear layer of the tower's blocks, and of nothing else.
+        shares_photos: whether `encode_distinct` and `repeated` exist, so that several questions can share one photo.
+        max_turns: questions that one conversation may hold; None for any number.
+        chat_template: Jinja template for checkpoints of the family that have none of their own.
+    """
 
     model_types: tuple[str, ...] = ()
     pixel_keys: tuple[str, ...] = ("pixel_values",)
+    kept_keys: tuple[str, ...] = ()
     lora_pattern: str = ""
     shares_photos: bool = False
-    """Whether `encode_distinct` and `repeated` exist, so that several questions can share one encoded photo."""
+    max_turns: int | None = None
+    chat_template: str | None = None
 
     def __init__(self, config: Any, processor: Any = None):
         self.config = config
         self.processor = processor
 
     # ------------------------------------------------------------------------------------ what the config says
-    @property
-    @abstractmethod
-    def patch_size(self) -> int:
-        """Side of a patch, in pixels of the tower's input."""
-
     @property
     @abstractmethod
     def depth(self) -> int:
@@ -126,8 +136,46 @@ class FamilyAdapter(ABC):
         """
 
     @abstractmethod
-    def token_offsets(self, inputs: Mapping[str, Any], tokens: torch.Tensor, place: str = "encoder") -> torch.Tensor:
-        """Flat index of every photo's first token, (photos,) int64, in `tokens` flattened to (all tokens, D)."""
+    def token_count(
+        self, image_size: tuple[int, int], encoding: Mapping[str, Any], index: int = 0, place: str = "encoder"
+    ) -> int:
+        """How many tokens of the flattened output are the photo's: class tokens, line ends, filling, all of them.
+
+        Photos stand one after another in every output, so that these counts say where each begins. Arguments as of
+        `views`.
+        """
+
+    def token_offsets(
+        self, image_sizes: Sequence[tuple[int, int]], encoding: Mapping[str, Any], place: str = "encoder"
+    ) -> np.ndarray:
+        """Flat index of every photo's first token, (photos,) int64, in the output flattened to (all tokens, D)."""
+        counts = [self.token_count(size, encoding, i, place) for i, size in enumerate(image_sizes)]
+        return np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+
+    # ------------------------------------------------------------------------------------------ what the tower reads
+    def photo_text(self) -> str:
+        """What stands for a photo in a prompt, before the processor writes the photo's own tokens in its place."""
+        return self.processor.image_token
+
+    def encode_photo(self, image: Any) -> dict[str, Any]:
+        """What the processor makes of one photo for the tower: tensors whose first dimension is one photo's.
+
+        By the processor, not by its image processor alone: it may have settings of its own (crops, for instance).
+        """
+        encoding = self.processor(images=[[image]], text=[self.photo_text()], return_tensors="pt")
+        return self.pixel_inputs(encoding)
+
+    def collate_pixels(self, photos: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """One batch of what `encode_photo` gave for each photo, as the processor would have made it of all of them.
+
+        Raises:
+            InputError: they do not fit into one batch.
+        """
+        return {name: joined([photo[name] for photo in photos], name) for name in photos[0]}
+
+    def text_extras(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """What the language model wants beside input_ids, attention_mask and labels: made of these, (B, L) each."""
+        return {}
 
     # ------------------------------------------------------------------------------------------ reaching the parts
     def tower(self, model: nn.Module) -> nn.Module:
@@ -151,7 +199,7 @@ class FamilyAdapter(ABC):
 
     def text_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The part of `inputs` that goes to the language model beside the encoded photo."""
-        return {k: v for k, v in inputs.items() if k not in self.pixel_keys}
+        return {k: v for k, v in inputs.items() if k not in self.pixel_keys or k in self.kept_keys}
 
     def encode(self, model: nn.Module, inputs: Mapping[str, Any], hidden_states: bool = True) -> Encoded:
         """Run tower and projector once."""
@@ -195,12 +243,25 @@ def grid_boxes(
     return boxes.reshape(-1, 4).astype(np.float64)
 
 
+def joined(tensors: Sequence[torch.Tensor], name: str) -> torch.Tensor:
+    """Tensors of several photos one after another. Raises InputError where their shapes do not allow it."""
+    import torch
+
+    shapes = {tuple(t.shape[1:]) for t in tensors}
+    if len(shapes) > 1:
+        raise InputError(
+            f"the image processor makes {name} of different shapes ({', '.join(map(str, sorted(shapes)))}), which "
+            "cannot be one batch; set optim.batch_size=1 with optim.grad_accum, or a fixed size in its settings"
+        )
+    return torch.cat(list(tensors))
+
+
 def adapters() -> dict[str, type[FamilyAdapter]]:
     """Every supported `model_type` and its adapter, found by listing this folder."""
     package = importlib.import_module(__package__ or "pseudogd.student.families")
     found: dict[str, type[FamilyAdapter]] = {}
     for info in pkgutil.iter_modules(package.__path__):
-        if info.name == "base":
+        if info.name == "base" or info.name.startswith("_"):
             continue
         module = importlib.import_module(f"{package.__name__}.{info.name}")
         for value in vars(module).values():
@@ -219,5 +280,8 @@ def get_family(config: Any, processor: Any = None) -> FamilyAdapter:
     model_type = getattr(config, "model_type", None)
     if model_type not in known:
         names: Sequence[str] = sorted(known)
-        raise InputError(f"model_type {model_type!r} is not supported; supported are: {', '.join(names)}")
+        raise InputError(
+            f"model_type {model_type!r} is not supported; supported are: {', '.join(names)} "
+            "(docs/new-family.md says how to add one)"
+        )
     return known[model_type](config, processor)

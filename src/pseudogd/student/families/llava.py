@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pseudogd.errors import InputError
+from pseudogd.student.families._placement import placement
 from pseudogd.student.families.base import PLACES, Encoded, FamilyAdapter, View, grid_boxes
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 # tower's model_type -> number of tokens before the patches
@@ -40,10 +40,6 @@ class LlavaAdapter(FamilyAdapter):
             )
 
     # ------------------------------------------------------------------------------------ what the config says
-    @property
-    def patch_size(self) -> int:
-        return int(self.config.vision_config.patch_size)
-
     @property
     def depth(self) -> int:
         return int(self.config.vision_config.num_hidden_layers)
@@ -75,24 +71,23 @@ class LlavaAdapter(FamilyAdapter):
         if self.processor is None:
             raise ValueError("views need the processor: get_family(config, processor)")
         height, width = (int(v) for v in np.shape(encoding["pixel_values"][index])[-2:])
-        scale, offset, made = _placement(self.processor.image_processor, image_size)
+        scale, offset, made = placement(self.processor.image_processor, image_size)
         if made != (width, height):
             raise InputError(
                 f"the image processor made {width}x{height} pixels where its settings say {made[0]}x{made[1]}: "
                 f"{type(self.processor.image_processor).__name__} does something this adapter does not know"
             )
-        patch = self.patch_size
+        patch = int(self.config.vision_config.patch_size)
         grid = (height // patch, width // patch)  # a remainder of the division is never seen by the tower
         first = self.n_prefix if place == "encoder" else self.n_prefix - self._drops_first
         tokens = np.arange(grid[0] * grid[1], dtype=np.int64) + first
-        return [View("whole", grid, tokens, grid_boxes(grid, patch, scale, offset), True)]
+        return [View("whole", grid, tokens, grid_boxes(grid, patch, scale, offset), True, patch)]
 
-    def token_offsets(self, inputs: Mapping[str, Any], tokens: torch.Tensor, place: str = "encoder") -> torch.Tensor:
-        import torch
-
-        photos = len(inputs["pixel_values"])
-        total = tokens.shape[:-1].numel()
-        return torch.arange(photos, device=tokens.device) * (total // photos)
+    def token_count(
+        self, image_size: tuple[int, int], encoding: Mapping[str, Any], index: int = 0, place: str = "encoder"
+    ) -> int:
+        (view,) = self.views(image_size, encoding, index, place)
+        return int(view.tokens[-1]) + 1
 
     # ------------------------------------------------------------------------------------------ reaching the parts
     def encode_distinct(self, model: nn.Module, inputs: Mapping[str, Any], photos: Sequence[int]) -> Encoded:
@@ -115,48 +110,3 @@ class LlavaAdapter(FamilyAdapter):
         # both towers normalise (and SigLIP pools) only for their own classification output, which LLaVA never reads
         after = (f"{prefix}.post_layernorm.", f"{prefix}.head.")
         return [n for n, _ in model.named_parameters() if n.startswith(blocks + after)]
-
-
-def _placement(
-    ip: Any, image_size: tuple[int, int]
-) -> tuple[tuple[float, float], tuple[float, float], tuple[int, int]]:
-    """Where a CLIP- or SigLIP-like image processor puts a photo.
-
-    Returns (scale, offset, made), each (x, y): original pixels per input pixel, where the photo's corner (0, 0) lies in
-    the input, and the input's size.
-    """
-    width, height = image_size
-    pad_x = pad_y = 0
-    if getattr(ip, "do_pad", False):
-        if not hasattr(ip, "pad_to_square"):
-            raise InputError(f"{type(ip).__name__} pads (do_pad), which is supported for LlavaImageProcessor only")
-        side = max(width, height)
-        pad_x, pad_y = (side - width) // 2, (side - height) // 2
-        width = height = side
-    new_w, new_h = _resized(ip, width, height)
-    scale = (width / new_w, height / new_h)
-    left = top = 0
-    made = (new_w, new_h)
-    if getattr(ip, "do_center_crop", False):
-        made = (int(ip.crop_size["width"]), int(ip.crop_size["height"]))
-        left, top = _crop_start(new_w, made[0]), _crop_start(new_h, made[1])
-    return scale, (pad_x / scale[0] - left, pad_y / scale[1] - top), made
-
-
-def _crop_start(size: int, crop: int) -> int:
-    """First kept pixel of a centre crop; negative where the processor pads a side that is too short."""
-    return (size - crop) // 2
-
-
-def _resized(ip: Any, width: int, height: int) -> tuple[int, int]:
-    """(width, height) after the processor's resize; the same roundings as its own."""
-    if not getattr(ip, "do_resize", True):
-        return width, height
-    size = ip.size
-    short, long = size.get("shortest_edge"), size.get("longest_edge")
-    if short and not long:
-        ratio_long = int(short * max(width, height) / min(width, height))
-        return (short, ratio_long) if width <= height else (ratio_long, short)
-    if size.get("height") and size.get("width"):
-        return int(size["width"]), int(size["height"])
-    raise InputError(f"image processor size {dict(size)} is not supported; use shortest_edge, or height and width")

@@ -1,95 +1,19 @@
-"""Where does each visual token look? Painted pictures through the real processors answer for the adapters."""
+"""What is particular to LLaVA; what every family must do is in test_every_family.py."""
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 import transformers as hf
+from helpers.painted import make_identity, painted, worst_error
+from helpers.tiny.llava import SIZES
 from helpers.tiny_llava import save_tiny_llava, tiny_tokenizer
-from PIL import Image
 from torch import nn
 
 from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.student.families.base import adapters, get_family, grid_boxes
 from pseudogd.student.families.llava import LlavaAdapter
 from pseudogd.student.load import load_student
-
-SIZES = [(150, 97), (97, 150), (311, 97), (64, 64), (60, 233), (800, 601)]
-
-
-def painted(width, height):
-    """Red tells x, green tells y, both 0..1 across the photo; blue = inside of the photo."""
-    x = np.broadcast_to((np.arange(width) + 0.5) / width, (height, width))
-    y = np.broadcast_to(((np.arange(height) + 0.5) / height)[:, None], (height, width))
-    return Image.fromarray(np.round(255 * np.stack([x, y, np.ones((height, width))], -1)).astype(np.uint8))
-
-
-def make_identity(student):
-    """Every hidden state becomes the mean colour of its patch."""
-    tower = student.family.tower(student.model)
-    with torch.no_grad():
-        for p in tower.encoder.parameters():
-            p.zero_()
-        embeddings = tower.embeddings
-        for name, p in embeddings.named_parameters():
-            if "patch" not in name:
-                p.zero_()
-        conv = embeddings.patch_embedding
-        conv.weight.zero_()
-        if conv.bias is not None:
-            conv.bias.zero_()
-        for c in range(3):
-            conv.weight[c, c] = 1.0 / conv.weight[c, c].numel()
-    if hasattr(tower, "pre_layrnorm"):
-        tower.pre_layrnorm = nn.Identity()
-
-
-def worst_error(student, sizes):
-    """Largest distance, in cells, between where a view puts a cell and where its token says it is; cells compared."""
-    images = [painted(*s) for s in sizes]
-    encoding = student.processor(images=images, text=["<image>"] * len(images), return_tensors="pt")
-    encoded = student.family.encode(student.model, encoding)
-    ip = student.processor.image_processor
-    mean, std = torch.tensor(ip.image_mean), torch.tensor(ip.image_std)
-    worst, compared = 0.0, 0
-    for layer in (1, student.family.last_read):
-        hidden = encoded.hidden_states[layer]
-        offsets = student.family.token_offsets(encoding, hidden)
-        flat = hidden.reshape(-1, hidden.shape[-1])[:, :3] * std + mean
-        for i, (w, h) in enumerate(sizes):
-            for view in student.family.views((w, h), encoding, i):
-                rgb = flat[torch.from_numpy(view.tokens) + offsets[i]].detach().numpy()
-                x0, y0, x1, y1 = view.boxes.T
-                inside = (x0 >= -0.5) & (y0 >= -0.5) & (x1 <= w + 0.5) & (y1 <= h + 0.5) & (rgb[:, 2] > 0.995)
-                error = np.stack(
-                    [
-                        np.abs(rgb[:, 0] * w - (x0 + x1) / 2) / (x1 - x0),
-                        np.abs(rgb[:, 1] * h - (y0 + y1) / 2) / (y1 - y0),
-                    ]
-                )
-                worst = max(worst, error[:, inside].max())
-                compared += int(inside.sum())
-    return worst, compared
-
-
-VARIANTS = {
-    "clip, reads -2, centre crop": dict(tower="clip"),
-    "clip, reads -1, class token kept": dict(tower="clip", layer=-1, strategy="full"),
-    "clip, squash": dict(tower="clip", squash=True),
-    "siglip, reads -1, squash, last pixels unseen": dict(tower="siglip", layer=-1, image_size=60, squash=True),
-    "siglip, reads -2, centre crop": dict(tower="siglip", layer=-2),
-    "clip, 8 px patches": dict(tower="clip", image_size=64, patch=8),
-}
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_painted_pictures_read_back_their_own_place(variant, tmp_path):
-    student = load_student(save_tiny_llava(tmp_path, **VARIANTS[variant]))
-    make_identity(student)
-    worst, compared = worst_error(student, SIZES)
-    assert compared >= 2 * 16 * len(SIZES) * 0.8
-    assert worst < 0.05
 
 
 def test_a_crop_that_pads_and_a_processor_that_pads_to_a_square(tmp_path):
@@ -105,13 +29,6 @@ def test_a_crop_that_pads_and_a_processor_that_pads_to_a_square(tmp_path):
     )
     worst, compared = worst_error(student, [(150, 97), (97, 150), (64, 64), (200, 160)])
     assert worst < 0.05 and compared > 50
-
-
-def test_a_wrong_order_would_be_noticed(tmp_path, monkeypatch):
-    student = load_student(save_tiny_llava(tmp_path, tower="clip"))
-    make_identity(student)
-    monkeypatch.setattr(student.family, "n_prefix", 0)  # as if there were no class token
-    assert worst_error(student, SIZES)[0] > 0.5
 
 
 def test_centre_crop_boxes_in_closed_form(clip_folder):
@@ -131,8 +48,9 @@ def test_views_of_the_projector_index_what_the_language_model_reads(clip_folder,
         tower_state = encoded.hidden_states[student.family.last_read]
         (a,) = student.family.views((90, 70), encoding, 1)
         (b,) = student.family.views((90, 70), encoding, 1, place="projector")
-        at_tower = student.family.token_offsets(encoding, tower_state)[1] + torch.from_numpy(a.tokens)
-        at_text = student.family.token_offsets(encoding, encoded.tokens, "projector")[1] + torch.from_numpy(b.tokens)
+        sizes = [(90, 70)] * 2
+        at_tower = student.family.token_offsets(sizes, encoding)[1] + torch.from_numpy(a.tokens)
+        at_text = student.family.token_offsets(sizes, encoding, "projector")[1] + torch.from_numpy(b.tokens)
         want = student.family.projector(student.model)(tower_state.reshape(-1, tower_state.shape[-1])[at_tower])
         assert torch.allclose(encoded.tokens[at_text], want, atol=1e-6)
 

@@ -1,0 +1,50 @@
+"""Where CLIP- and SigLIP-like image processors put a photo: arithmetic that several families share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pseudogd.errors import InputError
+
+
+def placement(ip: Any, image_size: tuple[int, int]) -> tuple[tuple[float, float], tuple[float, float], tuple[int, int]]:
+    """Where a CLIP- or SigLIP-like image processor puts a photo.
+
+    Returns (scale, offset, made), each (x, y): original pixels per input pixel, where the photo's corner (0, 0) lies in
+    the input, and the input's size.
+    """
+    width, height = image_size
+    pad_x = pad_y = 0
+    if getattr(ip, "do_pad", False):
+        if not hasattr(ip, "pad_to_square"):
+            raise InputError(f"{type(ip).__name__} pads (do_pad), which is supported for LlavaImageProcessor only")
+        side = max(width, height)
+        pad_x, pad_y = (side - width) // 2, (side - height) // 2
+        width = height = side
+    new_w, new_h = _resized(ip, width, height)
+    scale = (width / new_w, height / new_h)
+    left = top = 0
+    made = (new_w, new_h)
+    if getattr(ip, "do_center_crop", False):
+        made = (int(ip.crop_size["width"]), int(ip.crop_size["height"]))
+        left, top = _crop_start(new_w, made[0]), _crop_start(new_h, made[1])
+    return scale, (pad_x / scale[0] - left, pad_y / scale[1] - top), made
+
+
+def _crop_start(size: int, crop: int) -> int:
+    """First kept pixel of a centre crop; negative where the processor pads a side that is too short."""
+    return (size - crop) // 2
+
+
+def _resized(ip: Any, width: int, height: int) -> tuple[int, int]:
+    """(width, height) after the processor's resize; the same roundings as its own."""
+    if not getattr(ip, "do_resize", True):
+        return width, height
+    size = ip.size
+    short, long = size.get("shortest_edge"), size.get("longest_edge")
+    if short and not long:
+        ratio_long = int(short * max(width, height) / min(width, height))
+        return (short, ratio_long) if width <= height else (ratio_long, short)
+    if size.get("height") and size.get("width"):
+        return int(size["width"]), int(size["height"])
+    raise InputError(f"image processor size {dict(size)} is not supported; use shortest_edge, or height and width")
