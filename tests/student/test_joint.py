@@ -13,7 +13,7 @@ from pseudogd.geometry.types import Geometry, Scale, TeacherInfo
 from pseudogd.student.batch import GeometryBatch, PhotoTargets
 from pseudogd.student.chat import chat_text, encode_chats, user_turn
 from pseudogd.student.head import GeometryHead
-from pseudogd.student.joint import Joint, freeze_unused
+from pseudogd.student.joint import Items, Joint, freeze_unused
 from pseudogd.student.load import load_student
 from pseudogd.student.taps import Taps, resolve_taps
 
@@ -349,11 +349,16 @@ def test_wrong_settings_are_said(clip):
         Joint(clip.model, clip.family, anchor="glue")
     with pytest.raises(InputError, match="LoRA"):
         Joint(clip.model, clip.family, anchor="adapters")
-    for wrong, says in (([4], "0..3"), ("llm", "'llm'"), ([], "empty"), ([-1], "-1")):
+    for wrong, says in (([4], "0..3"), ("brain", "'brain'"), ([], "empty"), ([-1], "-1")):
         with pytest.raises(InputError, match=says):
             resolve_taps(wrong, clip.family)
     assert resolve_taps([-2, 1], clip.family) == Taps("encoder", (1, 3))
     assert resolve_taps("encoder", clip.family).layers == (1, 2, 3)
+    assert resolve_taps(None, clip.family, "llm") == resolve_taps("llm", clip.family) == Taps("llm", (1,))
+    assert resolve_taps([0, -1], clip.family, "llm") == Taps("llm", (0, 2))
+    for layers, place, says in (([3], "llm", "0..2"), ([1], "projector", "no layers")):
+        with pytest.raises(InputError, match=says):
+            resolve_taps(layers, clip.family, place)
 
 
 def test_parts_of_cells_are_learned_and_must_be_those_of_the_head(clip):
@@ -375,3 +380,56 @@ def test_the_view_and_its_targets_must_have_one_grid(clip):
     target = cell_targets(geometry(0), view.boxes[:8], (2, 4), 14, True)
     with pytest.raises(ValueError, match="grid"):
         GeometryBatch.collate([PhotoTargets([(view, target)], 17)])
+
+
+def test_taps_in_the_language_model_read_the_photo_s_tokens_there(student):
+    inputs, geo = make_batch(student, place="projector")
+    joint = with_head(student, "llm")
+    out = joint(inputs, geo)
+    plain = Joint(student.model, student.family)(inputs).lm_loss
+    assert torch.allclose(out.lm_loss, plain, atol=1e-6)
+    out.geometry_loss.backward()
+    first = student.family.tower(student.model).encoder.layers[0]
+    assert sum(p.grad.abs().sum() for p in first.parameters()) > 0
+    layers = student.model.model.language_model.layers
+    assert sum(p.grad.abs().sum() for p in layers[0].parameters()) > 0
+    assert all(p.grad is None for p in layers[1].parameters())  # it comes after the tap
+    state = joint.predict(inputs, geo)[0]
+    assert torch.isfinite(state.structure).all()
+
+
+def test_taps_in_the_language_model_work_without_labels_and_see_no_question(clip):
+    inputs, geo = make_batch(clip, n=2, place="projector", labels=False)
+    joint = with_head(clip, "llm")
+    out = joint(inputs, geo)
+    assert out.logits is None and out.geometry_loss > 0
+    other = dict(inputs)
+    words = inputs["input_ids"] != clip.model.config.image_token_id
+    after = words & (words.logical_not().cumsum(1) > 0)
+    other["input_ids"] = inputs["input_ids"].masked_fill(after, 7)
+    assert torch.equal(joint.predict(inputs, geo)[0].structure, joint.predict(other, geo)[0].structure)
+
+
+def test_shares_of_a_step_add_up_however_it_is_cut(clip):
+    """Photos with and without geometry, so that means of micro-batches would not average to the mean of all."""
+    inputs, geo = make_batch(clip, n=4, without=(0,))
+    joint = with_head(clip, anchor="frozen", weights=JointWeights(order=1.0))
+    with torch.no_grad():
+        for p in clip.family.projector(clip.model).parameters():
+            p.add_(0.1 * torch.randn(p.shape, generator=torch.Generator().manual_seed(3)))
+    labels = (inputs["labels"][:, 1:] != -100).sum()
+    tokens = (inputs["input_ids"] == clip.model.config.image_token_id).sum()
+    items = Items(labels, geo.items(), tokens)
+    whole = joint(inputs, geo, lam=0.5, items=items, seed=5)
+    shares = []
+    for rows in ([0, 1, 2], [3]):
+        part = {k: v[rows] for k, v in inputs.items()}
+        _, full = make_batch(clip, n=4, without={0, 1, 2, 3} - set(rows) | {0})
+        group = full.groups[0]
+        before = rows[0] * clip.family.token_count(SIZE, inputs)
+        moved = {"photo": group.photo - rows[0], "tokens": group.tokens - before}
+        batch = GeometryBatch((type(group)(**{**vars(group), **moved}),), len(rows))
+        shares.append(joint(part, batch, lam=0.5, items=items, seed=5))
+    for name in ("loss", "lm_loss", "geometry_loss", "anchor_loss"):
+        assert torch.allclose(sum(s[name] for s in shares), whole[name], atol=1e-6), name
+    assert whole.parts["order"] > 0

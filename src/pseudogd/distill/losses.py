@@ -87,9 +87,11 @@ def order_loss(
 ) -> Tensor:
     """<log(1 + exp(-sign(y_i - y_j) (z_i - z_j)))> over random pairs with |y_i - y_j| > margin. (V,)
 
-    Ranking loss of Chen et al. 2016 (depth in the wild).
+    Ranking loss of Chen et al. 2016 (depth in the wild). All views have the same pairs of cells: what one costs
+    does not depend on which others are in its batch.
     """
-    i, j = torch.randint(z.shape[-1], (2, z.shape[0], pairs), generator=generator, device="cpu").to(z.device)
+    drawn = torch.randint(z.shape[-1], (2, 1, pairs), generator=generator, device="cpu").to(z.device)
+    i, j = drawn.expand(2, z.shape[0], pairs)
     dy = y.gather(-1, i) - y.gather(-1, j)
     both = torch.minimum(w.gather(-1, i), w.gather(-1, j)) * (dy.abs() > margin)
     return weighted_mean(nnf.softplus(-dy.sign() * (z.gather(-1, i) - z.gather(-1, j))), both)
@@ -154,11 +156,18 @@ class Targets(Protocol):
     def pays(self) -> Tensor: ...
 
 
+def payers(t: Targets) -> Tensor:
+    """(V, len(TERMS)): 1 where a view's kind of label pays a term and has anything valid for it."""
+    any_depth, any_normal, any_sky = ((a.sum(-1) > 0).float() for a in (t.weight, t.normal_weight, t.sky_weight))
+    has = torch.stack([{"normal": any_normal, "sky": any_sky}.get(name, any_depth) for name in TERMS], dim=-1)
+    return t.pays * has
+
+
 def view_losses(p: Prediction, t: Targets, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
     """Every term of every view.
 
     Returns:
-        losses (V, len(TERMS)) and payers (V, len(TERMS)), 1 where a view's kind pays the term and has anything valid.
+        losses (V, len(TERMS)) and `payers` of the targets.
     """
     with torch.autocast(device_type=p.structure.device.type, enabled=False):
         z, n, sky, s, phi = (a.float() for a in (p.structure, p.normal, p.sky, p.s, p.phi))
@@ -172,18 +181,23 @@ def view_losses(p: Prediction, t: Targets, generator: torch.Generator | None = N
             **scale_losses(s, phi, y, w, t.log_focal),
         }
         losses = torch.stack([by_name[name] for name in TERMS], dim=-1)
-        any_depth, any_normal, any_sky = ((a.sum(-1) > 0).float() for a in (w, t.normal_weight, t.sky_weight))
-        has = torch.stack([{"normal": any_normal, "sky": any_sky}.get(name, any_depth) for name in TERMS], dim=-1)
-        return losses, t.pays * has
+        return losses, payers(t)
 
 
-def geometry_loss(losses: Tensor, payers: Tensor, weights: JointWeights) -> tuple[Tensor, dict[str, Tensor]]:
+def geometry_loss(
+    losses: Tensor, payers: Tensor, weights: JointWeights, items: Tensor | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
     """One number out of (views, terms): each term averaged over the views that pay it, then the weighted sum.
+
+    Args:
+        losses, payers: (V, len(TERMS)), see `view_losses`.
+        weights: of the terms.
+        items: (len(TERMS),) how many views pay each term in all, where these V are a part of a larger batch.
 
     Returns:
         the loss (before lambda) and its unweighted parts: structure, gradient, normal, order, sky, scale.
     """
-    mean = (losses * payers).sum(0) / payers.sum(0).clamp_min(1.0)
+    mean = (losses * payers).sum(0) / (payers.sum(0) if items is None else items).clamp_min(1.0)
     by_name = dict(zip(TERMS, mean))
     parts = {name: by_name[name] for name in ("structure", "gradient", "normal", "order", "sky")}
     parts["scale"] = by_name["s"] + by_name["phi"] + by_name["s_phi"]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pseudogd.distill.kinds import TERMS, pays
+from pseudogd.distill.losses import payers
 from pseudogd.distill.targets import ViewTargets
 from pseudogd.student.families.base import View
 
@@ -90,6 +91,10 @@ class GeometryBatch:
                 by_grid.setdefault((*map(int, target.grid), parts), []).append((index, view.tokens + begin, target))
             begin += photo.tokens
         return GeometryBatch(tuple(_group(grid[:2], rows) for grid, rows in by_grid.items()), len(photos))
+
+    def items(self) -> Tensor:
+        """(len(TERMS),) float32: how many views pay each term."""
+        return sum((payers(group).sum(0) for group in self.groups), torch.zeros(len(TERMS)))
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> GeometryBatch:
         return GeometryBatch(tuple(g.to(device, non_blocking) for g in self.groups), self.photos)

@@ -20,9 +20,33 @@ from pseudogd.student.families.base import Encoded, FamilyAdapter
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.taps import Taps, resolve_taps
 
-__all__ = ["GeometryBatch", "Joint", "JointOutput", "JointWeights", "PhotoTargets", "ViewGroup", "freeze_unused"]
+__all__ = [
+    "GeometryBatch",
+    "Items",
+    "Joint",
+    "JointOutput",
+    "JointWeights",
+    "PhotoTargets",
+    "ViewGroup",
+    "freeze_unused",
+]
 
 IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Items:
+    """How much one optimizer step holds, over all of its micro-batches and ranks: what sums of losses are divided by.
+
+    Attributes:
+        labels: () label tokens that are predicted.
+        views: (len(TERMS),) views that pay each geometry term, see `GeometryBatch.items`.
+        tokens: () visual tokens that the language model reads.
+    """
+
+    labels: Tensor
+    views: Tensor
+    tokens: Tensor
 
 
 @dataclass
@@ -51,7 +75,8 @@ class Joint(nn.Module):
         family: its adapter.
         head: None trains on language alone, with the model's own forward and nothing else.
         weights: of the geometry terms and the anchor.
-        taps: what the head reads: None (the family's default), a list of layers, or "projector".
+        taps: what the head reads: None (the family's default), a list of the tower's layers, "projector", "llm", or
+            `Taps`.
         anchor: what keeps the visual tokens near where they were: None, "frozen" (a frozen copy of tower and projector
             as they are NOW, so build `Joint` from the base weights, before loading a checkpoint), or "adapters" (the
             model with its LoRA adapters off; needs no memory, and a projector that is frozen or adapted).
@@ -106,6 +131,8 @@ class Joint(nn.Module):
         lam: float = 1.0,
         num_items_in_batch: Tensor | int | None = None,
         accumulation_steps: int = 1,
+        items: Items | None = None,
+        seed: int | None = None,
     ) -> JointOutput:
         """Losses of one batch.
 
@@ -116,86 +143,113 @@ class Joint(nn.Module):
             num_items_in_batch: number of label tokens of the whole accumulated batch; the language loss is then a sum
                 over this micro-batch divided by that number.
             accumulation_steps: divides geometry and anchor, to match a language loss that `num_items_in_batch` has
-                already made a share of the accumulated batch; leave 1 where the trainer divides the whole loss.
+                already made a share of the accumulated batch; leave 1 where the trainer divides the whole loss. It is
+                exact where every micro-batch has as many views and visual tokens.
+            items: what the whole step holds; replaces the two above, and is exact always: however a step's rows are
+                shared out over micro-batches and ranks, the shares add up to the loss of all of them together.
+            seed: of the pairs of cells that the ranking term compares; None draws from torch's own generator.
         """
+        if items is not None:
+            num_items_in_batch, accumulation_steps = items.labels, 1
         if self.head is None and self.anchor is None:
-            lm, logits = self._language(inputs, inputs.get("labels"), num_items_in_batch)
+            lm, logits, _ = self._language(inputs, inputs.get("labels"), num_items_in_batch)
             return JointOutput(loss=lm, lm_loss=lm, parts={}, logits=logits)
-        deep = self.head is not None and self.taps.place == "encoder"
-        encoded = self.family.encode(self.model, inputs, hidden_states=deep)
-        lm, logits = self._language_of(inputs, encoded, num_items_in_batch)
+        encoded = self.family.encode(self.model, inputs, hidden_states=self._reads("encoder"))
+        lm, logits, states = self._language_of(inputs, encoded, num_items_in_batch)
         loss, parts = lm, {}
         geo = anchor = None
         if self.head is not None:
-            geo, parts = self._geometry(encoded, geometry)
+            tapped = self._tapped(inputs, encoded, states)
+            geo, parts = self._geometry(tapped, geometry, items, seed)
             loss = loss + lam / accumulation_steps * geo
         if self.anchor is not None:
             anchor = anchor_loss(encoded.tokens, self._anchor_tokens(inputs))
+            if items is not None:
+                anchor = anchor * (len(encoded.tokens) / items.tokens)
             parts["anchor_cos"] = 1 - anchor.detach()
             loss = loss + self.weights.anchor / accumulation_steps * anchor
         return JointOutput(loss=loss, lm_loss=lm, geometry_loss=geo, anchor_loss=anchor, parts=parts, logits=logits)
 
+    def _reads(self, place: str) -> bool:
+        return self.head is not None and self.taps.place == place
+
     # ------------------------------------------------------------------------------------------------- language
     def _language_of(
         self, inputs: Mapping[str, Any], encoded: Encoded, count: Tensor | int | None
-    ) -> tuple[Tensor, Tensor | None]:
-        labels = inputs.get("labels")
-        if labels is None:
-            return encoded.tokens.float().sum() * 0.0, None
-        return self._language(self.family.language_inputs(inputs, encoded), labels, count)
+    ) -> tuple[Tensor, Tensor | None, Any]:
+        labels, arguments = inputs.get("labels"), self.family.language_inputs(inputs, encoded)
+        if labels is not None:
+            return self._language(arguments, labels, count)
+        states = None
+        if self._reads("llm"):
+            states = _unwrapped(self.model).base_model(**arguments, **self._keep_states()).hidden_states
+        return encoded.tokens.float().sum() * 0.0, None, states
+
+    def _keep_states(self) -> dict[str, Any]:
+        return {"use_cache": False, **({"output_hidden_states": True} if self._reads("llm") else {})}
 
     def _language(
         self, arguments: Mapping[str, Any], labels: Tensor | None, count: Tensor | int | None
-    ) -> tuple[Tensor, Tensor]:
-        arguments = {k: v for k, v in arguments.items() if k != "labels"}
+    ) -> tuple[Tensor, Tensor, Any]:
+        """(loss, logits, hidden states of the language model if the head reads them)."""
+        arguments = {**{k: v for k, v in arguments.items() if k != "labels"}, **self._keep_states()}
         if labels is None or not bool((labels[..., 1:] != IGNORED).any()):
             # the model's own loss is 0/0 here; this one is 0, with gradients that exist
-            logits = self.model(**arguments, use_cache=False).logits
-            return logits.float().sum() * 0.0, logits
+            out = self.model(**arguments)
+            return out.logits.float().sum() * 0.0, out.logits, out.hidden_states
         if self.answer_logits:
             return self._answers(arguments, labels, count)
         extra = {} if count is None else {"num_items_in_batch": count}
-        out = self.model(**arguments, labels=labels, use_cache=False, **extra)
-        return out.loss, out.logits
+        out = self.model(**arguments, labels=labels, **extra)
+        return out.loss, out.logits, out.hidden_states
 
     def _answers(
         self, arguments: Mapping[str, Any], labels: Tensor, count: Tensor | int | None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Any]:
         """The same loss as the model's own, from the logits of the tokens before labels alone."""
         model = _unwrapped(self.model)
-        states = model.base_model(**arguments, use_cache=False).last_hidden_state[:, :-1]
+        out = model.base_model(**arguments)
         targets = labels[:, 1:]
         known = targets != IGNORED
-        logits = model.get_output_embeddings()(states[known])
+        logits = model.get_output_embeddings()(out.last_hidden_state[:, :-1][known])
         total = nn.functional.cross_entropy(logits.float(), targets[known], reduction="sum")
-        return total / (known.sum() if count is None else count), logits
+        return total / (known.sum() if count is None else count), logits, out.hidden_states
 
     # ------------------------------------------------------------------------------------------------- geometry
-    def _geometry(self, encoded: Encoded, geometry: GeometryBatch | None) -> tuple[Tensor, dict[str, Tensor]]:
+    def _geometry(
+        self, tapped: list[Tensor], geometry: GeometryBatch | None, items: Items | None, seed: int | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         assert self.head is not None
         if geometry is None or not geometry.groups:
             # every rank must see a gradient for every parameter of the head, also on photos without geometry
             return torch.stack([p.sum() * 0.0 for p in self.head.parameters()]).sum(), {}
-        predictions = self._predictions(encoded, geometry)
-        rows = [view_losses(p, group) for p, group in zip(predictions, geometry.groups)]
+        rows = []
+        for prediction, group in zip(self._predictions(tapped, geometry), geometry.groups):
+            # one seed for every group, so that a view has the same pairs whatever else is in the batch
+            generator = None if seed is None else torch.Generator().manual_seed(seed)
+            rows.append(view_losses(prediction, group, generator))
         losses, payers = (torch.cat(column) for column in zip(*rows))
-        total, parts = geometry_loss(losses, payers, self.weights)
+        total, parts = geometry_loss(losses, payers, self.weights, None if items is None else items.views)
         return total, {name: value.detach() for name, value in parts.items()}
 
-    def _tapped(self, encoded: Encoded) -> list[Tensor]:
+    def _tapped(self, inputs: Mapping[str, Any], encoded: Encoded, states: Any) -> list[Tensor]:
+        """What the head reads, one (all tokens of all photos, D) tensor per tap."""
         if self.taps.place == "projector":
             tapped = [encoded.tokens]
         else:
-            assert encoded.hidden_states is not None
-            tapped = [encoded.hidden_states[i] for i in self.taps.layers]
+            found = encoded.hidden_states if self.taps.place == "encoder" else states
+            assert found is not None
+            tapped = [found[i] for i in self.taps.layers]
         if self.balance is not None and torch.is_grad_enabled():
             tapped = [self.balance.watch(name, h) for name, h in zip(self.taps.names, tapped)]
-        return tapped
+        if self.taps.place == "llm":
+            photo = inputs["input_ids"] == self.family.image_token_id
+            return [h[photo] for h in tapped]
+        return [h.reshape(-1, h.shape[-1]) for h in tapped]
 
-    def _predictions(self, encoded: Encoded, geometry: GeometryBatch) -> list[Prediction]:
+    def _predictions(self, tapped: list[Tensor], geometry: GeometryBatch) -> list[Prediction]:
         assert self.head is not None
-        flat = [h.reshape(-1, h.shape[-1]) for h in self._tapped(encoded)]
-        return [self.head(_gather(flat, group), self._cells(group)) for group in geometry.groups]
+        return [self.head(_gather(tapped, group), self._cells(group)) for group in geometry.groups]
 
     def _cells(self, group: ViewGroup) -> tuple[int, int]:
         """(h, w) of a group's cells, each of which has subcells x subcells targets."""
@@ -214,8 +268,11 @@ class Joint(nn.Module):
         """What the head says about the views of `geometry`, one `Prediction` per group; its targets are not read."""
         if self.head is None:
             raise ValueError("this student has no geometry head")
-        encoded = self.family.encode(self.model, inputs, hidden_states=self.taps.place == "encoder")
-        return self._predictions(encoded, geometry)
+        encoded = self.family.encode(self.model, inputs, hidden_states=self._reads("encoder"))
+        states = None
+        if self._reads("llm"):
+            _, _, states = self._language_of({k: v for k, v in inputs.items() if k != "labels"}, encoded, None)
+        return self._predictions(self._tapped(inputs, encoded, states), geometry)
 
     # --------------------------------------------------------------------------------------------------- anchor
     @torch.no_grad()
@@ -237,10 +294,12 @@ def _gather(flat: list[Tensor], group: ViewGroup) -> list[Tensor]:
 
 
 def _frozen_encoder(model: nn.Module, family: FamilyAdapter) -> nn.Module:
-    """A copy of the model whose tower and projector are its own and frozen; the language model's weights are shared."""
-    own = {
-        id(p) for part in (family.tower(model), family.projector(model)) for p in (*part.parameters(), *part.buffers())
-    }
+    """A copy of the model whose tower and projector are frozen.
+
+    Weights that are not trained (the language model's, and under LoRA those of the tower) are shared, not copied.
+    """
+    parts = (family.tower(model), family.projector(model))
+    own = {id(p) for part in parts for p in part.parameters() if p.requires_grad}
     shared = {id(p): p for p in (*model.parameters(), *model.buffers()) if id(p) not in own}
     frozen = copy.deepcopy(model, memo=shared)
     for part in (family.tower(frozen), family.projector(frozen)):

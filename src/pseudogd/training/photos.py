@@ -39,7 +39,7 @@ class PhotoInputs:
     Args:
         store: the data folder.
         family: the student's adapter, with its processor.
-        place: where the geometry head listens; None prepares no targets.
+        place: whose grid of tokens the geometry head reads (`Taps.grid_place`); None prepares no targets.
         pixel_dtype: type that pixels are kept in. bfloat16 loses nothing where the tower's first layer runs in it.
         cache_mb: room for prepared photos, in MiB.
         subcells: parts of a cell along each side that have targets of their own.

@@ -98,14 +98,14 @@ class WeightSection(Section):
 class GeometrySection(Section):
     """The geometry branch: loss = lm + lambda(t) * geometry + anchor; lambda rises linearly over `warmup` of the steps.
 
-    `taps` are hidden states of the tower (0 = embeddings); null means the family's default. The head has `head_blocks`
-    convolutions (0: linear) and tells a cell apart in `subcells` parts along each side. `first_stage` is the share of
-    the steps that the arm `two_stage` spends on geometry before it turns to language.
+    `taps` are hidden states (0 = embeddings) of `place`, the tower or the language model; null means the default. The
+    head has `head_blocks` convolutions (0: linear) and tells a cell apart in `subcells` parts along each side.
+    `first_stage` is the share of the steps that the arm `two_stage` spends on geometry before it turns to language.
     """
 
     lam: float = Field(0.3, ge=0, alias="lambda")
     warmup: float = Field(0.05, ge=0, lt=1)
-    place: Literal["encoder", "projector"] = "encoder"
+    place: Literal["encoder", "projector", "llm"] = "encoder"
     taps: list[int] | None = None
     head_width: int = Field(256, gt=0)
     head_blocks: int = Field(2, ge=0, le=8)

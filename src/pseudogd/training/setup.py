@@ -50,7 +50,8 @@ def build(recipe: Recipe, store: Store) -> Setup:
     student = load_student(recipe.model.path, dtype="float32")
     rows = _rows(recipe, store, student)
     half = torch.bfloat16 if recipe.optim.precision == "bf16" else torch.float32
-    place = recipe.geometry.place if recipe.uses_geometry else None
+    encoder = recipe.geometry.place == "encoder"
+    place = ("encoder" if encoder else "projector") if recipe.uses_geometry else None
     cache, parts = recipe.data.cache_mb, recipe.geometry.subcells
     photos = PhotoInputs(store, student.family, place, half, cache, parts)
     joint = _joint(recipe, student, photos, rows)
@@ -116,7 +117,7 @@ def _joint(recipe: Recipe, student: Student, photos: PhotoInputs, rows: Rows) ->
     if not recipe.uses_geometry:
         return Joint(student.model, student.family, answer_logits=True)
     geometry = recipe.geometry
-    taps = resolve_taps("projector" if geometry.place == "projector" else geometry.taps, student.family)
+    taps = resolve_taps(geometry.taps, student.family, geometry.place)
     names = list(dict.fromkeys(rows.image_ids))
     biases = head_biases(photos, names[:: max(1, len(names) // _BIAS_PHOTOS)])
     torch.manual_seed(recipe.seed)

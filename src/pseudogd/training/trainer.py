@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
+from pseudogd.distill.kinds import TERMS
 from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.progress import Bar
 from pseudogd.student.head import GeometryHead
-from pseudogd.student.joint import Joint, JointOutput
+from pseudogd.student.joint import Items, Joint, JointOutput
 from pseudogd.training import checkpoints, memory
 from pseudogd.training.arms import mix_at
 from pseudogd.training.dataset import Rows, StepSampler
@@ -62,6 +63,7 @@ class PseudoGDTrainer(Trainer):
         self.recipe, self.steps, self.processor, self.made_from = recipe, steps, processor, made_from
         self.run = Path(recipe.out)
         self.metrics_log = MetricsLog(self.run / "metrics.jsonl")
+        self._items: Items | None = None
         self._sums: dict[str, Tensor | float] = {}
         self._sums_from = 0
         self._elapsed_before, self._clock = 0.0, time.monotonic()
@@ -83,9 +85,19 @@ class PseudoGDTrainer(Trainer):
         return StepSampler(len(rows), total, self.recipe.seed, lengths, optim.batch_size)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Tensor:
-        """Label tokens of the whole accumulated batch (the first token of a row is never predicted)."""
-        counts = [(b["inputs"]["labels"][..., 1:] != -100).sum() for b in batch_samples]
-        return torch.stack(counts).sum().clamp(min=1).to(device) if counts else torch.ones((), device=device)
+        """What the whole step holds, kept as `self._items`; its label tokens are returned."""
+        held = torch.stack([self._held(batch) for batch in batch_samples]).sum(0).to(device)
+        held = self.accelerator.reduce(held, "sum").clamp(min=1)
+        self._items = Items(held[0], held[2:], held[1])
+        return self._items.labels
+
+    def _held(self, batch: dict[str, Any]) -> Tensor:
+        """Labels (the first token of a row is never predicted), visual tokens, and views that pay each term."""
+        inputs, geometry = batch["inputs"], batch["geometry"]
+        labels = (inputs["labels"][..., 1:] != -100).sum()
+        photo = (inputs["input_ids"] == self.model.family.image_token_id).sum()
+        views = torch.zeros(len(TERMS)) if geometry is None else geometry.items()
+        return torch.cat([torch.stack([labels, photo]).float(), views])
 
     # ------------------------------------------------------------------------------------------------------- loss
     def compute_loss(
@@ -105,8 +117,8 @@ class PseudoGDTrainer(Trainer):
                 batch,
                 geometry=geometry if mix.geometry else None,
                 lam=mix.lam,
-                num_items_in_batch=num_items_in_batch,
-                accumulation_steps=self.current_gradient_accumulation_steps,
+                items=self._items,
+                seed=self.recipe.seed * 1_000_003 + self.state.global_step,
             )
         # where geometry does not count, the anchor would only hold the encoder away from what it has learnt
         loss = out.loss if mix.geometry else out.lm_loss
@@ -138,7 +150,6 @@ class PseudoGDTrainer(Trainer):
 
     # ------------------------------------------------------------------------------------------------------- log
     def _note(self, out: JointOutput, loss: Tensor, geometry: bool) -> None:
-        share = 1.0 / self.current_gradient_accumulation_steps
         self._add("loss", loss.detach())
         self._add("lm_loss", out.lm_loss.detach())
         if not geometry:
@@ -146,9 +157,10 @@ class PseudoGDTrainer(Trainer):
         for name in ("geometry_loss", "anchor_loss"):
             value = getattr(out, name)
             if value is not None:
-                self._add(name, value.detach() * share)
+                self._add(name, value.detach())
         for name, value in (out.parts or {}).items():
-            self._add(name, value * share)
+            if name != "anchor_cos":  # of a share of the step it would mean nothing
+                self._add(name, value)
 
     def _add(self, name: str, value: Tensor) -> None:
         self._sums[name] = self._sums.get(name, 0.0) + value.float()
@@ -164,6 +176,8 @@ class PseudoGDTrainer(Trainer):
         if "loss" not in logs or step == self._sums_from:
             return
         means = {name: float(value) / (step - self._sums_from) for name, value in self._sums.items()}
+        if "anchor_loss" in means:
+            means["anchor_cos"] = 1 - means["anchor_loss"]
         row: dict[str, Any] = {"step": step, "epoch": round(self._rows_seen() / len(self.train_dataset), 4)}
         row |= {k: means[k] for k in _TOTALS if k in means} | {k: v for k, v in means.items() if k not in _TOTALS}
         row["lambda"] = mix_at(self.recipe, step - 1, self.steps).lam

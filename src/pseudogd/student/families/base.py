@@ -114,8 +114,20 @@ class FamilyAdapter(ABC):
         first = max(1, round(self.depth / 4))
         return sorted({int(v) for v in np.rint(np.linspace(min(first, self.last_read), self.last_read, 4))})
 
+    @property
+    def image_token_id(self) -> int:
+        """The token in whose places the language model reads the photo."""
+        return int(self.config.image_token_id)
+
+    @property
+    def text_depth(self) -> int:
+        """Number of layers of the language model; it has text_depth + 1 hidden states."""
+        return int(self.config.get_text_config().num_hidden_layers)
+
     def tap_width(self, place: str) -> int:
-        """Width of what a tap at `place` ("encoder" or "projector") reads."""
+        """Width of what a tap at `place` ("encoder", "projector" or "llm") reads."""
+        if place == "llm":
+            return int(self.config.get_text_config().hidden_size)
         return self.text_width if place == "projector" else self.tower_width
 
     # ------------------------------------------------------------------------------------------ where tokens look
