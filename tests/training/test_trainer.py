@@ -51,14 +51,15 @@ def test_four_at_once_is_two_times_two(recipe_of, tmp_path):
 
 def test_parts_are_told_apart_and_every_parameter_is_in_one(recipe_of):
     made = built(recipe_of())
-    parts = parts_of(made.joint)
-    names = [name for part in parts.values() for name in part]
-    assert sorted(names) == sorted(name for name, _ in made.joint.named_parameters())
-    assert all("vision_tower" in name for name in parts["tower"])
-    assert all("multi_modal_projector" in name for name in parts["projector"])
-    assert all("language_model" in name or "lm_head" in name for name in parts["llm"])
-    assert all(name.startswith("head.") for name in parts["head"])
-    assert all(parts.values())
+    parts = parts_of(made.joint.model, made.joint.family, made.joint.head)
+    name_of = {id(p): name for name, p in made.joint.named_parameters()}
+    named = {part: [name_of[id(p)] for p in parameters] for part, parameters in parts.items()}
+    assert sorted(n for names in named.values() for n in names) == sorted(name_of.values())
+    assert all("vision_tower" in name for name in named["tower"])
+    assert all("multi_modal_projector" in name for name in named["projector"])
+    assert all("language_model" in name or "lm_head" in name for name in named["llm"])
+    assert all(name.startswith("head.") for name in named["head"])
+    assert all(named.values())
 
 
 def test_groups_have_their_part_s_rate_and_spare_norms_and_biases_the_decay(recipe_of):

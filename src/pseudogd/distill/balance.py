@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -50,3 +52,40 @@ def adjusted_lambda(lam: float, ratio: float, target: float = 0.3, limits: tuple
     if not (ratio > 0 and math.isfinite(ratio)):
         return lam
     return lam * min(max(math.sqrt(target / ratio), limits[0]), limits[1])
+
+
+class LambdaController:
+    """Moves lambda every `every` steps so that the gradient ratio nears `target`; off where `target` is None.
+
+    The ratio is averaged over the taps and, exponentially with rate 1 / `every`, over the steps.
+
+    Attributes:
+        factor: what lambda is multiplied by now.
+    """
+
+    def __init__(self, target: float | None, every: int = 100):
+        self.target, self.every = target, every
+        self.factor = 1.0
+        self._mean: float | None = None
+        self._steps = 0
+
+    def update(self, ratios: Mapping[str, float]) -> None:
+        """Take in the ratios of one step."""
+        found = [r for r in ratios.values() if r > 0 and math.isfinite(r)]
+        if self.target is None or not found:
+            return
+        ratio = math.exp(sum(map(math.log, found)) / len(found))
+        self._mean = ratio if self._mean is None else self._mean + (ratio - self._mean) / self.every
+        self._steps += 1
+        if self._steps % self.every == 0:
+            moved = adjusted_lambda(1.0, self._mean, self.target)
+            self.factor *= moved
+            self._mean *= moved  # the ratio is proportional to lambda, so the mean of the old one would be stale
+
+    def state(self) -> dict[str, float | int | None]:
+        """What a resumed run needs."""
+        return {"factor": self.factor, "mean": self._mean, "steps": self._steps}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state()`."""
+        self.factor, self._mean, self._steps = float(state["factor"]), state["mean"], int(state["steps"])

@@ -14,7 +14,7 @@ from transformers.utils import ModelOutput
 from pseudogd.distill.balance import GradientBalance
 from pseudogd.distill.kinds import JointWeights
 from pseudogd.distill.losses import Prediction, anchor_loss, geometry_loss, view_losses
-from pseudogd.errors import InputError
+from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.student.batch import GeometryBatch, PhotoTargets, ViewGroup
 from pseudogd.student.families.base import Encoded, FamilyAdapter
 from pseudogd.student.head import GeometryHead
@@ -240,12 +240,20 @@ class Joint(nn.Module):
             found = encoded.hidden_states if self.taps.place == "encoder" else states
             assert found is not None
             tapped = [found[i] for i in self.taps.layers]
+        if torch.is_grad_enabled() and not all(h.requires_grad for h in tapped) and self._tower_learns():
+            raise PseudoGDError(
+                f"a tap of {', '.join(self.taps.names)} carries no gradient though the tower is trained: geometry "
+                "would teach the head alone (reentrant gradient checkpointing does this; use_reentrant=False does not)"
+            )
         if self.balance is not None and torch.is_grad_enabled():
             tapped = [self.balance.watch(name, h) for name, h in zip(self.taps.names, tapped)]
         if self.taps.place == "llm":
             photo = inputs["input_ids"] == self.family.image_token_id
             return [h[photo] for h in tapped]
         return [h.reshape(-1, h.shape[-1]) for h in tapped]
+
+    def _tower_learns(self) -> bool:
+        return any(p.requires_grad for p in self.family.tower(self.model).parameters())
 
     def _predictions(self, tapped: list[Tensor], geometry: GeometryBatch) -> list[Prediction]:
         assert self.head is not None

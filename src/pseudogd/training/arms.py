@@ -29,3 +29,15 @@ def mix_at(recipe: Recipe, step: int, steps: int) -> Mix:
     rise = recipe.geometry.warmup * steps
     lam = recipe.geometry.lam * min(1.0, (step + 1) / rise if rise > 0 else 1.0)
     return Mix(recipe.arm == "joint", True, lam)
+
+
+def parts_reached(mix: Mix, place: str) -> tuple[str, ...]:
+    """The parts of the student that a step of this mix sends a gradient to; geometry listens at `place`."""
+    parts = ["tower"]
+    if mix.language or place in ("projector", "llm"):
+        parts.append("projector")
+    if mix.language or place == "llm":
+        parts.append("llm")
+    if mix.geometry:
+        parts.append("head")
+    return tuple(parts)

@@ -25,6 +25,7 @@ from safetensors.torch import save_file
 from pseudogd.errors import InputError
 
 OPTIMIZER_NAME = "optimizer.safetensors"
+TRAINED_NAME = "trained.safetensors"
 _CHECKPOINT = re.compile(r"^checkpoint-(\d+)$")
 _UNFINISHED = ".unfinished"
 _DELETED = ".deleted"
@@ -84,6 +85,26 @@ def keep_newest(run: Path, count: int) -> None:
     """Delete all but the `count` newest checkpoints."""
     for path in checkpoints(run)[:-count]:
         delete_folder(path)
+
+
+def save_trained(folder: Path, model: torch.nn.Module) -> None:
+    """Write the parameters of `model` that are trained, by name."""
+    save_file({n: p.detach().cpu().contiguous() for n, p in _trained(model).items()}, folder / TRAINED_NAME)
+
+
+def load_trained(folder: Path, model: torch.nn.Module) -> None:
+    """Read into `model` what `save_trained` wrote. Raises InputError when other parameters are trained now."""
+    mine = _trained(model)
+    with safe_open(folder / TRAINED_NAME, framework="pt") as file:
+        if set(file.keys()) != set(mine):
+            raise InputError(f"{folder}: holds other trained parameters than this recipe trains; train again")
+        with torch.no_grad():
+            for name, parameter in mine.items():
+                parameter.copy_(file.get_tensor(name))
+
+
+def _trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 def save_optimizer(folder: Path, optimizer: Mapping[str, Any], scheduler: Mapping[str, Any]) -> None:

@@ -48,8 +48,12 @@ def check_export(folder: str | os.PathLike[str], model: Any = None, processor: A
 
         student = load_student(folder)
         model, processor = student.model, student.processor
-    ours = plain_probe.logits(model, processor)
-    theirs = _in_a_new_process(Path(folder), next(model.parameters()).device)
+    return difference(folder, plain_probe.logits(model, processor), next(model.parameters()).device)
+
+
+def difference(folder: str | os.PathLike[str], ours: Mapping[str, torch.Tensor], device: torch.device) -> float:
+    """As `check_export`, against logits (of `plain_probe.logits`) that were computed before."""
+    theirs = _in_a_new_process(Path(folder), device)
     if any(ours[key].shape != theirs[key].shape for key in ours):
         raise PseudoGDError(f"{folder}: plain transformers reads pictures or words into another number of tokens")
     return max(float((ours[key] - theirs[key]).abs().max()) for key in ours)

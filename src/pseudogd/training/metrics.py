@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,14 @@ class MetricsLog:
             except ValueError:
                 continue  # only a kill in the middle of a write leaves such a line, and its step is trained again
         return rows
+
+
+def flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as loggers such as TensorBoard take it: {"lr": {"tower": 1e-5}} becomes {"lr/tower": 1e-5}."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        found |= {f"{name}/{k}": v for k, v in value.items()} if isinstance(value, Mapping) else {name: value}
+    return found
 
 
 def _finite(value: Any) -> Any:

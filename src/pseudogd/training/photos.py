@@ -85,14 +85,14 @@ class PhotoInputs:
         return PhotoTargets(views, self.family.token_count(size, encoding, place=self.place))
 
 
-def head_biases(photos: PhotoInputs, image_ids: Iterable[str]) -> dict[str, float]:
+def head_biases(photos: Iterable[PhotoTargets]) -> dict[str, float]:
     """Where the head's scale outputs start: mean canonical log depth and mean log focal of some photos.
 
     Photos whose kind of label does not know one of them do not count for it; 0 where none does.
     """
     scales, focals = [], []
-    for image_id in image_ids:
-        for _, targets in photos[image_id].targets.views:
+    for photo in photos:
+        for _, targets in photo.views:
             known = np.isfinite(targets.log_focal)
             if known:
                 focals.append(targets.log_focal)

@@ -20,7 +20,16 @@ from pseudogd.errors import InputError
 
 Arm = Literal["joint", "vqa_only", "geometry_only", "two_stage"]
 
-WITHOUT_EFFECT = ("out", "log_every", "data.workers", "data.cache_mb", "checkpoint.every", "checkpoint.keep", "device")
+WITHOUT_EFFECT = (
+    "out",
+    "log_every",
+    "data.workers",
+    "data.cache_mb",
+    "checkpoint.every",
+    "checkpoint.keep",
+    "device",
+    "report_to",
+)
 """Keys that change how a run is carried out but not the weights it ends with: a resumed run may change them."""
 
 
@@ -31,9 +40,28 @@ class Section(BaseModel):
 
 
 class ModelSection(Section):
-    """The student's base checkpoint: a local folder or a hub id."""
+    """The student's base checkpoint: a local folder or a hub id.
+
+    `dtype` is that of frozen weights (under LoRA nearly all of them); what is trained is always float32.
+    """
 
     path: str
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+class LoraPartSection(Section):
+    """LoRA on one part; r = 0: none, the part is trained in full (or frozen, by its learning rate). alpha null: 2 r."""
+
+    r: int = Field(0, ge=0)
+    alpha: float | None = Field(None, gt=0)
+
+
+class LoraSection(Section):
+    """Low-rank adapters, merged into the weights at export."""
+
+    dropout: float = Field(0.0, ge=0, lt=1)
+    tower: LoraPartSection = LoraPartSection()
+    llm: LoraPartSection = LoraPartSection()
 
 
 class DataSection(Section):
@@ -81,6 +109,7 @@ class OptimSection(Section):
     eps: float = Field(1e-8, gt=0)
     clip: float = Field(1.0, ge=0)
     precision: Literal["bf16", "fp32"] = "bf16"
+    gradient_checkpointing: bool = False
 
 
 class WeightSection(Section):
@@ -101,6 +130,8 @@ class GeometrySection(Section):
     `taps` are hidden states (0 = embeddings) of `place`, the tower or the language model; null means the default. The
     head has `head_blocks` convolutions (0: linear) and tells a cell apart in `subcells` parts along each side.
     `first_stage` is the share of the steps that the arm `two_stage` spends on geometry before it turns to language.
+    `ratio` moves lambda so that |geometry| / |language|, the gradients at the taps, nears this value; null: fixed.
+    Training is refused where geometry says something about less than `min_coverage` of the cells.
     """
 
     lam: float = Field(0.3, ge=0, alias="lambda")
@@ -111,6 +142,8 @@ class GeometrySection(Section):
     head_blocks: int = Field(2, ge=0, le=8)
     subcells: int = Field(1, ge=1, le=4)
     first_stage: float = Field(0.5, gt=0, lt=1)
+    ratio: float | None = Field(None, gt=0)
+    min_coverage: float = Field(0.05, ge=0, le=1)
     weights: WeightSection = WeightSection()
 
 
@@ -129,18 +162,29 @@ class Recipe(Section):
     seed: int = Field(0, ge=0, lt=2**31)
     model: ModelSection
     data: DataSection
+    lora: LoraSection = LoraSection()
     optim: OptimSection = OptimSection()
     geometry: GeometrySection = GeometrySection()
     checkpoint: CheckpointSection = CheckpointSection()
     log_every: int = Field(10, gt=0)
     device: Literal["auto", "cpu"] = "auto"
+    report_to: list[Literal["tensorboard", "trackio", "wandb"]] = []
 
     @model_validator(mode="after")
     def _some_part_learns(self) -> Recipe:
         lr = self.optim.lr
         if not (lr.tower or lr.projector or lr.llm):
             raise ValueError("optim.lr: tower, projector and llm are all 0, so the model would not learn; raise one")
+        for part in ("tower", "llm"):
+            if getattr(self.lora, part).r and not getattr(lr, part):
+                raise ValueError(f"lora.{part}.r is set but optim.lr.{part} is 0, so its adapters would not learn")
+        if self.model.dtype == "bfloat16" and self.optim.precision == "fp32":
+            raise ValueError("model.dtype=bfloat16 needs optim.precision=bf16")
         return self
+
+    @property
+    def uses_lora(self) -> bool:
+        return bool(self.lora.tower.r or self.lora.llm.r)
 
     @property
     def uses_geometry(self) -> bool:

@@ -17,9 +17,10 @@ from pseudogd.student.head import GeometryHead
 from pseudogd.student.joint import Joint
 from pseudogd.student.load import Student, load_student
 from pseudogd.student.taps import resolve_taps
+from pseudogd.training.checks import check_coverage, coverage
 from pseudogd.training.collator import JointCollator
 from pseudogd.training.dataset import Rows, Size, build_rows
-from pseudogd.training.parameters import freeze
+from pseudogd.training.parameters import prepare
 from pseudogd.training.photos import PhotoInputs, head_biases
 from pseudogd.training.recipe import Recipe
 from pseudogd.training.turns import PhotoTokens, TurnEncoder
@@ -47,19 +48,27 @@ def build(recipe: Recipe, store: Store) -> Setup:
     Raises:
         InputError: a part cannot be loaded, or the parts do not fit.
     """
-    student = load_student(recipe.model.path, dtype="float32")
+    student = load_student(recipe.model.path, dtype=recipe.model.dtype)
     rows = _rows(recipe, store, student)
     half = torch.bfloat16 if recipe.optim.precision == "bf16" else torch.float32
     encoder = recipe.geometry.place == "encoder"
     place = ("encoder" if encoder else "projector") if recipe.uses_geometry else None
     cache, parts = recipe.data.cache_mb, recipe.geometry.subcells
     photos = PhotoInputs(store, student.family, place, half, cache, parts)
+    student.model = prepare(student.model, student.family, recipe)
+    if recipe.optim.gradient_checkpointing:
+        _checkpoint_activations(student.model)
     joint = _joint(recipe, student, photos, rows)
-    freeze(joint, recipe.optim)
     tokenizer = student.processor.tokenizer
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     collator = JointCollator(photos, pad, recipe.data.turns == "isolated", recipe.uses_geometry, half)
     return Setup(student, joint, rows, collator, photos)
+
+
+def _checkpoint_activations(model: Any) -> None:
+    """Recompute activations in the backward pass; never reentrant, which can lose the tower's gradient silently."""
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
 
 
 def model_digest(path: str) -> str:
@@ -119,11 +128,15 @@ def _joint(recipe: Recipe, student: Student, photos: PhotoInputs, rows: Rows) ->
     geometry = recipe.geometry
     taps = resolve_taps(geometry.taps, student.family, geometry.place)
     names = list(dict.fromkeys(rows.image_ids))
-    biases = head_biases(photos, names[:: max(1, len(names) // _BIAS_PHOTOS)])
+    sample = names[:: max(1, len(names) // _BIAS_PHOTOS)]
+    seen = [photos[name].targets for name in sample]
+    check_coverage(coverage(seen), geometry.min_coverage, len(seen))
+    biases = head_biases(seen)
     torch.manual_seed(recipe.seed)
     shape = {"blocks": geometry.head_blocks, "subcells": geometry.subcells}
     head = GeometryHead.for_family(student.family, taps, geometry.head_width, **biases, **shape)
     weights = JointWeights(**geometry.weights.model_dump())
     anchor = "frozen" if weights.anchor else None
     balance = GradientBalance()
+    head.requires_grad_(recipe.optim.lr.head > 0)
     return Joint(student.model, student.family, head, weights, taps, anchor, balance, answer_logits=True)

@@ -18,16 +18,17 @@ from pseudogd.progress import Bar, notice, track
 from pseudogd.store import shards
 from pseudogd.store.dataset import Store
 from pseudogd.store.shards import write_atomic
-from pseudogd.training import checkpoints
+from pseudogd.student.lora import is_adapted, merged
+from pseudogd.training import checkpoints, plain_probe
 from pseudogd.training.attention import attention_for
 from pseudogd.training.dataset import LeftOut
-from pseudogd.training.export import check_export, model_card, write_plain
+from pseudogd.training.export import difference, model_card, write_plain
 from pseudogd.training.interrupt import Interrupt
 from pseudogd.training.recipe import Recipe, differences, load_recipe, recipe_text
 from pseudogd.training.setup import Setup, build, model_digest
 from pseudogd.training.trainer import HEAD_NAME, PROGRESS_NAME, PseudoGDTrainer
 
-RECIPE_NAME, RESULT_NAME, MODEL_NAME = "recipe.yaml", "train.json", "model"
+RECIPE_NAME, RESULT_NAME, MODEL_NAME, ADAPTER_NAME = "recipe.yaml", "train.json", "model", "adapter"
 _SHOWN_LEFT_OUT = 3
 
 
@@ -146,11 +147,15 @@ def _finish(
 ) -> TrainResult:
     """Export; `model/` gets its name last, so that it is there only when everything else is."""
     out, rows = Path(recipe.out), setup.rows
-    model, processor = setup.joint.plain_model().eval(), setup.student.processor
+    model, processor = setup.joint.plain_model().eval().float(), setup.student.processor
     counts = {"photos": len(rows.size_of), "questions": rows.questions, "steps": trainer.steps}
     counts["rows seen"] = trainer.steps * recipe.optim.batch_size * recipe.optim.grad_accum
     card = model_card(recipe.model.path, recipe.to_dict(), counts, _teachers(store, list(rows.size_of)))
     trainer.save_head(out / HEAD_NAME)
+    ours = plain_probe.logits(model, processor) if check else None
+    if is_adapted(model):
+        _save_adapter(model, out / ADAPTER_NAME)
+        model = merged(model)
     result = TrainResult(
         out,
         recipe.arm,
@@ -163,12 +168,18 @@ def _finish(
     result.left_out = rows.left_out
     with checkpoints.appearing_folder(out / MODEL_NAME) as folder:
         write_plain(model, processor, folder, card)
-        if check:
-            result.max_abs_logit_diff = check_export(folder, model, processor)
+        if ours is not None:
+            result.max_abs_logit_diff = difference(folder, ours, next(model.parameters()).device)
         values = {k: v for k, v in asdict(result).items() if k not in ("out", "already_done")}
         text = json.dumps({"result": values, "made_from": made_from}, indent=2, ensure_ascii=False)
         write_atomic(out / RESULT_NAME, text.encode())
     return result
+
+
+def _save_adapter(model: Any, folder: Path) -> None:
+    """The adapters on their own, as PEFT loads them over the base checkpoint."""
+    with checkpoints.appearing_folder(folder) as aside:
+        model.save_pretrained(aside)
 
 
 def _claim(out: Path, recipe: Recipe) -> None:
@@ -184,7 +195,7 @@ def _claim(out: Path, recipe: Recipe) -> None:
 
 def _forget(out: Path) -> None:
     """Delete what an earlier run left, the recipe last, so that a kill in between leaves a run that can be resumed."""
-    for folder in [out / MODEL_NAME, *checkpoints.checkpoints(out)]:
+    for folder in [out / MODEL_NAME, out / ADAPTER_NAME, *checkpoints.checkpoints(out)]:
         checkpoints.delete_folder(folder)
     for name in (RESULT_NAME, HEAD_NAME, "metrics.jsonl", RECIPE_NAME):
         (out / name).unlink(missing_ok=True)

@@ -6,25 +6,30 @@ import contextlib
 import json
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer
 from transformers.trainer_callback import PrinterCallback
 
+from pseudogd.distill.balance import LambdaController
 from pseudogd.distill.kinds import TERMS
 from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.progress import Bar
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.joint import Items, Joint, JointOutput
-from pseudogd.training import checkpoints, memory
-from pseudogd.training.arms import mix_at
+from pseudogd.student.lora import is_adapted
+from pseudogd.training import checkpoints
+from pseudogd.training.arguments import Flow, arguments_of
+from pseudogd.training.arms import Mix, mix_at, parts_reached
+from pseudogd.training.checks import FirstSteps
 from pseudogd.training.dataset import Rows, StepSampler
 from pseudogd.training.interrupt import Interrupt
-from pseudogd.training.metrics import MetricsLog
-from pseudogd.training.parameters import parameter_groups
+from pseudogd.training.metrics import MetricsLog, flat
+from pseudogd.training.parameters import parameter_groups, parts_of
 from pseudogd.training.recipe import Recipe
 
 HEAD_NAME = "geometry_head.safetensors"
@@ -64,11 +69,22 @@ class PseudoGDTrainer(Trainer):
         self.run = Path(recipe.out)
         self.metrics_log = MetricsLog(self.run / "metrics.jsonl")
         self._items: Items | None = None
+        trained = parts_of(joint.plain_model(), joint.family, joint.head)
+        self._first_steps = FirstSteps({part: [p for p in ps if p.requires_grad] for part, ps in trained.items()})
+        self.controller = LambdaController(recipe.geometry.ratio)
+        self._ratios: dict[str, float] = {}
         self._sums: dict[str, Tensor | float] = {}
         self._sums_from = 0
         self._elapsed_before, self._clock = 0.0, time.monotonic()
         config, cached = joint.config, getattr(joint.config, "use_cache", None)
-        super().__init__(joint, _arguments(recipe, steps), collator, rows, callbacks=[_Flow(recipe, bar, interrupt)])
+        flow = Flow(recipe, bar, interrupt, self.before_step)
+        try:
+            super().__init__(joint, arguments_of(recipe, steps), collator, rows, callbacks=[flow])
+        except (ImportError, RuntimeError) as error:
+            if recipe.report_to and "install" in str(error):
+                first = str(error).strip().splitlines()[0]
+                raise InputError(f"report_to: {first} (pip install {' '.join(recipe.report_to)})") from error
+            raise
         if cached is None:  # the base class writes use_cache into the model's config, which is exported
             config.__dict__.pop("use_cache", None)
         else:
@@ -108,7 +124,7 @@ class PseudoGDTrainer(Trainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         """The loss of one micro-batch, already a share of the accumulated batch."""
-        mix = mix_at(self.recipe, self.state.global_step, self.steps)
+        mix = self._mix()
         batch, geometry = dict(inputs["inputs"]), inputs["geometry"]
         if not mix.language:
             del batch["labels"]
@@ -126,6 +142,18 @@ class PseudoGDTrainer(Trainer):
             raise PseudoGDError(_not_finite(self.state.global_step + 1, out))
         self._note(out, loss, mix.geometry)
         return (loss, out) if return_outputs else loss
+
+    def _mix(self) -> Mix:
+        mix = mix_at(self.recipe, self.state.global_step, self.steps)
+        return replace(mix, lam=mix.lam * self.controller.factor)
+
+    def before_step(self) -> None:
+        """Between the backward passes of a step and its update."""
+        if not self._first_steps.done:
+            self._first_steps.look(parts_reached(self._mix(), self.recipe.geometry.place))
+        if self.model.balance is not None and self.controller.target is not None:
+            self._ratios = self.model.balance.ratios()
+            self.controller.update(self._ratios)
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.recipe.optim.precision == "fp32":
@@ -180,16 +208,18 @@ class PseudoGDTrainer(Trainer):
             means["anchor_cos"] = 1 - means["anchor_loss"]
         row: dict[str, Any] = {"step": step, "epoch": round(self._rows_seen() / len(self.train_dataset), 4)}
         row |= {k: means[k] for k in _TOTALS if k in means} | {k: v for k, v in means.items() if k not in _TOTALS}
-        row["lambda"] = mix_at(self.recipe, step - 1, self.steps).lam
+        row["lambda"] = mix_at(self.recipe, step - 1, self.steps).lam * self.controller.factor
         row["lr"] = self._rates()
         if "grad_norm" in logs:
             row["grad_norm"] = float(logs["grad_norm"])
-        if self.model.balance is not None and (ratios := self.model.balance.ratios()):
-            row["gradient_ratio"] = (
-                ratios  # |geometry| / |language| at each tap, lambda included, in the last micro-batch
-            )
+        ratios = self._ratios
+        if self.model.balance is not None and not ratios:
+            ratios = self.model.balance.ratios()
+        if ratios:  # |geometry| / |language| at each tap, lambda included, in the last micro-batch
+            row["gradient_ratio"] = ratios
         row["seconds"] = round(self.elapsed, 3)
         self.metrics_log.append(row)
+        self.control = self.callback_handler.on_log(self.args, self.state, self.control, flat(row))
         self._sums, self._sums_from = {}, step
 
     def _rates(self) -> dict[str, float]:
@@ -215,13 +245,20 @@ class PseudoGDTrainer(Trainer):
                 "seconds": self.elapsed,
                 "sums": {name: float(value) for name, value in self._sums.items()},
                 "sums_from": self._sums_from,
+                "controller": self.controller.state(),
             }
             (folder / PROGRESS_NAME).write_text(json.dumps(progress, indent=2), encoding="utf-8")
         checkpoints.keep_newest(self.run, self.recipe.checkpoint.keep)
 
     def save_plain(self, folder: Path) -> None:
-        """The ordinary model and processor, and the geometry head in its own file."""
-        self.model.plain_model().save_pretrained(folder)
+        """The ordinary model and processor, and the geometry head in its own file.
+
+        With adapters: those, in PEFT's own format, and beside them whatever else was trained.
+        """
+        plain = self.model.plain_model()
+        plain.save_pretrained(folder)
+        if is_adapted(plain):
+            checkpoints.save_trained(folder, plain)
         self.processor.save_pretrained(folder)
         self.save_head(folder / HEAD_NAME)
 
@@ -236,12 +273,16 @@ class PseudoGDTrainer(Trainer):
         progress = checkpoints.read_json(folder / PROGRESS_NAME)
         self.metrics_log.rewind(int(checkpoints.read_json(folder / _STATE_NAME)["global_step"]))
         plain = self.model.plain_model()
-        plain.load_state_dict(type(plain).from_pretrained(folder, dtype=torch.float32).state_dict())
+        if is_adapted(plain):
+            checkpoints.load_trained(folder, plain)
+        else:
+            plain.load_state_dict(type(plain).from_pretrained(folder, dtype=torch.float32).state_dict())
         if self.model.head is not None:
             head, _ = GeometryHead.load(folder / HEAD_NAME)
             self.model.head.load_state_dict(head.state_dict())
         self._elapsed_before, self._clock = float(progress["seconds"]), time.monotonic()
         self._sums, self._sums_from = dict(progress["sums"]), int(progress["sums_from"])
+        self.controller.load(progress["controller"])
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is None:
@@ -253,61 +294,6 @@ class PseudoGDTrainer(Trainer):
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
             checkpoints.load_random_state(Path(checkpoint) / "random.safetensors")
-
-
-class _Flow(TrainerCallback):
-    """Follows the steps on a bar, logs the last one, and stops with a checkpoint when Ctrl-C was pressed."""
-
-    def __init__(self, recipe: Recipe, bar: Bar, interrupt: Interrupt):
-        self.recipe, self.bar, self.interrupt = recipe, bar, interrupt
-
-    def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
-        # a checkpoint remembers the intervals of the run that wrote it; a resumed run may have others
-        state.save_steps, state.logging_steps = args.save_steps, args.logging_steps
-
-    def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> Any:
-        self.bar.advance()
-        if args.device.type == "cpu" and state.global_step % memory.EVERY_STEPS == 0:
-            memory.trim_heap()
-        if state.global_step >= state.max_steps:
-            control.should_log = True
-        elif self.interrupt.requested:
-            control.should_save = control.should_training_stop = True
-        return control
-
-
-def _arguments(recipe: Recipe, steps: int) -> TrainingArguments:
-    optim, every = recipe.optim, recipe.checkpoint.every
-    arguments = TrainingArguments(
-        output_dir=recipe.out,
-        per_device_train_batch_size=optim.batch_size,
-        gradient_accumulation_steps=optim.grad_accum,
-        max_steps=steps,
-        max_grad_norm=optim.clip,
-        lr_scheduler_type="constant_with_warmup" if optim.schedule == "constant" else optim.schedule,
-        warmup_steps=round(optim.warmup * steps),
-        seed=recipe.seed,
-        use_cpu=recipe.device == "cpu",
-        logging_strategy="steps",
-        logging_steps=recipe.log_every,
-        logging_first_step=True,
-        logging_nan_inf_filter=False,
-        save_strategy="steps" if every else "no",
-        save_steps=every or 500,
-        remove_unused_columns=False,
-        label_names=["labels"],
-        dataloader_num_workers=recipe.data.workers,
-        dataloader_persistent_workers=recipe.data.workers > 0,
-        dataloader_pin_memory=torch.cuda.is_available() and recipe.device != "cpu",
-        disable_tqdm=True,
-        report_to="none",
-    )
-    if arguments.world_size > 1:
-        raise InputError("training runs in one process; start it without torchrun or accelerate launch")
-    arguments._n_gpu = min(
-        arguments.n_gpu, 1
-    )  # several devices would be used by DataParallel, which splits dicts wrongly
-    return arguments
 
 
 _MEND = "lower optim.lr, or set optim.precision=fp32"
