@@ -23,6 +23,7 @@ from pseudogd.training import checkpoints, plain_probe
 from pseudogd.training.attention import attention_for
 from pseudogd.training.dataset import LeftOut
 from pseudogd.training.export import difference, model_card, write_plain
+from pseudogd.training.failures import explained
 from pseudogd.training.interrupt import Interrupt
 from pseudogd.training.recipe import Recipe, differences, load_recipe, recipe_text
 from pseudogd.training.setup import Setup, build, model_digest
@@ -135,7 +136,10 @@ def _train(
         if newest is None:
             trainer.metrics_log.rewind(0)
         products = trainer.args.device.type == "cpu" and recipe.optim.precision == "bf16"
-        with attention_for(setup.joint.plain_model(), products and recipe.data.turns == "isolated"):
+        with (
+            attention_for(setup.joint.plain_model(), products and recipe.data.turns == "isolated"),
+            explained(out, lambda: trainer.state.global_step),
+        ):
             trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
     if trainer.state.global_step < steps:
         raise KeyboardInterrupt
