@@ -180,6 +180,7 @@ def train(
     from pseudogd.api import train as verb
 
     result = verb(recipe, overrides or (), check=check, overwrite=overwrite, quiet=quiet)
+    quiet = quiet or os.environ.get("RANK", "0") != "0"  # one of the processes of torchrun says it
     _done(f"{result.steps:,} steps on {result.questions:,} questions; model: {result.model}", quiet)
 
 

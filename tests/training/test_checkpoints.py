@@ -91,7 +91,7 @@ def test_random_numbers_go_on_where_they_were(tmp_path):
         return random.random(), random.gauss(0, 1), np.random.standard_normal(), torch.randn(2).tolist()
 
     draw()  # an odd number of gaussians leaves one waiting in the generators of Python and NumPy
-    checkpoints.save_random_state(tmp_path / "r.safetensors")
+    checkpoints.save_random_state(tmp_path / "r.safetensors", checkpoints.random_state())
     first = draw()
     draw()
     checkpoints.load_random_state(tmp_path / "r.safetensors")

@@ -26,10 +26,10 @@ from pseudogd.training import checkpoints
 from pseudogd.training.recipe import load_recipe
 from pseudogd.training.train import run_training
 whole = checkpoints.save_random_state
-def save(path):
+def save(path, state):
     if "checkpoint-4" in str(path):
         os.kill(os.getpid(), signal.SIGKILL)
-    whole(path)
+    whole(path, state)
 checkpoints.save_random_state = save
 run_training(load_recipe(sys.argv[1]), quiet=True, check=False)
 """

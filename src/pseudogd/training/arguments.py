@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainingArguments
 
-from pseudogd.errors import InputError
 from pseudogd.progress import Bar
-from pseudogd.training import memory
+from pseudogd.training import memory, ranks
 from pseudogd.training.interrupt import Interrupt
 from pseudogd.training.recipe import Recipe
 
@@ -34,7 +33,7 @@ class Flow(TrainerCallback):
             memory.trim_heap()
         if state.global_step >= state.max_steps:
             control.should_log = True
-        elif self.interrupt.requested:
+        elif ranks.any_of(self.interrupt.requested, args.device):  # all stop after the same step, or none does
             control.should_save = control.should_training_stop = True
         return control
 
@@ -63,10 +62,11 @@ def arguments_of(recipe: Recipe, steps: int) -> TrainingArguments:
         dataloader_persistent_workers=recipe.data.workers > 0,
         dataloader_pin_memory=torch.cuda.is_available() and recipe.device != "cpu",
         disable_tqdm=True,
+        # geometry alone sends no gradient to what only language reads; elsewhere whatever gets none is frozen
+        ddp_find_unused_parameters=recipe.arm in ("geometry_only", "two_stage"),
+        ddp_backend="gloo" if recipe.device == "cpu" and ranks.world() > 1 else None,
         report_to=list(recipe.report_to) or "none",
     )
-    if arguments.world_size > 1:
-        raise InputError("training runs in one process; start it without torchrun or accelerate launch")
     arguments._n_gpu = min(
         arguments.n_gpu, 1
     )  # several devices would be used by DataParallel, which splits dicts wrongly

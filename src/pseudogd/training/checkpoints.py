@@ -132,8 +132,12 @@ def load_optimizer(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"state": state, "param_groups": rest["param_groups"]}, rest["scheduler"]
 
 
-def save_random_state(path: Path) -> None:
-    """Write the state of the generators of Python, NumPy, torch and every CUDA device."""
+RandomState = tuple[dict[str, torch.Tensor], dict[str, Any]]
+"""Tensors and plain values: the state of the generators of Python, NumPy, torch and every CUDA device."""
+
+
+def random_state() -> RandomState:
+    """The state of every generator of this process."""
     version, words, gauss = random.getstate()
     kind, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     tensors = {
@@ -143,7 +147,12 @@ def save_random_state(path: Path) -> None:
     }
     if torch.cuda.is_available():
         tensors |= {f"cuda.{i}": state for i, state in enumerate(torch.cuda.get_rng_state_all())}
-    rest = {"python": [version, gauss], "numpy": [kind, position, has_gauss, cached]}
+    return tensors, {"python": [version, gauss], "numpy": [kind, position, has_gauss, cached]}
+
+
+def save_random_state(path: Path, state: RandomState) -> None:
+    """Write what `random_state` gave."""
+    tensors, rest = state
     save_file(tensors, path, metadata={"rest": json.dumps(rest)})
 
 

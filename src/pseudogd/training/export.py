@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from pseudogd import __version__
 from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.student import processors
-from pseudogd.training import plain_probe
+from pseudogd.training import plain_probe, ranks
 from pseudogd.training.checkpoints import appearing_folder
 
 CARD_NAME = "README.md"
@@ -67,7 +67,11 @@ def _in_a_new_process(folder: Path, device: torch.device) -> dict[str, torch.Ten
             [sys.executable, "-I", plain_probe.__file__, *arguments],
             capture_output=True,
             text=True,
-            env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(torch.get_num_threads())},
+            env={
+                **ranks.without_launcher(dict(os.environ)),
+                "HF_HUB_OFFLINE": "1",
+                "OMP_NUM_THREADS": str(torch.get_num_threads()),
+            },
             check=False,
         )
         if done.returncode:

@@ -11,19 +11,23 @@ from pseudogd.store.shards import write_atomic
 
 
 class MetricsLog:
-    """Appends rows to a JSON-lines file."""
+    """Appends rows to a JSON-lines file; with `writes` False it only reads (ranks but the first)."""
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, writes: bool = True):
+        self.path, self.writes = path, writes
 
     def append(self, row: dict[str, Any]) -> None:
         """Add one row; nan and inf become null, so that every reader of JSON can read it."""
+        if not self.writes:
+            return
         clean = {k: _finite(v) for k, v in row.items()}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(clean, allow_nan=False) + "\n")
 
     def rewind(self, step: int) -> None:
         """Keep rows up to `step` alone. A line that was cut short by a kill is dropped."""
+        if not self.writes:
+            return
         kept = [row for row in self.rows() if row["step"] <= step]
         write_atomic(self.path, "".join(json.dumps(row) + "\n" for row in kept).encode())
 

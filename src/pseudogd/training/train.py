@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from pseudogd.store import shards
 from pseudogd.store.dataset import Store
 from pseudogd.store.shards import write_atomic
 from pseudogd.student.lora import is_adapted, merged
-from pseudogd.training import checkpoints, plain_probe
+from pseudogd.training import checkpoints, plain_probe, ranks
 from pseudogd.training.attention import attention_for
 from pseudogd.training.dataset import LeftOut
 from pseudogd.training.export import difference, model_card, write_plain
@@ -82,12 +82,17 @@ def run_training(recipe: Recipe, *, quiet: bool = False, resume: bool = True, ch
         KeyboardInterrupt: after Ctrl-C, once a checkpoint is written.
     """
     out = Path(recipe.out)
-    if not resume:
+    ranks.meet(on_cpu=recipe.device == "cpu")
+    quiet = quiet or not ranks.is_main()
+    if not resume and ranks.is_main():
         _forget(out)
+    ranks.barrier()
     store = Store(recipe.data.path)
     made_from = {stage: _stage_digest(store, stage) for stage in ("geometry", "questions")}
     made_from["base model"] = model_digest(recipe.model.path)
-    _claim(out, recipe)
+    if ranks.is_main():
+        _claim(out, recipe)
+    ranks.barrier()
     done = finished(out)
     if done is not None:
         _same_origin(checkpoints.read_json(out / RESULT_NAME)["made_from"], made_from, out)
@@ -113,7 +118,7 @@ def total_steps(recipe: Recipe, rows: int) -> int:
     optim = recipe.optim
     if optim.steps is not None:
         return optim.steps
-    return max(1, round(optim.epochs * rows / (optim.batch_size * optim.grad_accum)))
+    return max(1, round(optim.epochs * rows / (optim.batch_size * optim.grad_accum * ranks.world())))
 
 
 def _train(
@@ -135,6 +140,7 @@ def _train(
         )
         if newest is None:
             trainer.metrics_log.rewind(0)
+        ranks.barrier()
         products = trainer.args.device.type == "cpu" and recipe.optim.precision == "bf16"
         with (
             attention_for(setup.joint.plain_model(), products and recipe.data.turns == "isolated"),
@@ -143,7 +149,10 @@ def _train(
             trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
     if trainer.state.global_step < steps:
         raise KeyboardInterrupt
-    return _finish(recipe, store, setup, trainer, made_from, check)
+    ranks.check_agreement(setup.joint.parameters(), steps)
+    result = _finish(recipe, store, setup, trainer, made_from, check) if ranks.is_main() else None
+    ranks.barrier()
+    return result or replace(finished(out), already_done=False)
 
 
 def _finish(
@@ -153,7 +162,7 @@ def _finish(
     out, rows = Path(recipe.out), setup.rows
     model, processor = setup.joint.plain_model().eval().float(), setup.student.processor
     counts = {"photos": len(rows.size_of), "questions": rows.questions, "steps": trainer.steps}
-    counts["rows seen"] = trainer.steps * recipe.optim.batch_size * recipe.optim.grad_accum
+    counts["rows seen"] = trainer.steps * recipe.optim.batch_size * recipe.optim.grad_accum * ranks.world()
     card = model_card(recipe.model.path, recipe.to_dict(), counts, _teachers(store, list(rows.size_of)))
     trainer.save_head(out / HEAD_NAME)
     ours = plain_probe.logits(model, processor) if check else None

@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from pseudogd.progress import Bar
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.joint import Items, Joint, JointOutput
 from pseudogd.student.lora import is_adapted
-from pseudogd.training import checkpoints
+from pseudogd.training import checkpoints, ranks
 from pseudogd.training.arguments import Flow, arguments_of
 from pseudogd.training.arms import Mix, mix_at, parts_reached
 from pseudogd.training.checks import FirstSteps
@@ -36,6 +37,7 @@ HEAD_NAME = "geometry_head.safetensors"
 _STATE_NAME = "trainer_state.json"
 PROGRESS_NAME = "progress.json"
 _TOTALS = ("loss", "lm_loss", "geometry_loss", "anchor_loss")
+_NOTED = (*_TOTALS, "structure", "gradient", "normal", "order", "sky", "scale")
 
 
 class PseudoGDTrainer(Trainer):
@@ -67,7 +69,7 @@ class PseudoGDTrainer(Trainer):
     ):
         self.recipe, self.steps, self.processor, self.made_from = recipe, steps, processor, made_from
         self.run = Path(recipe.out)
-        self.metrics_log = MetricsLog(self.run / "metrics.jsonl")
+        self.metrics_log = MetricsLog(self.run / "metrics.jsonl", ranks.is_main())
         self._items: Items | None = None
         trained = parts_of(joint.plain_model(), joint.family, joint.head)
         self._first_steps = FirstSteps({part: [p for p in ps if p.requires_grad] for part, ps in trained.items()})
@@ -96,7 +98,7 @@ class PseudoGDTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> StepSampler:
         rows = self.train_dataset if train_dataset is None else train_dataset
         optim = self.recipe.optim
-        total = self.steps * optim.batch_size * optim.grad_accum
+        total = self.steps * optim.batch_size * optim.grad_accum * ranks.world()
         lengths = rows.lengths if self.recipe.data.group_by_length else None
         return StepSampler(len(rows), total, self.recipe.seed, lengths, optim.batch_size)
 
@@ -113,7 +115,7 @@ class PseudoGDTrainer(Trainer):
         labels = (inputs["labels"][..., 1:] != -100).sum()
         photo = (inputs["input_ids"] == self.model.family.image_token_id).sum()
         views = torch.zeros(len(TERMS)) if geometry is None else geometry.items()
-        return torch.cat([torch.stack([labels, photo]).float(), views])
+        return torch.cat([torch.stack([labels, photo]).float(), views.to(labels.device)])
 
     # ------------------------------------------------------------------------------------------------------- loss
     def compute_loss(
@@ -141,6 +143,7 @@ class PseudoGDTrainer(Trainer):
         if not bool(torch.isfinite(loss)):
             raise PseudoGDError(_not_finite(self.state.global_step + 1, out))
         self._note(out, loss, mix.geometry)
+        loss = loss * ranks.world()  # a share of the whole step already, but gradients of ranks are averaged
         return (loss, out) if return_outputs else loss
 
     def _mix(self) -> Mix:
@@ -152,7 +155,7 @@ class PseudoGDTrainer(Trainer):
         if not self._first_steps.done:
             self._first_steps.look(parts_reached(self._mix(), self.recipe.geometry.place))
         if self.model.balance is not None and self.controller.target is not None:
-            self._ratios = self.model.balance.ratios()
+            self._ratios = self._over_ranks(self.model.balance.ratios(), self.model.taps.names)
             self.controller.update(self._ratios)
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
@@ -193,6 +196,22 @@ class PseudoGDTrainer(Trainer):
     def _add(self, name: str, value: Tensor) -> None:
         self._sums[name] = self._sums.get(name, 0.0) + value.float()
 
+    def _over_ranks(self, ratios: dict[str, float], names: Sequence[str]) -> dict[str, float]:
+        """The mean of each ratio over the ranks that have one."""
+        if ranks.world() == 1:
+            return ratios
+        both = [[ratios.get(name, 0.0) for name in names], [float(name in ratios) for name in names]]
+        sums, counts = self.accelerator.reduce(torch.tensor(both, device=self.args.device), "sum").tolist()
+        return {name: total / count for name, total, count in zip(names, sums, counts) if count}
+
+    def _step_sums(self) -> dict[str, float]:
+        """What was noted since the last line, over all ranks, in an order that does not depend on the rank."""
+        names = [name for name in _NOTED if ranks.world() > 1 or name in self._sums]
+        values = torch.tensor([float(self._sums.get(name, 0.0)) for name in names], device=self.args.device)
+        here = torch.tensor([float(name in self._sums) for name in names], device=self.args.device)
+        values, here = (self.accelerator.reduce(v, "sum").tolist() for v in (values, here))
+        return {name: value for name, value, count in zip(names, values, here) if count}
+
     @property
     def elapsed(self) -> float:
         """Seconds of training, those before a resume too."""
@@ -203,7 +222,7 @@ class PseudoGDTrainer(Trainer):
         step = self.state.global_step
         if "loss" not in logs or step == self._sums_from:
             return
-        means = {name: float(value) / (step - self._sums_from) for name, value in self._sums.items()}
+        means = {name: value / (step - self._sums_from) for name, value in self._step_sums().items()}
         if "anchor_loss" in means:
             means["anchor_cos"] = 1 - means["anchor_loss"]
         row: dict[str, Any] = {"step": step, "epoch": round(self._rows_seen() / len(self.train_dataset), 4)}
@@ -230,20 +249,39 @@ class PseudoGDTrainer(Trainer):
         return {group["name"].partition(".")[0]: base * factor(made) for group, base, factor in rates}
 
     def _rows_seen(self) -> int:
-        return self.state.global_step * self.recipe.optim.batch_size * self.recipe.optim.grad_accum
+        optim = self.recipe.optim
+        return self.state.global_step * optim.batch_size * optim.grad_accum * ranks.world()
 
     # ------------------------------------------------------------------------------------------------- checkpoints
     def _save_checkpoint(self, model: nn.Module, trial: Any = None) -> None:
-        """Write an ordinary checkpoint and what a resumed run needs, in one step."""
+        """Write an ordinary checkpoint and what a resumed run needs, in one step; rank 0 does."""
+        ranks.check_agreement(self.model.parameters(), self.state.global_step)
+        states = self._gathered(checkpoints.random_state())
+        sums = self._step_sums()
+        if ranks.is_main():
+            self._write_checkpoint(states, sums)
+        ranks.barrier()
+
+    def _gathered(self, value: Any) -> list[Any]:
+        """One value of every rank, on rank 0."""
+        if ranks.world() == 1:
+            return [value]
+        found = [None] * ranks.world() if ranks.is_main() else None
+        torch.distributed.gather_object(value, found)
+        return found or []
+
+    def _write_checkpoint(self, random_states: Sequence[checkpoints.RandomState], sums: dict[str, float]) -> None:
         with checkpoints.appearing_folder(self.run / f"checkpoint-{self.state.global_step}") as folder:
             self.save_plain(folder)
             checkpoints.save_optimizer(folder, self.optimizer.state_dict(), self.lr_scheduler.state_dict())
-            checkpoints.save_random_state(folder / "random.safetensors")
+            for number, state in enumerate(random_states):
+                checkpoints.save_random_state(folder / _random_name(number), state)
             self.state.save_to_json(str(folder / _STATE_NAME))
             progress = {
                 "made_from": self.made_from,
+                "ranks": ranks.world(),
                 "seconds": self.elapsed,
-                "sums": {name: float(value) for name, value in self._sums.items()},
+                "sums": sums,
                 "sums_from": self._sums_from,
                 "controller": self.controller.state(),
             }
@@ -271,6 +309,11 @@ class PseudoGDTrainer(Trainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         folder = Path(resume_from_checkpoint)
         progress = checkpoints.read_json(folder / PROGRESS_NAME)
+        if progress["ranks"] != ranks.world():
+            raise InputError(
+                f"{folder}: was made by {progress['ranks']} processes, now there are {ranks.world()}; start as many, "
+                "or choose another out"
+            )
         self.metrics_log.rewind(int(checkpoints.read_json(folder / _STATE_NAME)["global_step"]))
         plain = self.model.plain_model()
         if is_adapted(plain):
@@ -281,7 +324,9 @@ class PseudoGDTrainer(Trainer):
             head, _ = GeometryHead.load(folder / HEAD_NAME)
             self.model.head.load_state_dict(head.state_dict())
         self._elapsed_before, self._clock = float(progress["seconds"]), time.monotonic()
-        self._sums, self._sums_from = dict(progress["sums"]), int(progress["sums_from"])
+        # means of the step are over all ranks: what was summed before is taken up by one of them
+        self._sums = dict(progress["sums"]) if ranks.is_main() else {}
+        self._sums_from = int(progress["sums_from"])
         self.controller.load(progress["controller"])
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
@@ -293,7 +338,11 @@ class PseudoGDTrainer(Trainer):
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
-            checkpoints.load_random_state(Path(checkpoint) / "random.safetensors")
+            checkpoints.load_random_state(Path(checkpoint) / _random_name(ranks.rank()))
+
+
+def _random_name(rank: int) -> str:
+    return f"random-{rank}.safetensors" if rank else "random.safetensors"
 
 
 _MEND = "lower optim.lr, or set optim.precision=fp32"

@@ -1,0 +1,133 @@
+"""Two processes train as one does."""
+
+import json
+
+import pytest
+import torch
+from helpers.ranks import torchrun
+from safetensors.torch import load_file
+
+from pseudogd.training.metrics import MetricsLog
+from pseudogd.training.recipe import recipe_text
+from pseudogd.training.train import run_training
+
+# with eps far above the gradients an AdamW step is linear in them, and rounding is not blown up to a whole step
+STEADY = {"optim__eps": 1.0, "optim__lr": {"tower": 1.0, "projector": 1.0, "llm": 1.0, "head": 1.0}}
+
+
+def started(recipe, tmp_path, *more):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe_text(recipe))
+    return torchrun("-m", "pseudogd", "train", path, "--no-check", *more)
+
+
+def agree(a, b, tolerance=1e-5):
+    one, two = (load_file(folder / "model.safetensors") for folder in (a, b))
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        assert torch.allclose(value, two[name], atol=tolerance), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arm", ["joint", "two_stage"])
+def test_two_ranks_train_what_one_process_trains(arm, recipe_of, tmp_path):
+    """Rows of unlike lengths, photos without a neighbour's geometry: only sums over all ranks agree."""
+    common = {"arm": arm, "data__group_by_length": False, "optim__grad_accum": 2, **STEADY}
+    alone = run_training(recipe_of(out=str(tmp_path / "one"), optim__batch_size=2, **common), quiet=True, check=False)
+    two = recipe_of(out=str(tmp_path / "two"), optim__batch_size=1, **common)
+    done = started(two, tmp_path)
+    assert done.returncode == 0, done.stdout
+    agree(alone.model, tmp_path / "two" / "model")
+    a, b = (MetricsLog(tmp_path / name / "metrics.jsonl").rows() for name in ("one", "two"))
+    assert len(a) == len(b) == 4
+    for mine, theirs in zip(a, b):
+        for key in ("loss", "lm_loss", "geometry_loss", "structure", "grad_norm", "epoch"):
+            assert (key in mine) == (key in theirs)
+            if key in mine:
+                assert mine[key] == pytest.approx(theirs[key], rel=1e-4, abs=1e-6), key
+    result = json.loads((tmp_path / "two" / "train.json").read_text())["result"]
+    assert result["steps"] == 4
+    assert done.stdout.count("4 steps on") == 1  # one process speaks
+
+
+@pytest.mark.slow
+def test_two_ranks_go_on_from_their_checkpoint_and_another_number_is_refused(recipe_of, tmp_path):
+    import shutil
+
+    recipe = recipe_of(
+        out=str(tmp_path / "run"),
+        optim__batch_size=1,
+        checkpoint__keep=9,
+        lora={"llm": {"r": 2, "alpha": 8.0}, "dropout": 0.3},
+    )
+    assert started(recipe, tmp_path).returncode == 0
+    whole = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    for name in ("model", "checkpoint-4"):
+        shutil.rmtree(tmp_path / "run" / name)
+    with pytest.raises(Exception, match="was made by 2 processes, now there are 1"):
+        run_training(recipe, quiet=True, check=False)
+    done = started(recipe, tmp_path)
+    assert done.returncode == 0, done.stdout
+    again = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+DRIFT = """
+import sys, torch
+from pseudogd.training import ranks, trainer
+from pseudogd.training.recipe import load_recipe
+from pseudogd.training.train import run_training
+real = trainer.PseudoGDTrainer._write_checkpoint
+def before(self):
+    if ranks.rank() == 1 and self.state.global_step == 1:
+        with torch.no_grad():
+            next(self.model.head.parameters()).add_(1e-3)
+    return first(self)
+first = trainer.PseudoGDTrainer.before_step
+trainer.PseudoGDTrainer.before_step = before
+run_training(load_recipe(sys.argv[1]), quiet=True, check=False)
+"""
+
+DEAD = """
+import os, signal, sys
+from pseudogd.exits import explain
+from pseudogd.training import ranks, trainer
+from pseudogd.training.recipe import load_recipe
+from pseudogd.training.train import run_training
+first = trainer.PseudoGDTrainer.before_step
+def before(self):
+    if ranks.rank() == 1 and self.state.global_step == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return first(self)
+trainer.PseudoGDTrainer.before_step = before
+try:
+    run_training(load_recipe(sys.argv[1]), quiet=True, check=False)
+except BaseException as error:
+    os._exit(explain(error))
+"""
+
+
+def scripted(text, recipe, tmp_path):
+    script, path = tmp_path / "script.py", tmp_path / "recipe.yaml"
+    script.write_text(text)
+    path.write_text(recipe_text(recipe))
+    return torchrun(script, path)
+
+
+@pytest.mark.slow
+def test_ranks_that_drift_apart_are_caught(recipe_of, tmp_path):
+    done = scripted(DRIFT, recipe_of(out=str(tmp_path / "run"), optim__batch_size=1), tmp_path)
+    assert done.returncode != 0
+    assert "no longer hold the same weights after step 2 (1 of" in done.stdout
+    assert not list((tmp_path / "run").glob("checkpoint-*"))
+
+
+@pytest.mark.slow
+def test_a_rank_that_dies_takes_the_run_down_and_the_checkpoint_stays(recipe_of, tmp_path):
+    recipe = recipe_of(out=str(tmp_path / "run"), optim__batch_size=1, optim__steps=6)
+    done = scripted(DEAD, recipe, tmp_path)
+    assert done.returncode != 0
+    assert (tmp_path / "run" / "checkpoint-2" / "progress.json").is_file()
+    done = started(recipe, tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "run" / "model" / "config.json").is_file()
