@@ -1,12 +1,14 @@
 """Two processes train as one does."""
 
 import json
+import shutil
 
 import pytest
 import torch
 from helpers.ranks import torchrun
 from safetensors.torch import load_file
 
+from pseudogd.errors import InputError
 from pseudogd.training.metrics import MetricsLog
 from pseudogd.training.recipe import recipe_text
 from pseudogd.training.train import run_training
@@ -29,12 +31,12 @@ def agree(a, b, tolerance=1e-5):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arm", ["joint", "two_stage"])
-def test_two_ranks_train_what_one_process_trains(arm, recipe_of, tmp_path):
+@pytest.mark.parametrize("arm, fsdp", [("joint", False), ("two_stage", False), ("joint", True)])
+def test_two_ranks_train_what_one_process_trains(arm, fsdp, recipe_of, tmp_path):
     """Rows of unlike lengths, photos without a neighbour's geometry: only sums over all ranks agree."""
     common = {"arm": arm, "data__group_by_length": False, "optim__grad_accum": 2, **STEADY}
     alone = run_training(recipe_of(out=str(tmp_path / "one"), optim__batch_size=2, **common), quiet=True, check=False)
-    two = recipe_of(out=str(tmp_path / "two"), optim__batch_size=1, **common)
+    two = recipe_of(out=str(tmp_path / "two"), optim__batch_size=1, optim__fsdp=fsdp, **common)
     done = started(two, tmp_path)
     assert done.returncode == 0, done.stdout
     agree(alone.model, tmp_path / "two" / "model")
@@ -51,25 +53,47 @@ def test_two_ranks_train_what_one_process_trains(arm, recipe_of, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_ranks_go_on_from_their_checkpoint_and_another_number_is_refused(recipe_of, tmp_path):
-    import shutil
-
-    recipe = recipe_of(
-        out=str(tmp_path / "run"),
-        optim__batch_size=1,
-        checkpoint__keep=9,
-        lora={"llm": {"r": 2, "alpha": 8.0}, "dropout": 0.3},
-    )
+@pytest.mark.parametrize("fsdp", [False, True], ids=["ddp", "fsdp"])
+def test_two_ranks_go_on_from_their_checkpoint_and_another_number_is_refused(fsdp, recipe_of, tmp_path):
+    run = tmp_path / "run"
+    lora = {"llm": {"r": 2, "alpha": 8.0}, "dropout": 0.3}  # the random numbers of every rank must go on too
+    recipe = recipe_of(out=str(run), optim__batch_size=1, checkpoint__keep=9, lora=lora, optim__fsdp=fsdp)
     assert started(recipe, tmp_path).returncode == 0
-    whole = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    whole = load_file(run / "model" / "model.safetensors")
     for name in ("model", "checkpoint-4"):
-        shutil.rmtree(tmp_path / "run" / name)
-    with pytest.raises(Exception, match="was made by 2 processes, now there are 1"):
+        shutil.rmtree(run / name)
+    message = "needs a launcher" if fsdp else "was made by 2 processes, now there are 1"
+    with pytest.raises(InputError, match=message):
         run_training(recipe, quiet=True, check=False)
     done = started(recipe, tmp_path)
     assert done.returncode == 0, done.stdout
-    again = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    again = load_file(run / "model" / "model.safetensors")
     assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+SHARDED = """
+import sys
+from pseudogd.training import ranks, trainer
+from pseudogd.training.recipe import load_recipe
+from pseudogd.training.train import run_training
+first = trainer.PseudoGDTrainer.before_step
+def before(self):
+    if self.state.global_step == 0:
+        here = sum(p.to_local().numel() for p in self.model.parameters())
+        print(f"rank {ranks.rank()} holds {here / sum(p.numel() for p in self.model.parameters()):.2f}", flush=True)
+    return first(self)
+trainer.PseudoGDTrainer.before_step = before
+run_training(load_recipe(sys.argv[1]), quiet=True, check=False)
+"""
+
+
+@pytest.mark.slow
+def test_each_rank_holds_its_share_of_every_weight(recipe_of, tmp_path):
+    recipe = recipe_of(out=str(tmp_path / "run"), optim__batch_size=1, optim__fsdp=True, optim__steps=1)
+    done = scripted(SHARDED, recipe, tmp_path)
+    assert done.returncode == 0, done.stdout
+    shares = [float(line.split()[-1]) for line in done.stdout.splitlines() if " holds " in line]
+    assert len(shares) == 2 and sum(shares) == pytest.approx(1, abs=0.011) and max(shares) < 0.6
 
 
 DRIFT = """

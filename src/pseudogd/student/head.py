@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,11 +105,16 @@ class GeometryHead(nn.Module):
             s, phi = self.view(pooled).unbind(-1)
         return Prediction(out[..., 0], out[..., 1:4], out[..., 4], s, phi)
 
-    def save(self, path: str | Path, extra: dict[str, Any] | None = None) -> None:
-        """Write weights and settings (and `extra`, such as the taps) as one safetensors file."""
+    def save(
+        self, path: str | Path, extra: dict[str, Any] | None = None, weights: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Write weights and settings (and `extra`, such as the taps) as one safetensors file.
+
+        `weights` are the full ones where this module holds only a rank's share of them.
+        """
         from safetensors.torch import save_file
 
-        state = {k: v.detach().cpu().contiguous() for k, v in self.state_dict().items()}
+        state = {k: v.detach().cpu().contiguous() for k, v in (weights or self.state_dict()).items()}
         save_file(state, str(path), metadata={"settings": json.dumps(self.settings), "extra": json.dumps(extra or {})})
 
     @classmethod

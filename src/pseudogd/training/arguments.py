@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainingArguments
 
+from pseudogd.errors import InputError
 from pseudogd.progress import Bar
 from pseudogd.training import memory, ranks
 from pseudogd.training.interrupt import Interrupt
@@ -39,7 +41,10 @@ class Flow(TrainerCallback):
 
 
 def arguments_of(recipe: Recipe, steps: int) -> TrainingArguments:
+    """Raises InputError where sharding is asked for in a process that no launcher started."""
     optim, every = recipe.optim, recipe.checkpoint.every
+    if optim.fsdp and "WORLD_SIZE" not in os.environ:
+        raise InputError("optim.fsdp needs a launcher: torchrun --nproc_per_node=GPUS -m pseudogd train RECIPE.yaml")
     arguments = TrainingArguments(
         output_dir=recipe.out,
         per_device_train_batch_size=optim.batch_size,

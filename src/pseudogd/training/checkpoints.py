@@ -87,20 +87,19 @@ def keep_newest(run: Path, count: int) -> None:
         delete_folder(path)
 
 
-def save_trained(folder: Path, model: torch.nn.Module) -> None:
-    """Write the parameters of `model` that are trained, by name."""
-    save_file({n: p.detach().cpu().contiguous() for n, p in _trained(model).items()}, folder / TRAINED_NAME)
+def save_trained(folder: Path, model: torch.nn.Module, full: Mapping[str, torch.Tensor] | None = None) -> None:
+    """Write the parameters of `model` that are trained, by name; from `full` where they are sharded."""
+    source = _trained(model) if full is None else {name: full[name] for name in _trained(model)}
+    save_file({name: p.detach().cpu().contiguous() for name, p in source.items()}, folder / TRAINED_NAME)
 
 
-def load_trained(folder: Path, model: torch.nn.Module) -> None:
-    """Read into `model` what `save_trained` wrote. Raises InputError when other parameters are trained now."""
+def load_trained(folder: Path, model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """What `save_trained` wrote. Raises InputError when other parameters of `model` are trained now."""
     mine = _trained(model)
     with safe_open(folder / TRAINED_NAME, framework="pt") as file:
         if set(file.keys()) != set(mine):
             raise InputError(f"{folder}: holds other trained parameters than this recipe trains; train again")
-        with torch.no_grad():
-            for name, parameter in mine.items():
-                parameter.copy_(file.get_tensor(name))
+        return {name: file.get_tensor(name) for name in mine}
 
 
 def _trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:

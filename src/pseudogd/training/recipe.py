@@ -95,7 +95,11 @@ class RateSection(Section):
 
 
 class OptimSection(Section):
-    """AdamW. `steps` counts optimizer steps; without it `epochs` passes over the rows are made."""
+    """AdamW. `steps` counts optimizer steps; without it `epochs` passes over the rows are made.
+
+    `batch_size` is that of a process: a step has batch_size * grad_accum * processes rows. `fsdp` shards weights,
+    gradients and the optimizer's state over the processes (FSDP2); without it each holds all of them.
+    """
 
     steps: int | None = Field(None, gt=0)
     epochs: float = Field(1.0, gt=0)
@@ -110,6 +114,7 @@ class OptimSection(Section):
     clip: float = Field(1.0, ge=0)
     precision: Literal["bf16", "fp32"] = "bf16"
     gradient_checkpointing: bool = False
+    fsdp: bool = False
 
 
 class WeightSection(Section):

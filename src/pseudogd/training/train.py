@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
 from transformers.utils import logging as library_logging
 
 from pseudogd.errors import SettingsMismatch
@@ -18,13 +19,15 @@ from pseudogd.progress import Bar, notice, track
 from pseudogd.store import shards
 from pseudogd.store.dataset import Store
 from pseudogd.store.shards import write_atomic
+from pseudogd.student.load import load_student
 from pseudogd.student.lora import is_adapted, merged
-from pseudogd.training import checkpoints, plain_probe, ranks
+from pseudogd.training import checkpoints, plain_probe, ranks, sharding
 from pseudogd.training.attention import attention_for
 from pseudogd.training.dataset import LeftOut
 from pseudogd.training.export import difference, model_card, write_plain
 from pseudogd.training.failures import explained
 from pseudogd.training.interrupt import Interrupt
+from pseudogd.training.parameters import prepare
 from pseudogd.training.recipe import Recipe, differences, load_recipe, recipe_text
 from pseudogd.training.setup import Setup, build, model_digest
 from pseudogd.training.trainer import HEAD_NAME, PROGRESS_NAME, PseudoGDTrainer
@@ -149,22 +152,32 @@ def _train(
             trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
     if trainer.state.global_step < steps:
         raise KeyboardInterrupt
-    ranks.check_agreement(setup.joint.parameters(), steps)
-    result = _finish(recipe, store, setup, trainer, made_from, check) if ranks.is_main() else None
+    trainer.check_agreement()
+    weights = sharding.gathered(trainer.model, ranks.is_main())
+    result = None
+    if ranks.is_main():
+        result = _finish(recipe, store, setup, trainer, made_from, check, weights)
     ranks.barrier()
     return result or replace(finished(out), already_done=False)
 
 
 def _finish(
-    recipe: Recipe, store: Store, setup: Setup, trainer: PseudoGDTrainer, made_from: dict[str, str], check: bool
+    recipe: Recipe,
+    store: Store,
+    setup: Setup,
+    trainer: PseudoGDTrainer,
+    made_from: dict[str, str],
+    check: bool,
+    weights: Mapping[str, Tensor] | None,
 ) -> TrainResult:
     """Export; `model/` gets its name last, so that it is there only when everything else is."""
     out, rows = Path(recipe.out), setup.rows
-    model, processor = setup.joint.plain_model().eval().float(), setup.student.processor
+    model = setup.joint.plain_model() if weights is None else _put_together(recipe, weights)
+    model, processor = model.eval().float(), setup.student.processor
     counts = {"photos": len(rows.size_of), "questions": rows.questions, "steps": trainer.steps}
     counts["rows seen"] = trainer.steps * recipe.optim.batch_size * recipe.optim.grad_accum * ranks.world()
     card = model_card(recipe.model.path, recipe.to_dict(), counts, _teachers(store, list(rows.size_of)))
-    trainer.save_head(out / HEAD_NAME)
+    trainer.save_head(out / HEAD_NAME, weights)
     ours = plain_probe.logits(model, processor) if check else None
     if is_adapted(model):
         _save_adapter(model, out / ADAPTER_NAME)
@@ -187,6 +200,15 @@ def _finish(
         text = json.dumps({"result": values, "made_from": made_from}, indent=2, ensure_ascii=False)
         write_atomic(out / RESULT_NAME, text.encode())
     return result
+
+
+def _put_together(recipe: Recipe, weights: Mapping[str, Tensor]) -> Any:
+    """A model of this process alone with the weights that were sharded over all."""
+    student = load_student(recipe.model.path, dtype=recipe.model.dtype)
+    model = prepare(student.model, student.family, recipe)
+    own = {name.removeprefix("model."): value for name, value in weights.items() if name.startswith("model.")}
+    model.load_state_dict(own)
+    return model
 
 
 def _save_adapter(model: Any, folder: Path) -> None:

@@ -6,8 +6,9 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from pseudogd.progress import Bar
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.joint import Items, Joint, JointOutput
 from pseudogd.student.lora import is_adapted
-from pseudogd.training import checkpoints, ranks
+from pseudogd.training import checkpoints, ranks, sharding
 from pseudogd.training.arguments import Flow, arguments_of
 from pseudogd.training.arms import Mix, mix_at, parts_reached
 from pseudogd.training.checks import FirstSteps
@@ -38,6 +39,16 @@ _STATE_NAME = "trainer_state.json"
 PROGRESS_NAME = "progress.json"
 _TOTALS = ("loss", "lm_loss", "geometry_loss", "anchor_loss")
 _NOTED = (*_TOTALS, "structure", "gradient", "normal", "order", "sky", "scale")
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a checkpoint holds beside the processor: full tensors, whatever was sharded (None: nothing was)."""
+
+    weights: dict[str, Tensor] | None
+    optimizer: dict[str, Any]
+    random: list[checkpoints.RandomState]
+    sums: dict[str, float]
 
 
 class PseudoGDTrainer(Trainer):
@@ -71,8 +82,7 @@ class PseudoGDTrainer(Trainer):
         self.run = Path(recipe.out)
         self.metrics_log = MetricsLog(self.run / "metrics.jsonl", ranks.is_main())
         self._items: Items | None = None
-        trained = parts_of(joint.plain_model(), joint.family, joint.head)
-        self._first_steps = FirstSteps({part: [p for p in ps if p.requires_grad] for part, ps in trained.items()})
+        self._first_steps: FirstSteps | None = None
         self.controller = LambdaController(recipe.geometry.ratio)
         self._ratios: dict[str, float] = {}
         self._sums: dict[str, Tensor | float] = {}
@@ -81,7 +91,10 @@ class PseudoGDTrainer(Trainer):
         config, cached = joint.config, getattr(joint.config, "use_cache", None)
         flow = Flow(recipe, bar, interrupt, self.before_step)
         try:
-            super().__init__(joint, arguments_of(recipe, steps), collator, rows, callbacks=[flow])
+            arguments = arguments_of(recipe, steps)
+            if recipe.optim.fsdp:
+                sharding.shard(joint, arguments.device)
+            super().__init__(joint, arguments, collator, rows, callbacks=[flow])
         except (ImportError, RuntimeError) as error:
             if recipe.report_to and "install" in str(error):
                 first = str(error).strip().splitlines()[0]
@@ -93,6 +106,11 @@ class PseudoGDTrainer(Trainer):
             config.use_cache = cached
         self.remove_callback(PrinterCallback)
         self.loss_is_scaled_for_ga = True
+
+    def create_accelerator_and_postprocess(self) -> None:
+        super().create_accelerator_and_postprocess()
+        if self.recipe.optim.fsdp:  # the model is sharded already; as for evaluation it is taken as it is
+            self.accelerator.prepare_model = partial(self.accelerator.prepare_model, evaluation_mode=True)
 
     # ------------------------------------------------------------------------------------------------------- data
     def _get_train_sampler(self, train_dataset: Any = None) -> StepSampler:
@@ -152,6 +170,9 @@ class PseudoGDTrainer(Trainer):
 
     def before_step(self) -> None:
         """Between the backward passes of a step and its update."""
+        if self._first_steps is None:  # only now, because sharding replaces the parameters
+            parts = parts_of(self.model.plain_model(), self.model.family, self.model.head)
+            self._first_steps = FirstSteps({part: [p for p in ps if p.requires_grad] for part, ps in parts.items()})
         if not self._first_steps.done:
             self._first_steps.look(parts_reached(self._mix(), self.recipe.geometry.place))
         if self.model.balance is not None and self.controller.target is not None:
@@ -165,6 +186,7 @@ class PseudoGDTrainer(Trainer):
 
     def _clip_grad_norm(self, model: nn.Module) -> Any:
         norm = super()._clip_grad_norm(model)
+        norm = sharding.whole(norm)
         if norm is not None and not math.isfinite(float(norm)):
             step = self.state.global_step + 1
             raise PseudoGDError(f"the gradient is {float(norm)} at step {step} though the loss is finite; {_MEND}")
@@ -255,12 +277,22 @@ class PseudoGDTrainer(Trainer):
     # ------------------------------------------------------------------------------------------------- checkpoints
     def _save_checkpoint(self, model: nn.Module, trial: Any = None) -> None:
         """Write an ordinary checkpoint and what a resumed run needs, in one step; rank 0 does."""
-        ranks.check_agreement(self.model.parameters(), self.state.global_step)
-        states = self._gathered(checkpoints.random_state())
-        sums = self._step_sums()
-        if ranks.is_main():
-            self._write_checkpoint(states, sums)
+        self.check_agreement()
+        main = ranks.is_main()
+        found = _State(
+            weights=sharding.gathered(self.model, main),
+            optimizer=sharding.gathered_optimizer(self.optimizer, main),
+            random=self._gathered(checkpoints.random_state()),
+            sums=self._step_sums(),
+        )
+        if main:
+            self._write_checkpoint(found)
         ranks.barrier()
+
+    def check_agreement(self) -> None:
+        """See that all ranks hold the same weights, where each holds all of them."""
+        if not sharding.is_sharded(self.model):
+            ranks.check_agreement(self.model.parameters(), self.state.global_step)
 
     def _gathered(self, value: Any) -> list[Any]:
         """One value of every rank, on rank 0."""
@@ -270,41 +302,45 @@ class PseudoGDTrainer(Trainer):
         torch.distributed.gather_object(value, found)
         return found or []
 
-    def _write_checkpoint(self, random_states: Sequence[checkpoints.RandomState], sums: dict[str, float]) -> None:
+    def _write_checkpoint(self, found: _State) -> None:
         with checkpoints.appearing_folder(self.run / f"checkpoint-{self.state.global_step}") as folder:
-            self.save_plain(folder)
-            checkpoints.save_optimizer(folder, self.optimizer.state_dict(), self.lr_scheduler.state_dict())
-            for number, state in enumerate(random_states):
+            self.save_plain(folder, found.weights)
+            checkpoints.save_optimizer(folder, found.optimizer, self.lr_scheduler.state_dict())
+            for number, state in enumerate(found.random):
                 checkpoints.save_random_state(folder / _random_name(number), state)
             self.state.save_to_json(str(folder / _STATE_NAME))
             progress = {
                 "made_from": self.made_from,
                 "ranks": ranks.world(),
                 "seconds": self.elapsed,
-                "sums": sums,
+                "sums": found.sums,
                 "sums_from": self._sums_from,
                 "controller": self.controller.state(),
             }
             (folder / PROGRESS_NAME).write_text(json.dumps(progress, indent=2), encoding="utf-8")
         checkpoints.keep_newest(self.run, self.recipe.checkpoint.keep)
 
-    def save_plain(self, folder: Path) -> None:
+    def save_plain(self, folder: Path, weights: Mapping[str, Tensor] | None = None) -> None:
         """The ordinary model and processor, and the geometry head in its own file.
 
-        With adapters: those, in PEFT's own format, and beside them whatever else was trained.
+        With adapters: those, in PEFT's own format, and beside them whatever else was trained. `weights` are the full
+        ones of a sharded `Joint`.
         """
         plain = self.model.plain_model()
-        plain.save_pretrained(folder)
+        full = None if weights is None else _under("model.", weights)
+        plain.save_pretrained(folder, **({} if full is None else {"state_dict": full}))
         if is_adapted(plain):
-            checkpoints.save_trained(folder, plain)
+            checkpoints.save_trained(folder, plain, full)
         self.processor.save_pretrained(folder)
-        self.save_head(folder / HEAD_NAME)
+        self.save_head(folder / HEAD_NAME, weights)
 
-    def save_head(self, path: Path) -> None:
+    def save_head(self, path: Path, weights: Mapping[str, Tensor] | None = None) -> None:
         """The geometry head with the taps it listens to; nothing where there is none."""
-        if self.model.head is not None:
+        head = self.model.head
+        if head is not None:
             taps = self.model.taps
-            self.model.head.save(path, {"place": taps.place, "layers": list(taps.layers)})
+            extra = {"place": taps.place, "layers": list(taps.layers)}
+            head.save(path, extra, None if weights is None else _under("head.", weights))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         folder = Path(resume_from_checkpoint)
@@ -317,12 +353,12 @@ class PseudoGDTrainer(Trainer):
         self.metrics_log.rewind(int(checkpoints.read_json(folder / _STATE_NAME)["global_step"]))
         plain = self.model.plain_model()
         if is_adapted(plain):
-            checkpoints.load_trained(folder, plain)
+            sharding.load_into(plain, checkpoints.load_trained(folder, plain))
         else:
-            plain.load_state_dict(type(plain).from_pretrained(folder, dtype=torch.float32).state_dict())
+            sharding.load_into(plain, type(plain).from_pretrained(folder, dtype=torch.float32).state_dict())
         if self.model.head is not None:
             head, _ = GeometryHead.load(folder / HEAD_NAME)
-            self.model.head.load_state_dict(head.state_dict())
+            sharding.load_into(self.model.head, head.state_dict())
         self._elapsed_before, self._clock = float(progress["seconds"]), time.monotonic()
         # means of the step are over all ranks: what was summed before is taken up by one of them
         self._sums = dict(progress["sums"]) if ranks.is_main() else {}
@@ -333,12 +369,16 @@ class PseudoGDTrainer(Trainer):
         if checkpoint is None:
             return
         optimizer, scheduler = checkpoints.load_optimizer(Path(checkpoint))
-        self.optimizer.load_state_dict(optimizer)
+        self.optimizer.load_state_dict(sharding.dealt_optimizer(self.optimizer, optimizer))
         self.lr_scheduler.load_state_dict(scheduler)
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
             checkpoints.load_random_state(Path(checkpoint) / _random_name(ranks.rank()))
+
+
+def _under(prefix: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
 def _random_name(rank: int) -> str:
