@@ -1,4 +1,4 @@
-"""Families that squash a photo onto a canvas of square tiles and add the whole photo, squashed into one tile, at the end."""
+"""Families that squash a photo onto a canvas of square tiles, and add the whole photo as one more tile at the end."""
 
 from __future__ import annotations
 

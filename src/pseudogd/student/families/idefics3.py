@@ -1,4 +1,4 @@
-"""Idefics3, and the first SmolVLM, whose checkpoints say `idefics3`: square tiles row by row, then the squashed whole."""
+"""Idefics3, and the first SmolVLM, whose checkpoints say `idefics3`: tiles row by row, then the squashed whole."""
 
 from __future__ import annotations
 
