@@ -11,7 +11,7 @@ from pseudogd.errors import InputError
 from pseudogd.student.load import load_processor, load_student
 from pseudogd.training.export import write_plain
 
-NAMES = ["smolvlm"]
+NAMES = ["smolvlm", "internvl"]
 
 
 def as_an_older_release_saved_it(folder, video):

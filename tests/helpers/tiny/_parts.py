@@ -20,7 +20,8 @@ def tokenizer(specials=(), words="", lines=False, **named):
         named: go to the tokenizer as attributes (image_token="<image>"), in place of the usual ones (eos_token) too.
     """
     breaks = ["\n", "\n\n"] if lines else []
-    known = dict.fromkeys([*WORDS.split(), *words.split(), *breaks, *specials, *named.values()])
+    special = [token for token in (*specials, *named.values()) if token]
+    known = dict.fromkeys([*WORDS.split(), *words.split(), *breaks, *special])
     core = Tokenizer(models.WordLevel({w: i for i, w in enumerate(known)}, "<unk>"))
     spaces = [pre_tokenizers.Split(Regex(" +"), "removed"), pre_tokenizers.Split(Regex("\n+"), "isolated")]
     core.pre_tokenizer = pre_tokenizers.Sequence(
