@@ -108,6 +108,12 @@ def test_settings_that_cannot_be_followed_are_named(changes, words):
         family_of(**changes).views((800, 400), encoding())
 
 
+def test_a_processor_that_writes_another_number_of_tokens_is_noticed(student, monkeypatch):
+    monkeypatch.setattr(student.processor, "image_seq_length", 9)
+    with pytest.raises(InputError, match=r"writes 9 tokens for a tile of 56 pixels.*set image_seq_length=4"):
+        student.family.views((80, 60), encoding(56))
+
+
 def test_a_processor_that_does_something_else_is_noticed(student):
     with pytest.raises(InputError, match="64x64 pixels where its settings say 56x56"):
         student.family.views((80, 60), encoding(64))

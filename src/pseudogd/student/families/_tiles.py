@@ -33,9 +33,11 @@ class TiledAdapter(FamilyAdapter):
 
     Attributes:
         n_prefix: tokens before the patches of every square.
+        length_name: what the processor calls the number of tokens that it writes for a square.
     """
 
     n_prefix: int = 0
+    length_name: str = "image_seq_len"
 
     @property
     @abstractmethod
@@ -97,9 +99,16 @@ class TiledAdapter(FamilyAdapter):
                 f"join by {self.merge}; set the tile size of the image processor to a multiple of "
                 f"{self.patch * self.merge}"
             )
+        joined = cells // self.merge
+        written = getattr(self.processor, self.length_name, joined * joined)
+        if written != joined * joined:
+            raise InputError(
+                f"the processor writes {written} tokens for a tile of {tiling.side} pixels, of which the projector "
+                f"makes {joined * joined}; set {self.length_name}={joined * joined} in processor_config.json"
+            )
         if place == "encoder":
             return tiling, cells, self.patch, self.n_prefix
-        return tiling, cells // self.merge, self.patch * self.merge, 0
+        return tiling, joined, self.patch * self.merge, 0
 
     # ------------------------------------------------------------------------------------------ what the tower reads
     def encode_photo(self, image: Any) -> dict[str, Any]:

@@ -18,10 +18,11 @@ _TOWER = "internvl_vision"
 
 
 class InternVLAdapter(TiledAdapter):
-    """`InternVLForConditionalGeneration` over `InternVLVisionModel`: a class token stands before every tile's patches."""
+    """`InternVLForConditionalGeneration` over `InternVLVisionModel`: a class token comes before a tile's patches."""
 
     model_types = ("internvl",)
     n_prefix = 1
+    length_name = "image_seq_length"
     shares_photos = True
     lora_pattern = r".*vision_tower\.encoder\.layer\.\d+\..*(q_proj|k_proj|v_proj|projection_layer|fc1|fc2)"
 
