@@ -18,7 +18,9 @@ VARIANTS = {
         tied=False,
         vision=dict(norm_type="rms_norm", use_qk_norm=True, attention_bias=False, use_mask_token=True),
     ),
-    "llama, reads -2, tower with a norm at its end": dict(text="llama", layer=-2, vision=dict(use_mean_pooling=False)),
+    "llama, ends named by the generation config, reads -2, tower with a norm at its end": dict(
+        text="llama", tied=False, end="</s>", layer=-2, vision=dict(use_mean_pooling=False)
+    ),
     "last pixels unseen, 4x4 patches a token": dict(side=60, patch=7, ratio=0.25, vision=dict(use_mean_pooling=False)),
 }
 
@@ -33,13 +35,13 @@ TEMPLATE = (
 VIDEO = dict(video_processor_type="InternVLVideoProcessor", size={"height": 56, "width": 56}, initial_shift=False)
 
 
-def tokenizer():
+def tokenizer(end):
     return _parts.tokenizer(
-        ["<|im_start|>"],
+        ["<|im_start|>", "<|im_end|>"],
         words="user assistant",
         lines=True,
         bos_token=None,
-        eos_token="<|im_end|>",
+        eos_token=end,
         pad_token="<|endoftext|>",
         start_image_token="<img>",
         end_image_token="</img>",
@@ -56,6 +58,7 @@ def save(
     layer=-1,
     text="qwen2",
     tied=True,
+    end="<|im_end|>",
     vision=None,
     image_settings=None,
 ):
@@ -66,9 +69,10 @@ def save(
         ratio: tokens that the projector makes along a side, for each patch.
         layer: of the tower that the projector reads.
         text: kind of the language model; `tied`: whether its input and output embeddings are the same.
+        end: the tokenizer's; where `end` is not what the template ends a turn by, the generation config names that.
         vision: further settings of the tower; image_settings: of the image processor.
     """
-    tok = tokenizer()
+    tok = tokenizer(end)
     settings = dict(size={"height": side, "width": side}, min_patches=1, max_patches=6)
     image_processor = hf.GotOcr2ImageProcessorPil(**settings | (image_settings or {}))
     seq_len = int(side // patch * ratio) ** 2
@@ -94,5 +98,9 @@ def save(
         return hf.InternVLForConditionalGeneration(config)
 
     _parts.save(folder, make_model, processor)
+    if end != "<|im_end|>":
+        generation = hf.GenerationConfig.from_pretrained(folder)
+        generation.eos_token_id = tok.convert_tokens_to_ids("<|im_end|>")
+        generation.save_pretrained(folder)
     (folder / "video_preprocessor_config.json").write_text(json.dumps(VIDEO))
     return folder
