@@ -13,6 +13,7 @@ from typing import Any
 
 from transformers import AutoConfig, AutoImageProcessor, AutoProcessor, AutoTokenizer
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING, processor_class_from_name
+from transformers.processing_utils import ProcessorMixin
 from transformers.utils import cached_file
 
 _NAMED_IN = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
@@ -22,6 +23,7 @@ _QUIETLY = {
     "_raise_exceptions_for_connection_errors": False,
 }
 _VIDEO_SETTINGS = "video_preprocessor_config.json"
+_OLDER_VIDEO_SETTINGS = "preprocessor_config.json"
 
 
 def load(path: str) -> Any:
@@ -65,7 +67,10 @@ def _photos_only(cls: Any, path: str) -> Any:
             arguments.append(None)
     left_out = {name: settings.pop(name) for name in ("video_processor", "feature_extractor") if name in settings}
     processor = without_video(cls).from_args_and_dict(arguments, settings, **rest)
-    processor._left_out = (left_out, _json(path, _VIDEO_SETTINGS))
+    beside = _json(path, _VIDEO_SETTINGS)
+    if not beside and "video_processor" not in left_out:
+        beside = _json(path, _OLDER_VIDEO_SETTINGS)  # where the library looks last, and where none is saved any more
+    processor._left_out = (left_out, beside)
     return processor
 
 
@@ -74,6 +79,8 @@ def without_video(cls: Any) -> Any:
 
     class PhotosOnly(cls):
         _left_out: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+        # SmolVLM's own asks its video processor for a frame rate, whatever the conversation is about
+        apply_chat_template = ProcessorMixin.apply_chat_template
 
         @classmethod
         def get_attributes(own) -> list[str]:

@@ -2,7 +2,7 @@
 
 import torch
 import transformers as hf
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from helpers.tiny_llava import WORDS
 
@@ -10,22 +10,30 @@ VISION = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=4, num_att
 """Width and depth of the towers of nearly all families."""
 
 
-def tokenizer(specials=(), **named):
-    """Words of `tiny_llava`, and special tokens; `named` go to the tokenizer as attributes (image_token="<image>")."""
-    words = WORDS.split()
-    words += [s for s in specials if s not in words]
-    core = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, "<unk>"))
+def tokenizer(specials=(), words="", lines=False, **named):
+    """Words of `tiny_llava`, and more; special tokens.
+
+    Args:
+        specials: tokens beside the usual ones.
+        words: more words, with spaces between.
+        lines: line breaks are tokens, a run of them a single one, as in byte-pair vocabularies; else they are spaces.
+        named: go to the tokenizer as attributes (image_token="<image>"), in place of the usual ones (eos_token) too.
+    """
+    breaks = ["\n", "\n\n"] if lines else []
+    special = [token for token in (*specials, *named.values()) if token]
+    known = dict.fromkeys([*WORDS.split(), *words.split(), *breaks, *special])
+    core = Tokenizer(models.WordLevel({w: i for i, w in enumerate(known)}, "<unk>"))
+    spaces = [pre_tokenizers.Split(Regex(" +"), "removed"), pre_tokenizers.Split(Regex("\n+"), "isolated")]
     core.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("isolated"), pre_tokenizers.Digits(True)]
+        [
+            *(spaces if lines else [pre_tokenizers.WhitespaceSplit()]),
+            pre_tokenizers.Punctuation("isolated"),
+            pre_tokenizers.Digits(True),
+        ]
     )
+    usual = dict(pad_token="<pad>", unk_token="<unk>", bos_token="<s>", eos_token="</s>")
     return hf.PreTrainedTokenizerFast(
-        tokenizer_object=core,
-        pad_token="<pad>",
-        unk_token="<unk>",
-        bos_token="<s>",
-        eos_token="</s>",
-        additional_special_tokens=["<image>", *specials],
-        **named,
+        tokenizer_object=core, additional_special_tokens=["<image>", *specials], **usual | named
     )
 
 
