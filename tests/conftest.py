@@ -24,3 +24,40 @@ def _one_torch_thread():
     import torch
 
     torch.set_num_threads(1)
+
+
+# ------------------------------------------------------------------------- the table of docs/families.md
+def pytest_addoption(parser):
+    parser.addoption("--write-families", action="store_true", help="write the table of docs/families.md")
+
+
+def pytest_configure(config):
+    from helpers.families_table import Outcomes
+
+    config.families = Outcomes()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    marker = item.get_closest_marker("column")
+    said_here = report.when == "call" or report.outcome != "passed"
+    if marker is not None and said_here and "name" in getattr(item, "callspec", ()).params:
+        reason = report.longrepr[2].removeprefix("Skipped: ") if report.outcome == "skipped" else ""
+        item.config.families.add(item.callspec.params["name"], marker.args[0], report.outcome, reason)
+    return report
+
+
+def pytest_sessionfinish(session):
+    from helpers import families_table
+    from helpers.tiny import FAMILIES
+
+    outcomes, names = session.config.families, sorted(FAMILIES)
+    if not outcomes.complete(names):
+        return
+    table = outcomes.table(names)
+    if session.config.getoption("--write-families"):
+        families_table.write(table)
+    elif table != families_table.written():
+        session.exitstatus = 1
+        session.config.get_terminal_writer().line("docs/families.md is not what the tests say: make families", red=True)

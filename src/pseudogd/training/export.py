@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,31 +53,37 @@ def check_export(folder: str | os.PathLike[str], model: Any = None, processor: A
 
 def difference(folder: str | os.PathLike[str], ours: Mapping[str, torch.Tensor], device: torch.device) -> float:
     """As `check_export`, against logits (of `plain_probe.logits`) that were computed before."""
-    theirs = _in_a_new_process(Path(folder), device)
-    if any(ours[key].shape != theirs[key].shape for key in ours):
-        raise PseudoGDError(f"{folder}: plain transformers reads pictures or words into another number of tokens")
-    return max(float((ours[key] - theirs[key]).abs().max()) for key in ours)
+    return differences({Path(folder): ours}, device)[Path(folder)]
 
 
-def _in_a_new_process(folder: Path, device: torch.device) -> dict[str, torch.Tensor]:
+def differences(ours: Mapping[Path, Mapping[str, torch.Tensor]], device: torch.device) -> dict[Path, float]:
+    """`difference` of several checkpoints, all loaded in one new process."""
+    found = {}
+    for folder, theirs in _in_a_new_process(list(ours), device).items():
+        mine = ours[folder]
+        if any(mine[key].shape != theirs[key].shape for key in mine):
+            raise PseudoGDError(f"{folder}: plain transformers reads pictures or words into another number of tokens")
+        found[folder] = max(float((mine[key] - theirs[key]).abs().max()) for key in mine)
+    return found
+
+
+def _in_a_new_process(folders: Sequence[Path], device: torch.device) -> dict[Path, dict[str, torch.Tensor]]:
     with tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch, "logits.safetensors")
-        arguments = [processors.__file__, str(folder.resolve()), str(out), str(device), str(torch.get_num_threads())]
+        outs = {folder: Path(scratch, f"{number}.safetensors") for number, folder in enumerate(folders)}
+        pairs = [str(path.resolve()) for pair in outs.items() for path in pair]
+        threads = str(torch.get_num_threads())
         done = subprocess.run(
-            [sys.executable, "-I", plain_probe.__file__, *arguments],
+            [sys.executable, "-I", plain_probe.__file__, processors.__file__, str(device), threads, *pairs],
             capture_output=True,
             text=True,
-            env={
-                **ranks.without_launcher(dict(os.environ)),
-                "HF_HUB_OFFLINE": "1",
-                "OMP_NUM_THREADS": str(torch.get_num_threads()),
-            },
+            env={**ranks.without_launcher(dict(os.environ)), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": threads},
             check=False,
         )
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise PseudoGDError(f"{folder}: plain transformers cannot run this checkpoint: {reason}")
-        return load_file(out)
+            which = folders[0] if len(folders) == 1 else f"one of {', '.join(map(str, folders))}"
+            raise PseudoGDError(f"{which}: plain transformers cannot run this checkpoint: {reason}")
+        return {folder: load_file(out) for folder, out in outs.items()}
 
 
 def export(run: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:

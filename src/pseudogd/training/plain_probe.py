@@ -1,6 +1,6 @@
 """Logits of an exported checkpoint, by transformers alone. Run as a script this never imports the rest of the package.
 
-python -I plain_probe.py PROCESSORS.py CHECKPOINT OUT.safetensors DEVICE THREADS
+python -I plain_probe.py PROCESSORS.py DEVICE THREADS CHECKPOINT OUT.safetensors [CHECKPOINT OUT.safetensors]...
 
 PROCESSORS.py is `student/processors.py`, which knows transformers alone: several families' processors cannot be loaded
 by the library itself where torchvision is not installed.
@@ -65,14 +65,15 @@ def logits(model: Any, processor: Any) -> dict[str, torch.Tensor]:
     return found
 
 
-def main(processors: str, folder: str, out: str, device: str, threads: str) -> None:
+def main(processors: str, device: str, threads: str, *folders_and_outs: str) -> None:
     torch.set_num_threads(int(threads))
     found = importlib.util.spec_from_file_location("processors", processors)
     assert found is not None and found.loader is not None
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    model, processor = load(folder, module)
-    save_file(logits(model.to(device), processor), out)
+    for folder, out in zip(folders_and_outs[::2], folders_and_outs[1::2]):
+        model, processor = load(folder, module)
+        save_file(logits(model.to(device), processor), out)
     if any(name.partition(".")[0] == "pseudogd" for name in sys.modules):
         raise SystemExit("this process was to know transformers alone, but pseudogd was imported")
 

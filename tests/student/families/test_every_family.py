@@ -50,6 +50,7 @@ def test_every_adapter_has_a_tiny_checkpoint():
     assert set(adapters()) <= set(FAMILIES)
 
 
+@pytest.mark.column("painted picture")
 @pytest.mark.parametrize("name, variant", CASES)
 def test_painted_pictures_read_back_their_own_place(name, variant, load):
     student, sizes = load(name, variant), FAMILIES[name].SIZES
@@ -174,6 +175,7 @@ def test_taps_are_states_that_language_reads(name, variant, load):
     assert max(taps) == student.family.last_read
 
 
+@pytest.mark.column("checkpointing")
 @pytest.mark.parametrize("lora", [False, True], ids=["full", "lora"])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_gradients_reach_the_first_block_under_activation_checkpointing(name, lora, load):

@@ -1,0 +1,218 @@
+"""What training must do with every family, over photos of different sizes: the columns of docs/families.md.
+
+Runs that are compared have AdamW's eps far above every gradient: its steps are then linear in the gradients, and
+rounding is not blown up to whole steps.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.ranks import torchrun
+from helpers.tiny import FAMILIES
+from helpers.tiny_data import save_tiny_data
+from safetensors.torch import load_file
+from torch.utils.flop_counter import FlopCounterMode
+
+from pseudogd.store.dataset import Store
+from pseudogd.student.load import load_student
+from pseudogd.training import checkpoints, plain_probe
+from pseudogd.training.export import differences
+from pseudogd.training.metrics import MetricsLog
+from pseudogd.training.recipe import load_recipe, recipe_text
+from pseudogd.training.setup import build
+from pseudogd.training.train import run_training
+
+SIZES = [(150, 97), (72, 72), (60, 233), (97, 150)]
+RATE = {"tower": 1e-3, "projector": 1e-3, "llm": 1e-3, "head": 1e-3}
+STEADY = {"optim.eps": 1.0, "optim.lr": {part: 1.0 for part in RATE}, "data.group_by_length": False}
+ADAPTERS = {"lora.tower.r": 2, "lora.llm.r": 2}
+
+KINDS = {
+    "joint": {"optim.lr": RATE},
+    "lora": {"optim.lr": {**RATE, "tower": 1e-2, "llm": 1e-2}, **ADAPTERS},
+    "whole": STEADY | {"optim.batch_size": 4, "geometry.weights": {"order": 1.0, "anchor": 0.5}},
+    "accumulated": STEADY
+    | {"optim.batch_size": 2, "optim.grad_accum": 2, "geometry.weights": {"order": 1.0, "anchor": 0.5}},
+    "ranks": STEADY | {"optim.batch_size": 2, "geometry.weights": {"order": 1.0, "anchor": 0.5}},
+}
+
+
+class Runs:
+    """Trains every family once in each way, when it is asked for."""
+
+    def __init__(self, scratch):
+        self.scratch = scratch
+        self.data = save_tiny_data(scratch / "data", photos=8, turns=2, size=SIZES)
+        self.made = {}
+        self.logits = {}
+
+    def student(self, name):
+        folder = self.scratch / name / "student"
+        if not folder.exists():
+            FAMILIES[name].save(folder)
+        return folder
+
+    def recipe(self, name, kind, **changes):
+        values = {
+            "out": str(self.scratch / name / kind),
+            "model.path": str(self.student(name)),
+            "data.path": str(self.data),
+            "data.turns": "chat",
+            "optim.steps": 2,
+            "optim.batch_size": 4,
+            "optim.precision": "fp32",
+            "geometry.head_width": 16,
+            "checkpoint.every": 1,
+            "log_every": 1,
+            "device": "cpu",
+        }
+        return load_recipe(None, values | KINDS[kind] | changes)
+
+    def __call__(self, name, kind):
+        if (name, kind) not in self.made:
+            self.made[name, kind] = run_training(self.recipe(name, kind), quiet=True, check=False)
+        return self.made[name, kind]
+
+    def weights(self, name, kind):
+        return load_file(self.scratch / name / kind / "model" / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return Runs(tmp_path_factory.mktemp("families"))
+
+
+def agree(one, two, atol=1e-5):
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-4, atol=atol, msg=lambda text, n=name: f"{n}: {text}")
+
+
+@pytest.mark.column("joint step")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_joint_run_learns_geometry_and_language(name, runs):
+    result = runs(name, "joint")
+    assert not result.left_out
+    rows = MetricsLog(result.out / "metrics.jsonl").rows()
+    assert len(rows) == 2
+    for key in ("loss", "lm_loss", "geometry_loss", "structure", "scale", "normal", "order"):
+        assert all(key in row and row[key] == row[key] for row in rows), key
+    before, after = load_file(runs.student(name) / "model.safetensors"), runs.weights(name, "joint")
+    assert before.keys() == after.keys()
+    moved = {key for key, value in before.items() if not torch.equal(value, after[key])}
+    student = load_student(result.model)
+    frozen = set(student.family.unused_parameters(student.model))
+    assert moved and not {key for key in moved if key in frozen}
+
+
+@pytest.mark.column("LoRA")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_adapters_alone_learn_and_are_merged(name, runs):
+    result = runs(name, "lora")
+    recipe = runs.recipe(name, "lora", out=str(runs.scratch / name / "unused"))
+    joint = build(recipe, Store(runs.data)).joint
+    adapted = {n.partition(".lora_")[0] for n, p in joint.model.named_parameters() if ".lora_" in n}
+    assert {"tower", "llm"} == {"tower" if _in(joint, n) else "llm" for n in adapted}
+    before, after = load_file(runs.student(name) / "model.safetensors"), runs.weights(name, "lora")
+    assert before.keys() == after.keys()
+    trained = checkpoints.load_trained(result.out / "checkpoint-2", joint.model)
+    assert all(v.isfinite().all() for v in trained.values())
+    learnt = [n for n, v in trained.items() if "lora_B" in n and v.abs().sum() > 0]
+    assert len(learnt) == sum("lora_B" in n for n in trained) > 4
+
+
+def _in(joint, name):
+    module = joint.model.get_submodule(name)
+    return any(module is m for m in joint.family.tower(joint.model).modules())
+
+
+@pytest.mark.column("accumulation")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_four_at_once_is_two_times_two(name, runs):
+    """Photos of different sizes, so that micro-batches differ in labels, views and visual tokens."""
+    runs(name, "whole"), runs(name, "accumulated")
+    agree(runs.weights(name, "whole"), runs.weights(name, "accumulated"))
+
+
+@pytest.mark.column("resume")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_resumed_run_ends_with_the_very_same_weights(name, runs):
+    result = runs(name, "joint")
+    recipe = runs.recipe(name, "joint", out=str(runs.scratch / name / "stopped"), **{"checkpoint.keep": 9})
+    run_training(recipe, quiet=True, check=False)
+    out = Path(recipe.out)
+    for gone in ("model", "checkpoint-2"):
+        shutil.rmtree(out / gone)
+    again = run_training(recipe, quiet=True, check=False)
+    assert not again.already_done and MetricsLog(out / "metrics.jsonl").rows()[-1]["step"] == 2
+    one, two = load_file(result.model / "model.safetensors"), load_file(again.model / "model.safetensors")
+    assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+@pytest.fixture(scope="module")
+def two_ranks(runs):
+    paths = []
+    for name in FAMILIES:
+        path = runs.scratch / f"{name}.yaml"
+        path.write_text(recipe_text(runs.recipe(name, "ranks")))
+        paths.append(path)
+    return torchrun(Path(__file__).with_name("ddp_families.py"), *paths, seconds=900)
+
+
+@pytest.mark.slow
+@pytest.mark.column("DDP")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_two_ranks_train_what_one_process_trains(name, runs, two_ranks):
+    assert two_ranks.returncode == 0, two_ranks.stdout[-4000:]
+    runs(name, "whole")
+    agree(runs.weights(name, "whole"), runs.weights(name, "ranks"))
+
+
+@pytest.fixture(scope="module")
+def exported(runs):
+    """Largest difference of logits between model and export, of every family and way, by plain transformers."""
+    ours = {}
+    for name in FAMILIES:
+        for kind in ("joint", "lora"):
+            result = runs(name, kind)
+            student = load_student(result.model)
+            ours[result.model] = plain_probe.logits(student.model, student.processor)
+            if kind == "lora":  # what was trained, before anything was merged
+                joint = build(runs.recipe(name, kind), Store(runs.data)).joint
+                joint.model.load_state_dict(
+                    checkpoints.load_trained(result.out / "checkpoint-2", joint.model), strict=False
+                )
+                ours[result.model] = plain_probe.logits(joint.model, student.processor)
+    return differences(ours, torch.device("cpu"))
+
+
+@pytest.mark.slow
+@pytest.mark.column("export")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_plain_transformers_runs_the_export(name, runs, exported):
+    plain, adapted = (runs(name, kind).model for kind in ("joint", "lora"))
+    assert exported[plain] == 0.0
+    assert exported[adapted] < 1e-5
+
+
+@pytest.mark.column("export")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_export_is_as_large_and_as_costly_as_the_base(name, runs):
+    base, made = runs.student(name), runs(name, "lora").model
+
+    def cost(folder):
+        student = load_student(folder)
+        with FlopCounterMode(display=False) as counted:
+            plain_probe.logits(student.model, student.processor)
+        return sum(p.numel() for p in student.model.parameters()), counted.get_total_flops()
+
+    assert cost(base) == cost(made)
+    before, after = (json.loads((folder / "config.json").read_text()) for folder in (base, made))
+    assert _without_dtype(after) == _without_dtype(before)
+
+
+def _without_dtype(config):
+    return {k: _without_dtype(v) if isinstance(v, dict) else v for k, v in config.items() if k != "dtype"}
