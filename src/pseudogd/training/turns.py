@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pseudogd.errors import InputError
+from pseudogd.student.chat import run_processor
 
 Message = dict[str, Any]
 Exchange = tuple[Message, Message]
@@ -174,7 +175,8 @@ class TurnEncoder:
 
     def _with_photo(self, text: str, image: Any) -> list[int]:
         extra = {} if self._adds_special(text) else {"add_special_tokens": False}
-        return [int(token) for token in self.processor(text=[text], images=[[image]], **extra)["input_ids"][0]]
+        encoding = run_processor(self.processor, [[image]], text=[text], **extra)
+        return [int(token) for token in encoding["input_ids"][0]]
 
     def _photo_at(self, ids: Sequence[int]) -> int:
         places = [index for index, token in enumerate(ids) if token == self.image_id]

@@ -1,4 +1,4 @@
-"""What the tiny Qwen checkpoints share: a tokenizer of bytes, the templates, an image processor, settings for videos."""
+"""What the tiny Qwen checkpoints share: a tokenizer of bytes, the template, an image processor, settings for videos."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ CHAT_TEMPLATE = (
 VIDEO = {"video_processor_type": "Qwen2VLVideoProcessor", "fps": 2, "size": {"longest_edge": 777, "shortest_edge": 128}}
 """Settings of a video processor: never used here, and not to be lost."""
 
-MODEL_WIDE = dict(rope_type="default", rope_theta=1e4, mrope_section=[2, 3, 3])
+ROPE = dict(rope_type="default", rope_theta=1e4, mrope_section=[2, 3, 3])
 
 
 def tokenizer(cls=hf.Qwen2Tokenizer):
@@ -61,10 +61,10 @@ def token_ids(tok):
     return {f"{key}_token_id": tok.convert_tokens_to_ids(f"<|{name}|>") for key, name in names.items()}
 
 
-def image_processor(patch, least, most, **settings):
-    """Photos of `least` to `most` pixels."""
+def image_processor(patch, least, most):
+    """Makes photos of `least` to `most` pixels."""
     size = {"shortest_edge": least, "longest_edge": most}
-    return hf.Qwen2VLImageProcessorPil(size=size, patch_size=patch, merge_size=2, **settings)
+    return hf.Qwen2VLImageProcessorPil(size=size, patch_size=patch, merge_size=2)
 
 
 def processor(cls, images, tok, template):
@@ -76,24 +76,33 @@ def processor(cls, images, tok, template):
 
 def save(folder, make_model, made, hub_files=False):
     """As `_parts.save`; `hub_files`: in files as older releases wrote them, and as most checkpoints of the hub have."""
-    folder = Path(folder)
-    _parts.save(folder, make_model, made)
+    folder = _parts.save(Path(folder), make_model, made)
     if hub_files:
-        settings = json.loads((folder / "processor_config.json").read_text())
-        images = settings["image_processor"]
-        size = images.pop("size")
-        images |= {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
-        images |= {"processor_class": settings["processor_class"], "image_processor_type": "Qwen2VLImageProcessor"}
-        _write(folder / "preprocessor_config.json", images)
-        _write(folder / "video_preprocessor_config.json", VIDEO)
-        _write(folder / "chat_template.json", {"chat_template": (folder / "chat_template.jinja").read_text()})
-        config = json.loads((folder / "config.json").read_text())
-        text = config.pop("text_config")
-        _write(folder / "config.json", {**text, **config})
-        for name in ("processor_config.json", "chat_template.jinja"):
-            (folder / name).unlink()
+        _as_on_the_hub(folder)
     return folder
 
 
-def _write(path, values):
-    path.write_text(json.dumps(values, indent=2))
+def _as_on_the_hub(folder):
+    """One file for each part of the processor, pixels by their old names, the language model's settings at the top."""
+    settings = json.loads((folder / "processor_config.json").read_text())
+    images = settings["image_processor"]
+    size = images.pop("size")
+    images |= {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
+    images |= {"processor_class": settings["processor_class"], "image_processor_type": "Qwen2VLImageProcessor"}
+    config = json.loads((folder / "config.json").read_text())
+    text = config.pop("text_config")
+    rope = text.pop("rope_parameters")
+    text |= {"rope_theta": rope["rope_theta"]}
+    text |= {"rope_scaling": {"type": "mrope", "mrope_section": rope["mrope_section"]}}
+    text.pop("layer_types", None)
+    config["vision_config"] |= {"in_chans": 3, "spatial_patch_size": images["patch_size"]}
+    files = {
+        "preprocessor_config.json": images,
+        "video_preprocessor_config.json": VIDEO,
+        "chat_template.json": {"chat_template": (folder / "chat_template.jinja").read_text()},
+        "config.json": {**text, **config},
+    }
+    for name, values in files.items():
+        (folder / name).write_text(json.dumps(values, indent=2))
+    for name in ("processor_config.json", "chat_template.jinja"):
+        (folder / name).unlink()

@@ -19,7 +19,7 @@ VARIANTS = {
 def save(folder, window=56, tied=False, least=LEAST, most=MOST, hub_files=False):
     """`window` in pixels; `least` and `most` pixels of a photo as the tower reads it."""
     tok = _qwen.tokenizer()
-    text = _parts.text_settings(tok, rope_parameters=_qwen.MODEL_WIDE, tie_word_embeddings=tied)
+    text = _parts.text_settings(tok, rope_parameters=_qwen.ROPE, tie_word_embeddings=tied)
     config = hf.Qwen2_5_VLConfig(
         vision_config=dict(
             depth=4,

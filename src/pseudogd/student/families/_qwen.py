@@ -102,7 +102,7 @@ class QwenAdapter(FamilyAdapter):
     # ------------------------------------------------------------------------------------------ what the tower reads
     def text_extras(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """1 where a token is the photo's; without it, positions would be counted as if there were no photo."""
-        return {"mm_token_type_ids": (inputs["input_ids"] == self.config.image_token_id).long()}
+        return {"mm_token_type_ids": (inputs["input_ids"] == self.image_token_id).long()}
 
     # ------------------------------------------------------------------------------------------ reaching the parts
     def projector(self, model: nn.Module) -> nn.Module:
