@@ -61,10 +61,10 @@ def token_ids(tok):
     return {f"{key}_token_id": tok.convert_tokens_to_ids(f"<|{name}|>") for key, name in names.items()}
 
 
-def image_processor(patch, least, most):
+def image_processor(patch, least, most, merge=2):
     """Makes photos of `least` to `most` pixels."""
     size = {"shortest_edge": least, "longest_edge": most}
-    return hf.Qwen2VLImageProcessorPil(size=size, patch_size=patch, merge_size=2)
+    return hf.Qwen2VLImageProcessorPil(size=size, patch_size=patch, merge_size=merge)
 
 
 def processor(cls, images, tok, template):
@@ -83,24 +83,27 @@ def save(folder, make_model, made, hub_files=False):
 
 
 def _as_on_the_hub(folder):
-    """One file for each part of the processor, pixels by their old names, the language model's settings at the top."""
+    """One file for each part of the processor; Qwen2's have the language model's settings at the top of the config."""
     settings = json.loads((folder / "processor_config.json").read_text())
-    images = settings["image_processor"]
-    size = images.pop("size")
-    images |= {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
-    images |= {"processor_class": settings["processor_class"], "image_processor_type": "Qwen2VLImageProcessor"}
     config = json.loads((folder / "config.json").read_text())
-    text = config.pop("text_config")
+    images, text = settings["image_processor"], config.pop("text_config")
+    images |= {"processor_class": settings["processor_class"], "image_processor_type": "Qwen2VLImageProcessorFast"}
     rope = text.pop("rope_parameters")
-    text |= {"rope_theta": rope["rope_theta"]}
-    text |= {"rope_scaling": {"type": "mrope", "mrope_section": rope["mrope_section"]}}
+    text |= {"rope_theta": rope.pop("rope_theta"), "rope_scaling": rope}
     text.pop("layer_types", None)
-    config["vision_config"] |= {"in_chans": 3, "spatial_patch_size": images["patch_size"]}
+    if config["model_type"].startswith("qwen2"):
+        rope["type"] = "mrope"
+        size = images.pop("size")
+        images |= {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
+        images["image_processor_type"] = "Qwen2VLImageProcessor"
+        config = {**text, **config}
+    else:
+        config["text_config"] = text
     files = {
         "preprocessor_config.json": images,
         "video_preprocessor_config.json": VIDEO,
         "chat_template.json": {"chat_template": (folder / "chat_template.jinja").read_text()},
-        "config.json": {**text, **config},
+        "config.json": config,
     }
     for name, values in files.items():
         (folder / name).write_text(json.dumps(values, indent=2))
