@@ -1,6 +1,7 @@
 """Whole runs of the Qwen families: they train, pay the model's own loss, and leave with all that they came with."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from helpers.tiny import FAMILIES
 from helpers.tiny._qwen import VIDEO
 from helpers.tiny_data import save_tiny_data
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
@@ -66,6 +68,45 @@ def test_a_run_in_bfloat16_with_geometry_read_elsewhere(name, place, recipe):
     result = run_training(recipe(name, optim__precision="bf16", geometry__place=place), quiet=True, check=False)
     seen = losses(result)
     assert len(seen) == 3 and seen[-1] < seen[0]
+
+
+@pytest.mark.parametrize("arm", ["vqa_only", "geometry_only", "two_stage"])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_other_arms_run(name, arm, recipe):
+    result = run_training(recipe(name, arm=arm), quiet=True, check=False)
+    assert len(losses(result)) == 3 and all(torch.isfinite(torch.tensor(losses(result))))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_adapters_under_checkpointing_learn_in_both_parts(name, recipe):
+    """Where a tower's input needs no gradient, checkpointing of the other kind would lose the adapters' silently."""
+    made = recipe(
+        name,
+        lora={"tower": {"r": 4}, "llm": {"r": 2}},
+        optim__lr={"tower": 1e-2, "projector": 1e-2, "llm": 1e-2, "head": 1e-2},
+        optim__gradient_checkpointing=True,
+    )
+    result = run_training(made, quiet=True, check=True)
+    assert result.max_abs_logit_diff < 1e-5
+    before, after = (load_file(f / "model.safetensors") for f in (Path(made.model.path), result.model))
+    assert before.keys() == after.keys()
+    moved = {key for key in before if not torch.equal(before[key], after[key])}
+    blocks = {key for key in before if "visual.blocks" in key and key.endswith(".weight") and "norm" not in key}
+    assert blocks <= moved and not any("patch_embed" in key or "pos_embed" in key for key in moved)
+    assert any("merger" in key for key in moved) and any(".layers." in key for key in moved)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_four_rows_at_once_are_twice_two(name, recipe, tmp_path):
+    settings = {"optim__steps": 1, "data__turns_per_row": 1, "data__group_by_length": False}
+    rows = []
+    for batch, accum in ((4, 1), (2, 2)):
+        made = recipe(
+            name, optim__batch_size=batch, optim__grad_accum=accum, out=str(tmp_path / f"{batch}"), **settings
+        )
+        rows.append(MetricsLog(run_training(made, quiet=True, check=False).out / "metrics.jsonl").rows()[0])
+    for key in ("loss", "lm_loss", "geometry_loss", "anchor_loss", "grad_norm"):
+        assert rows[0][key] == pytest.approx(rows[1][key], rel=1e-5, abs=1e-7), key
 
 
 @pytest.mark.parametrize("name, variant", CASES)

@@ -91,6 +91,7 @@ def _as_on_the_hub(folder):
     rope = text.pop("rope_parameters")
     text |= {"rope_theta": rope.pop("rope_theta"), "rope_scaling": rope}
     text.pop("layer_types", None)
+    config["vision_config"] |= {"in_chans": 3, "model_type": config["model_type"]}
     if config["model_type"].startswith("qwen2"):
         rope["type"] = "mrope"
         size = images.pop("size")
