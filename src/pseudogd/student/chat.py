@@ -24,7 +24,18 @@ def chat_text(processor: Any, messages: Sequence[Message], ask: bool = False) ->
     """
     if not (getattr(processor, "chat_template", None) or getattr(processor.tokenizer, "chat_template", None)):
         raise InputError("this checkpoint has no chat template; add chat_template.jinja to its folder")
-    return processor.apply_chat_template(list(messages), add_generation_prompt=ask, tokenize=False)
+    settings = template_settings(processor)
+    return processor.apply_chat_template(list(messages), add_generation_prompt=ask, tokenize=False, **settings)
+
+
+def template_settings(processor: Any) -> dict[str, Any]:
+    """What the checkpoint's template is told beside the messages.
+
+    Answers are asked for at once: a model that thinks aloud first would need many tokens to get to one, and training on
+    answers alone would teach it that thoughts are empty. Templates that know no such switch are told nothing.
+    """
+    template = getattr(processor, "chat_template", None) or getattr(processor.tokenizer, "chat_template", None)
+    return {"enable_thinking": False} if "enable_thinking" in str(template) else {}
 
 
 def encode_chats(processor: Any, texts: Sequence[str], images: Sequence[Any], padding_side: str = "left") -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pseudogd.errors import InputError
-from pseudogd.student.chat import run_processor
+from pseudogd.student.chat import run_processor, template_settings
 
 Message = dict[str, Any]
 Exchange = tuple[Message, Message]
@@ -187,7 +187,10 @@ class TurnEncoder:
     # ----------------------------------------------------------------------------------------------------- basics
     def _render(self, conversations: Sequence[Sequence[Message]], prompt: bool = False) -> list[str]:
         rendered = self.processor.apply_chat_template(
-            [list(c) for c in conversations], tokenize=False, add_generation_prompt=prompt
+            [list(c) for c in conversations],
+            tokenize=False,
+            add_generation_prompt=prompt,
+            **template_settings(self.processor),
         )
         return list(rendered)
 
@@ -238,5 +241,6 @@ def _placeholder_id(processor: Any, placeholder: str | None) -> int:
 def _unstable(prompt: str) -> str:
     return (
         "the chat template writes a question differently once it is answered, so the answer cannot be told from it "
-        f"(at ...{prompt[-40:]!r}); use a template whose prompt is the beginning of the answered conversation"
+        f"(at ...{prompt[-40:]!r}); use a template whose prompt is the beginning of the answered conversation, "
+        "or one question a row (data.turns_per_row=1) where only answers before the last are written differently"
     )
