@@ -36,8 +36,6 @@ def recipe(recipe_of, data, tmp_path):
         module = FAMILIES[name]
         folder = module.save(tmp_path / "student", **module.VARIANTS[variant or next(iter(module.VARIANTS))])
         plain = {"model__path": str(folder), "data__path": str(data), "data__turns": "chat", "optim__steps": 3}
-        if name == "qwen3_5":  # its template shows the thoughts of the last answer alone, even where there are none
-            plain["data__turns_per_row"] = 1
         return recipe_of(**plain | changes)
 
     return make

@@ -6,6 +6,7 @@ tokens that the processor writes for it in its place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from pseudogd.errors import InputError
 from pseudogd.student.chat import run_processor, template_settings
+
+_NOTHING = re.compile(r"\s*(<think>\s*</think>\s*)?")
+"""What a prompt may end with that an answered question has not."""
 
 Message = dict[str, Any]
 Exchange = tuple[Message, Message]
@@ -153,7 +157,8 @@ class TurnEncoder:
         """A conversation with every answer after the prompt that asks for it; where in it the answers begin.
 
         A template that writes other blanks before an answer than before the place where one is to come
-        (LLaVA-OneVision's) has the prompt's here, as the model will read them. What follows the last answer is left out
+        (LLaVA-OneVision's), or empty thoughts before the last answer alone (Qwen3.5's), has the prompt's here, as the
+        model will read them. What follows the last answer is left out
         unless it is an end token: some templates write what looks like one (LLaVA-NeXT's for Mistral).
 
         Raises:
@@ -165,7 +170,7 @@ class TurnEncoder:
             if not text.startswith(prompt):
                 same = next((i for i, (a, b) in enumerate(zip(text, prompt)) if a != b), len(text))
                 begin = len(text) - len(text[same:].lstrip())
-                if prompt[same:].strip() or not text[begin:].startswith(_text(answer).strip()):
+                if not _NOTHING.fullmatch(prompt[same:]) or not text[begin:].startswith(_text(answer).strip()):
                     raise InputError(_unstable(prompt))
             asked += text[done:same] + prompt[same:]
             starts.append(len(asked))

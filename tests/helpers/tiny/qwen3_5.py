@@ -67,3 +67,10 @@ def save(folder, thinks=True, tied=False, least=LEAST, most=MOST, hub_files=Fals
     images = _qwen.image_processor(PATCH, least, most)
     made = _qwen.processor(hf.Qwen3VLProcessor, images, tok, chat_template(thinks))
     return _qwen.save(folder, lambda: hf.Qwen3_5ForConditionalGeneration(config), made, hub_files)
+
+
+def encode_conversation(processor, messages, photo):
+    """Every answer after empty thoughts, as it is asked for; the template itself writes them before the last alone."""
+    text = processor.apply_chat_template(messages, tokenize=False).replace(_THOUGHT, "")
+    opens = "<|im_start|>assistant\n"
+    return processor(text=[text.replace(opens, opens + _THOUGHT)], images=[[photo]], return_tensors="pt")

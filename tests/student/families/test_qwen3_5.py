@@ -9,7 +9,6 @@ from helpers.painted import batch_of
 from helpers.tiny import qwen3_5 as tiny
 from torch import nn
 
-from pseudogd.errors import InputError
 from pseudogd.student.chat import chat_text, user_turn
 from pseudogd.student.families.qwen3_5 import Qwen35Adapter
 from pseudogd.student.load import load_student
@@ -42,9 +41,18 @@ def test_answers_are_asked_for_and_learnt_after_thoughts_that_are_empty(thinks, 
     assert processor.tokenizer.decode(tokens.ids[~tokens.learn]) == asked
 
 
-def test_what_is_to_be_done_where_earlier_answers_are_written_without_their_thoughts(student):
-    with pytest.raises(InputError, match=r"data\.turns_per_row=1"):
-        TurnEncoder(student.processor).chat([exchange("how far ?", "2 m"), exchange("which ?", "A")])
+def test_every_answer_of_a_row_stands_after_empty_thoughts_not_the_last_alone(student):
+    processor = student.processor
+    exchanges = [exchange("how far ?", "2 m"), exchange("which ?", "A"), exchange("where ?", "left")]
+    tokens = TurnEncoder(processor).chat(exchanges)
+    text = processor.tokenizer.decode(tokens.ids)
+    assert text.count("<|im_start|>assistant\n<think>\n\n</think>\n\n") == 3 == text.count("<think>")
+    assert processor.tokenizer.decode(tokens.ids[tokens.learn]) == "2 m<|im_end|>A<|im_end|>left<|im_end|>"
+    flat = [message for pair in exchanges for message in pair]
+    flat[2], flat[4] = ({**m, "content": m["content"][1:]} for m in (flat[2], flat[4]))
+    plain = processor.apply_chat_template(flat, tokenize=False)
+    assert plain.count("<think>") == 1
+    assert text.replace("<think>\n\n</think>\n\n", "") + "\n" == plain.replace("<think>\n\n</think>\n\n", "")
 
 
 @pytest.mark.parametrize("depth, want", [(12, [3, 6, 9, 12]), (24, [6, 12, 18, 24]), (27, [7, 14, 20, 27])])

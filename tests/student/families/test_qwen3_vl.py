@@ -3,12 +3,16 @@
 import pytest
 import torch
 import transformers as hf
-from helpers.painted import batch_of
+from helpers.painted import batch_of, painted
 from helpers.tiny import qwen3_vl as tiny
 
+from pseudogd.errors import InputError
+from pseudogd.student.ask import generate_answers
+from pseudogd.student.chat import user_turn
 from pseudogd.student.families.qwen3_vl import Qwen3VLAdapter
 from pseudogd.student.load import load_student
 from pseudogd.student.taps import resolve_taps
+from pseudogd.training.turns import TurnEncoder
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +95,20 @@ def test_projectors_that_no_layer_is_left_for_are_frozen(tmp_path):
     student = load_student(tiny.save(tmp_path, deep=(2, 0, 1), layers=2))
     silent = student.family.unused_parameters(student.model)
     assert silent and all("deepstack_merger_list.0." in name for name in silent)
+
+
+def exchange(question, answer):
+    return user_turn(question), {"role": "assistant", "content": [{"type": "text", "text": answer}]}
+
+
+def test_a_model_that_always_thinks_learns_to_answer_at_once(tmp_path, monkeypatch):
+    """Its template opens thoughts in the prompt, whatever it is told; only a last answer shows that they end."""
+    student = load_student(tiny.save(tmp_path, thinking=True))
+    tok, encoder = student.processor.tokenizer, TurnEncoder(student.processor)
+    tokens = encoder.chat([exchange("how far ?", "2 m")])
+    assert tok.decode(tokens.ids[tokens.learn]) == "\n</think>\n\n2 m<|im_end|>"
+    with pytest.raises(InputError, match=r"data\.turns_per_row=1"):
+        encoder.chat([exchange("how far ?", "2 m"), exchange("which ?", "A")])
+    said = tok("nearer than 3 m\n</think>\n\n2 m<|im_end|>", return_tensors="pt")["input_ids"]
+    monkeypatch.setattr(student.model, "generate", lambda input_ids, **_: torch.cat([input_ids, said], dim=1))
+    assert generate_answers(student, [(painted(64, 64), "how far ?")]) == ["2 m"]
