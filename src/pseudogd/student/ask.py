@@ -13,6 +13,8 @@ from pseudogd.student.chat import chat_text, encode_chats, user_turn
 from pseudogd.student.load import Student
 from pseudogd.student.prefix import can_share, shared_length, with_shared_prefix
 
+_THOUGHT = "</think>"  # ends what a model that thinks aloud says before its answer
+
 Photo = Any
 """A PIL image (upright, RGB), or the path of a photo, which is then read when its batch is due."""
 
@@ -73,7 +75,8 @@ def _answer_batch(
         arguments = _arguments(student, inputs, [keys.index(k) for k in keys])
         out = student.model.generate(**arguments, generation_config=_greedy(student, max_new_tokens))
     new = out[:, arguments["input_ids"].shape[1] :]
-    return [t.strip() for t in student.processor.tokenizer.batch_decode(new, skip_special_tokens=True)]
+    texts = student.processor.tokenizer.batch_decode(new, skip_special_tokens=True)
+    return [text.rpartition(_THOUGHT)[2].strip() for text in texts]
 
 
 def _arguments(student: Student, inputs: Any, same: Sequence[int]) -> dict[str, Any]:

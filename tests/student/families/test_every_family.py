@@ -9,9 +9,11 @@ from helpers import painted as helper
 from helpers.painted import batch_of, blocks_of, painted, worst_error
 from helpers.tiny import FAMILIES
 from peft import LoraConfig, get_peft_model
+from PIL import Image
 from torch import nn
 
 from pseudogd.student.ask import generate_answers
+from pseudogd.student.chat import chat_text, encode_chats, user_turn
 from pseudogd.student.families.base import adapters
 from pseudogd.student.load import load_student
 
@@ -213,3 +215,21 @@ def test_answers_do_not_depend_on_the_batch(name, load):
     together = generate_answers(student, items, max_new_tokens=4, batch_size=4)
     alone = [generate_answers(student, [item], max_new_tokens=4)[0] for item in items]
     assert together == alone
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_answers_are_those_of_plain_transformers(name, load):
+    """Also where several questions about photos of one size are asked together, and a photo is read once for all."""
+    student = load(name)
+    noise = np.random.default_rng(0).random((3, 48, 64, 3)) ** np.array([0.3, 3.3, 6.3]).reshape(3, 1, 1, 1)
+    photos = [Image.fromarray((255 * each).astype(np.uint8)) for each in noise]
+    questions = ("which is nearer ?", "how far is the table ?", "what ?", "is the lamp left of the sofa ? A . left")
+    items = [(photo, question) for question in questions for photo in photos]
+    want = []
+    for photo, question in items:
+        text = chat_text(student.processor, [user_turn(question)], ask=True)
+        inputs = encode_chats(student.processor, [text], [photo])
+        out = student.model.generate(**inputs, max_new_tokens=8, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+        want.append(student.processor.tokenizer.decode(out, skip_special_tokens=True).strip())
+    assert generate_answers(student, items, max_new_tokens=8, batch_size=12) == want
+    assert len(set(want)) > 1
