@@ -5,6 +5,7 @@ data = save_tiny_data(tmp_path / "data", photos=6, turns=5)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,16 @@ TASKS = ("nearer", "direction", "distance")
 
 
 def save_tiny_data(
-    folder: str | Path, photos: int = 6, turns: int = 5, seed: int = 0, size: int = SIZE, shortcuts: int | None = None
+    folder: str | Path,
+    photos: int = 6,
+    turns: int = 5,
+    seed: int = 0,
+    size: int | Sequence[tuple[int, int]] = SIZE,
+    shortcuts: int | None = None,
 ) -> Path:
     """Photos in `folder`/photos, the data folder in `folder`/data, which is returned.
 
+    `size`: of square photos, or several (width, height), which photos get in turn.
     `shortcuts`: in how many of a photo's questions a rule of thumb is right, the first ones; None: no question has one.
     """
     from PIL import Image
@@ -30,11 +37,13 @@ def save_tiny_data(
     folder, rng = Path(folder), np.random.default_rng(seed)
     (folder / "photos").mkdir(parents=True)
     geometry, questions = [], []
+    sizes = [(size, size)] if isinstance(size, int) else size
     for number in range(photos):
         path = folder / "photos" / f"{number:03d}.png"
-        Image.fromarray(rng.integers(0, 255, (size, size, 3), dtype=np.uint8)).save(path)
-        image_id = photo_id(path)
-        geometry.append(geometry_row(plane(rng, size), image_id=image_id, path=path.name, width=size, height=size))
+        width, height = sizes[number % len(sizes)]
+        Image.fromarray(rng.integers(0, 255, (height, width, 3), dtype=np.uint8)).save(path)
+        image_id, made = photo_id(path), plane(rng, width, height)
+        geometry.append(geometry_row(made, image_id=image_id, path=path.name, width=width, height=height))
         questions += [question(image_id, path.name, turn, rng) for turn in range(turns)]
     if shortcuts is not None:
         for number, row in enumerate(questions):
@@ -48,14 +57,15 @@ def save_tiny_data(
     return folder / "data"
 
 
-def plane(rng: np.random.Generator, size: int):
-    """Metric geometry of a slanted plane."""
+def plane(rng: np.random.Generator, width: int, height: int | None = None):
+    """Metric geometry of a slanted plane; square if `height` is left out."""
     from pseudogd.geometry.camera import Camera
     from pseudogd.geometry.types import Geometry, Scale, TeacherInfo
 
-    slope = np.linspace(0, rng.uniform(0.5, 3), size)[:, None]
-    depth = np.broadcast_to(rng.uniform(1, 3) + slope, (size, size)).astype(np.float32)
-    camera = Camera.from_fov(size, size, fov_x_deg=60.0)
+    height = height or width
+    slope = np.linspace(0, rng.uniform(0.5, 3), height)[:, None]
+    depth = np.broadcast_to(rng.uniform(1, 3) + slope, (height, width)).astype(np.float32)
+    camera = Camera.from_fov(width, height, fov_x_deg=60.0)
     return Geometry(depth.copy(), camera, scale=Scale.METRIC, teacher=TeacherInfo("plane", "1", "none", "CC0-1.0"))
 
 

@@ -13,7 +13,9 @@ from pseudogd.student.load import Student
 
 
 def can_share(student: Student) -> bool:
-    """Whether the language model keeps an ordinary cache of everything that it has read."""
+    """Whether the language model keeps an ordinary cache of everything that it has read, token after token."""
+    if not student.family.shares_prefix:
+        return False
     text = student.model.config.get_text_config()
     kinds = set(getattr(text, "layer_types", None) or ["full_attention"])
     return kinds == {"full_attention"} and getattr(text, "sliding_window", None) is None

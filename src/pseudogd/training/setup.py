@@ -99,7 +99,8 @@ def _rows(recipe: Recipe, store: Store, student: Student) -> Rows:
     text = config.get_text_config()
     if recipe.data.turns == "isolated":
         _check_mask(text)
-    encoder = TurnEncoder(student.processor, _end_ids(student.model), student.family.photo_text())
+    family = student.family
+    encoder = TurnEncoder(student.processor, _end_ids(student.model), family.photo_text(), family.processed_text)
 
     def photo_tokens(size: Size) -> PhotoTokens:
         return encoder.photo_tokens(Image.new("RGB", size))

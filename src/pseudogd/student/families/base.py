@@ -72,6 +72,8 @@ class FamilyAdapter(ABC):
         kept_keys: those of `pixel_keys` that the language model wants too (Qwen-VL counts positions by the grid).
         lora_pattern: full-match regular expression of every linear layer of the tower's blocks, and of nothing else.
         shares_photos: whether `encode_distinct` and `repeated` exist, so that several questions can share one photo.
+        shares_prefix: whether a photo can be read by the language model before the question that follows it, so that
+            several questions can share that; not where tokens see later ones, under masks of the model's own.
         max_turns: questions that one conversation may hold; None for any number.
         chat_template: Jinja template for checkpoints of the family that have none of their own.
     """
@@ -81,6 +83,7 @@ class FamilyAdapter(ABC):
     kept_keys: tuple[str, ...] = ()
     lora_pattern: str = ""
     shares_photos: bool = False
+    shares_prefix: bool = True
     max_turns: int | None = None
     chat_template: str | None = None
 
@@ -168,6 +171,13 @@ class FamilyAdapter(ABC):
     def photo_text(self) -> str:
         """What stands for a photo in a prompt, before the processor writes the photo's own tokens in its place."""
         return self.processor.image_token
+
+    def processed_text(self, prompt: str) -> str:
+        """What the processor makes of a prompt that the chat template wrote, but for the photo's own tokens.
+
+        The same, for nearly all: the template writes whatever stands around words and photo.
+        """
+        return prompt
 
     def encode_photo(self, image: Any) -> dict[str, Any]:
         """What the processor makes of one photo for the tower: tensors whose first dimension is one photo's.
