@@ -1,5 +1,6 @@
 """The tokenizer of Gemma's families: byte-fallback BPE, spaces as "▁", runs of line breaks as single tokens."""
 
+import torch
 import transformers as hf
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -50,3 +51,12 @@ def text_settings(tok, **changes):
         )
         | changes
     )
+
+
+def attentive(model):
+    """Let layers speak up against Gemma's scaled embeddings, which would otherwise decide every answer alone."""
+    with torch.no_grad():
+        for parameter in model.model.language_model.layers.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(8.0)
+    return model

@@ -65,7 +65,7 @@ def save(folder, image_size=56, tokens=4, head=False, pan_and_scan=False):
         model = hf.Gemma3ForConditionalGeneration(config)
         # made of zeros: trained weights are not
         torch.nn.init.normal_(model.model.multi_modal_projector.mm_input_projection_weight, std=0.05)
-        return model
+        return _gemma.attentive(model)
 
     return save_parts(folder, make, processor, ends=["<end_of_turn>"])
 

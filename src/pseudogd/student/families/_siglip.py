@@ -108,7 +108,7 @@ class SquashedSiglipAdapter(FamilyAdapter):
         """How many images of the tower each prompt holds."""
         vision = self.config.vision_config
         per_image = (int(vision.image_size) // int(vision.patch_size) // self.merged) ** 2
-        return [int(n) // per_image for n in (inputs["input_ids"] == self.config.image_token_id).sum(1)]
+        return [int(n) // per_image for n in (inputs["input_ids"] == self.image_token_id).sum(1)]
 
     def projector(self, model: nn.Module) -> nn.Module:
         return next(m for n, m in model.named_modules() if n.endswith("multi_modal_projector"))

@@ -59,4 +59,4 @@ class Gemma3Adapter(SquashedSiglipAdapter):
 
     def text_extras(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Tokens of one photo see each other in both directions: 1 marks them."""
-        return {"token_type_ids": (inputs["input_ids"] == self.config.image_token_id).long()}
+        return {"token_type_ids": (inputs["input_ids"] == self.image_token_id).long()}
