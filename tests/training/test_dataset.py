@@ -24,10 +24,10 @@ def encoder(student_path):
 
 @pytest.fixture
 def rows_of(encoder, data_path):
-    def make(path=data_path, seed=0, positions=None, **section):
+    def make(path=data_path, seed=0, positions=None, max_turns=None, **section):
         data = DataSection(path=str(path), **{"turns_per_row": 3} | section)
         return build_rows(
-            Store(path), encoder, data, seed, lambda s: encoder.photo_tokens(Image.new("RGB", s)), positions
+            Store(path), encoder, data, seed, lambda s: encoder.photo_tokens(Image.new("RGB", s)), positions, max_turns
         )
 
     return make
@@ -45,6 +45,12 @@ def test_every_question_is_in_one_row(rows_of, data_path, turns):
     assert Counter(rows.image_ids) == {i: 2 for i in questions["image_id"].to_pylist()}  # 5 turns, 3 a row
     ends = sum(int((rows[i].ids[rows[i].learn] == 3).sum()) for i in range(len(rows)))
     assert ends == 30
+
+
+@pytest.mark.parametrize("most, rows_of_a_photo", [(1, 5), (2, 3), (7, 2)])
+def test_a_family_may_take_fewer_questions_a_row(rows_of, most, rows_of_a_photo):
+    rows = rows_of(max_turns=most)  # of 5 questions a photo, and 3 a row by the recipe
+    assert rows.questions == 30 and set(Counter(rows.image_ids).values()) == {rows_of_a_photo}
 
 
 def test_a_row_holds_the_photo_where_the_processor_puts_it(rows_of, encoder):

@@ -113,6 +113,7 @@ def build_rows(
     seed: int,
     photo_tokens: Callable[[Size], PhotoTokens],
     positions: int | None = None,
+    max_turns: int | None = None,
 ) -> Rows:
     """Read the questions, shuffle them within each photo and cut them into rows.
 
@@ -123,12 +124,14 @@ def build_rows(
         seed: of the shuffle; the rows depend on nothing else but the data.
         photo_tokens: the tokens that a photo of (width, height) becomes.
         positions: how many positions the language model has; None if it does not say.
+        max_turns: questions that the family can have in a row, whatever `data.turns_per_row` says; None for any number.
 
     Raises:
         InputError: an unknown task, or nothing is left to train on.
     """
     by_photo, left_out = _questions(store, data)
     chunks: list[tuple[str, list[Exchange]]] = []
+    most = min(data.turns_per_row, max_turns or data.turns_per_row)
     for image_id, exchanges in by_photo.items():
         path = store.photo_path(image_id)
         if not path.is_file():
@@ -136,7 +139,7 @@ def build_rows(
             continue
         order = np.random.default_rng([seed, int(image_id[:12], 16)]).permutation(len(exchanges))
         # as few rows as the limit allows, of like length: a short rest would be filled up to the others' length
-        for part in np.array_split(order, -(-len(order) // data.turns_per_row)):
+        for part in np.array_split(order, -(-len(order) // most)):
             chunks.append((image_id, [exchanges[i] for i in part]))
     sizes = store.photos().select(["image_id", "width", "height"]).to_pydict()
     size_of = {i: (w, h) for i, w, h in zip(sizes["image_id"], sizes["width"], sizes["height"])}

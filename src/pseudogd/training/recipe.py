@@ -67,10 +67,11 @@ class LoraSection(Section):
 class DataSection(Section):
     """Which rows are trained on.
 
-    A row is one photo with up to `turns_per_row` of its questions. `chat`: one ordinary conversation. `isolated`: the
-    photo is read once and every question sees the photo and itself alone, just as it will be asked. `group_by_length`
-    puts rows of like length into one batch. `photos` takes the first so many; `tasks` null means all. `balance` thins
-    out questions that a rule of thumb in the flat picture answers, until such rules are right half the time.
+    A row is one photo with up to `turns_per_row` of its questions (one, for families that take no more). `chat`: one
+    ordinary conversation. `isolated`: the photo is read once and every question sees the photo and itself alone, just
+    as it will be asked. `group_by_length` puts rows of like length into one batch. `photos` takes the first so many;
+    `tasks` null means all. `balance` thins out questions that a rule of thumb in the flat picture answers, until such
+    rules are right half the time.
     """
 
     path: str

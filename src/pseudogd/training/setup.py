@@ -13,6 +13,7 @@ from pseudogd.distill.balance import GradientBalance
 from pseudogd.distill.kinds import JointWeights
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
+from pseudogd.student.families.base import FamilyAdapter
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.joint import Joint
 from pseudogd.student.load import Student, load_student
@@ -95,20 +96,25 @@ def model_digest(path: str) -> str:
 def _rows(recipe: Recipe, store: Store, student: Student) -> Rows:
     from PIL import Image
 
-    config = student.model.config
-    text = config.get_text_config()
+    family = student.family
+    text = student.model.config.get_text_config()
     if recipe.data.turns == "isolated":
-        _check_mask(text)
-    encoder = TurnEncoder(student.processor, _end_ids(student.model), student.family.photo_text())
+        _check_mask(text, family)
+    encoder = TurnEncoder(student.processor, _end_ids(student.model), family.photo_text(), family.processed_text)
 
     def photo_tokens(size: Size) -> PhotoTokens:
         return encoder.photo_tokens(Image.new("RGB", size))
 
     positions = getattr(text, "max_position_embeddings", None)
-    return build_rows(store, encoder, recipe.data, recipe.seed, photo_tokens, positions)
+    return build_rows(store, encoder, recipe.data, recipe.seed, photo_tokens, positions, family.max_turns)
 
 
-def _check_mask(text: Any) -> None:
+def _check_mask(text: Any, family: FamilyAdapter) -> None:
+    if not family.shares_prefix:
+        raise InputError(
+            f"data.turns=isolated gives the language model a mask of ours, but {family.config.model_type!r} makes its "
+            "own, in which tokens of the photo see later ones; set data.turns=chat"
+        )
     attention = getattr(text, "_attn_implementation", "eager")
     if text.model_type not in _TAKES_MASK or attention not in ("eager", "sdpa"):
         raise InputError(

@@ -7,7 +7,7 @@ tokens that the processor writes for it in its place.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,13 +66,20 @@ class TurnEncoder:
         processor: the checkpoint's processor (tokenizer, chat template).
         end_ids: tokens at which generation stops; the tokenizer's end token is always one of them.
         placeholder: text that stands for a photo in a rendered prompt (`FamilyAdapter.photo_text`).
+        processed: what the processor makes of a rendered prompt beside photos (`FamilyAdapter.processed_text`).
 
     Raises:
         InputError: the checkpoint has no chat template, no token for the placeholder, or no end token.
     """
 
-    def __init__(self, processor: Any, end_ids: Iterable[int] = (), placeholder: str | None = None):
-        self.processor = processor
+    def __init__(
+        self,
+        processor: Any,
+        end_ids: Iterable[int] = (),
+        placeholder: str | None = None,
+        processed: Callable[[str], str] = str,
+    ):
+        self.processor, self.processed = processor, processed
         self.tokenizer = processor.tokenizer
         if not getattr(processor, "chat_template", None):
             raise InputError("the checkpoint has no chat template; add a chat_template.jinja to its folder")
@@ -192,8 +199,8 @@ class TurnEncoder:
     def photo_tokens(self, image: Any) -> PhotoTokens:
         """The tokens that the processor writes for one photo, instead of the placeholder."""
         question: Message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What?"}]}
-        text = self._render([[question]], prompt=True)[0]
-        short = self._tokenize([text])[0]
+        (text,) = self._written([[question]], prompt=True)
+        short = self._tokenize([self.processed(text)])[0]
         full = self._with_photo(text, image)
         at = self._photo_at(short)
         tail = short[at + 1 :]
@@ -215,6 +222,11 @@ class TurnEncoder:
 
     # ----------------------------------------------------------------------------------------------------- basics
     def _render(self, conversations: Sequence[Sequence[Message]], prompt: bool = False) -> list[str]:
+        """Conversations as the language model reads them: a prompt with all that the processor adds to it."""
+        written = self._written(conversations, prompt)
+        return [self.processed(text) for text in written] if prompt else written
+
+    def _written(self, conversations: Sequence[Sequence[Message]], prompt: bool = False) -> list[str]:
         rendered = self.processor.apply_chat_template(
             [list(c) for c in conversations],
             tokenize=False,

@@ -56,8 +56,11 @@ def text_settings(tok, **changes):
     )
 
 
-def save(folder, make_model, processor, seed=0):
-    """Write a model (made under `seed`, weights four times the usual size) and its processor; returns the folder."""
+def save(folder, make_model, processor, seed=0, ends=()):
+    """Write a model (made under `seed`, weights four times the usual size) and its processor; returns the folder.
+
+    `ends`: tokens that end an answer beside the tokenizer's end token.
+    """
     torch.manual_seed(seed)
     model = make_model()
     with torch.no_grad():  # larger than the usual initialisation, so that photos and words make a visible difference
@@ -65,7 +68,9 @@ def save(folder, make_model, processor, seed=0):
             if p.ndim > 1 and "position" not in name:
                 p.mul_(4.0)
     model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
-    model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
+    tok = processor.tokenizer
+    ends = [tok.eos_token_id, *tok.convert_tokens_to_ids(list(ends))]
+    model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder

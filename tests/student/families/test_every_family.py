@@ -38,7 +38,13 @@ def folder_of(tmp_path_factory):
 
 @pytest.fixture
 def load(folder_of):
-    return lambda name, variant=None: load_student(folder_of(name, variant))
+    def made(name, variant=None):
+        student, module = load_student(folder_of(name, variant)), FAMILIES[name]
+        options = module.VARIANTS[variant or next(iter(module.VARIANTS))]
+        getattr(module, "after_load", lambda *_, **__: None)(student, **options)
+        return student
+
+    return made
 
 
 def reading(name, student):

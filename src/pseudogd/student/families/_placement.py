@@ -7,6 +7,13 @@ from typing import Any
 from pseudogd.errors import InputError
 
 
+def in_force(processor: Any, name: str) -> Any:
+    """A setting of the image processor as it is when the processor calls it, with settings of its own on top."""
+    defaults = getattr(getattr(processor, "valid_processor_kwargs", None), "_defaults", {}).get("images_kwargs", {})
+    own = {**getattr(processor, "images_kwargs", {}), **defaults}
+    return own[name] if name in own else getattr(processor.image_processor, name, None)
+
+
 def placement(ip: Any, image_size: tuple[int, int]) -> tuple[tuple[float, float], tuple[float, float], tuple[int, int]]:
     """Where a CLIP- or SigLIP-like image processor puts a photo.
 

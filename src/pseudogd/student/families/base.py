@@ -172,6 +172,13 @@ class FamilyAdapter(ABC):
         """What stands for a photo in a prompt, before the processor writes the photo's own tokens in its place."""
         return self.processor.image_token
 
+    def processed_text(self, prompt: str) -> str:
+        """What the processor makes of a prompt that the chat template wrote, but for the photo's own tokens.
+
+        The same, for nearly all: the template writes whatever stands around words and photo.
+        """
+        return prompt
+
     def encode_photo(self, image: Any) -> dict[str, Any]:
         """What the processor makes of one photo for the tower: tensors whose first dimension is one photo's.
 
