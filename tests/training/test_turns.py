@@ -1,10 +1,13 @@
 """Tokens of questions and answers: only answers and their end are learnt, in the form in which they will be asked."""
 
+import string
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers.tiny_llava import save_tiny_llava
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from pseudogd.errors import InputError
 from pseudogd.student.load import load_processor
@@ -102,6 +105,54 @@ def test_photo_tokens_complete_the_prompt_as_the_processor_writes_it(processor):
     prompt = processor.apply_chat_template([EXCHANGES[0][0]], tokenize=False, add_generation_prompt=True)
     theirs = processor(text=[prompt], images=[image])["input_ids"][0]
     assert [int(t) for t in ours[: len(theirs)]] == [int(t) for t in theirs]
+
+
+BLANKS_DIFFER = (
+    "{% for m in messages %}{{ '<|' + m['role'] + ' ' }}"
+    "{% for c in m['content'] %}{{ '<image>' if c['type'] == 'image' else '\n' + c['text'] }}{% endfor %}"
+    "{{ '</s>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant\n' }}{% endif %}"
+)
+MISSPELT_END = (
+    "{% for m in messages %}{{ '[INST] ' if m['role'] == 'user' else ' ' }}"
+    "{% for c in m['content'] %}{{ '<image>\n' if c['type'] == 'image' else c['text'] }}{% endfor %}"
+    r"{{ ' [/INST]' if m['role'] == 'user' else '<\s> ' }}{% endfor %}"
+)
+
+
+def letters(*specials):
+    """A tokenizer with a token for every character, so that blanks count."""
+    vocabulary = ["<unk>", *string.printable]
+    core = Tokenizer(models.WordLevel({c: i for i, c in enumerate(vocabulary)}, "<unk>"))
+    core.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, unk_token="<unk>", eos_token="</s>", additional_special_tokens=list(specials)
+    )
+
+
+@pytest.mark.parametrize("template", [BLANKS_DIFFER, MISSPELT_END], ids=["blanks differ", "misspelt end"])
+def test_answers_of_odd_templates_follow_the_prompt_as_asked_and_end_with_the_end_token(
+    processor, template, monkeypatch
+):
+    monkeypatch.setattr(processor, "chat_template", template)
+    monkeypatch.setattr(processor, "tokenizer", letters("<image>"))
+    encoder = TurnEncoder(processor)
+    said = [answer["content"][0]["text"] for _, answer in EXCHANGES]
+
+    def text(ids):
+        return "".join(encoder.tokenizer.convert_ids_to_tokens([int(i) for i in ids]))
+
+    for (user, _), answer, (ids, length) in zip(EXCHANGES, said, encoder.single(EXCHANGES)):
+        prompt = processor.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
+        assert text(ids[:length]) == prompt and text(ids[length:]).lstrip(" ") == answer + "</s>"
+    tokens = encoder.chat(EXCHANGES)
+    edges = np.flatnonzero(np.diff(np.r_[0, tokens.learn.astype(int), 0]))
+    learnt = [text(tokens.ids[a:b]).strip() for a, b in zip(edges[::2], edges[1::2])]
+    assert learnt[-1] == said[-1] + "</s>" and text(tokens.ids).endswith(said[-1] + "</s>")
+    if template == BLANKS_DIFFER:
+        assert learnt == [answer + "</s>" for answer in said]
+        assert text(tokens.ids).count("<|assistant\n") == 3 and "<|assistant \n" not in text(tokens.ids)
+    else:
+        assert learnt[:-1] == said[:-1]
 
 
 def test_a_token_that_straddles_prompt_and_answer_does_not_change_the_prompt(processor, monkeypatch):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,16 +75,18 @@ class TurnEncoder:
             raise InputError("the checkpoint's tokenizer has no end token; set eos_token in its tokenizer_config.json")
         self.image_id = _placeholder_id(processor, placeholder)
         self.end_ids = frozenset({int(self.tokenizer.eos_token_id), *map(int, end_ids)})
+        self._end_words = tuple(word for i in self.end_ids if (word := self.tokenizer.decode([i]).strip()))
 
     # --------------------------------------------------------------------------------------------------- isolated
     def single(self, exchanges: Sequence[Exchange]) -> list[tuple[list[int], int]]:
         """Every exchange as a conversation of its own: (tokens up to the end of the answer, length of the prompt)."""
         prompts = self._render([[user] for user, _ in exchanges], prompt=True)
         fulls = self._render([[user, answer] for user, answer in exchanges])
+        fulls = [
+            self._as_asked(full, [prompt], [answer])[0] for full, prompt, (_, answer) in zip(fulls, prompts, exchanges)
+        ]
         rows = []
         for prompt, full, p, f in zip(prompts, fulls, self._tokenize(prompts), self._tokenize(fulls)):
-            if not full.startswith(prompt):
-                raise InputError(_unstable(prompt))
             # as the model will read the prompt when asked, even where a token would straddle prompt and answer
             answer = f[len(p) :] if f[: len(p)] == p else self._tokenize([full[len(prompt) :]], special=False)[0]
             rows.append((p + self._ended(answer), len(p)))
@@ -124,39 +125,62 @@ class TurnEncoder:
         messages: list[Message] = []
         for number, (user, answer) in enumerate(exchanges):
             messages += [user if number == 0 else _without_photo(user), answer]
-        text = self._render([messages])[0]
-        starts = [
-            len(self._prefix(text, self._render([messages[: 2 * n + 1]], prompt=True)[0]))
-            for n in range(len(exchanges))
-        ]
+        prompts = [self._render([messages[: 2 * n + 1]], prompt=True)[0] for n in range(len(exchanges))]
+        text, starts = self._as_asked(self._render([messages])[0], prompts, [answer for _, answer in exchanges])
         coded = self.tokenizer(text, add_special_tokens=self._adds_special(text), return_offsets_mapping=True)
         ids, spans = list(coded["input_ids"]), coded["offset_mapping"]
         bounds = [self._first_token(spans, start) for start in starts] + [len(ids)]
         learn = [False] * len(ids)
-        for (_, answer), begin, stop in zip(exchanges, *zip(*pairwise(bounds))):
-            for index in range(begin, begin + self._answer_length(ids[begin:stop], answer)):
-                learn[index] = True
+        for (_, answer), start, begin, stop in zip(exchanges, starts, bounds, bounds[1:]):
+            ends = [index + 1 for index in range(begin, stop) if ids[index] in self.end_ids]
+            if not ends:  # then an answer is what was said, not what the template writes after it
+                until = self._said_until(text, start, answer)
+                if until is None:
+                    raise InputError("the chat template changes answers and ends them with no end token")
+                ends = [self._first_token(spans[:stop], until)]
+            learn[begin : ends[0]] = [True] * (ends[0] - begin)
         last = bounds[-2]
         ids = ids[:last] + self._ended(ids[last:])
         return _tokens(ids, [*learn[:last], *[True] * (len(ids) - last)], [0] * len(ids))
-
-    def _answer_length(self, tokens: list[int], answer: Message) -> int:
-        """Tokens of an answer inside a conversation, its end token too where the template writes one."""
-        ends = [index for index, token in enumerate(tokens) if token in self.end_ids]
-        if ends:
-            return ends[0] + 1
-        return len(self._tokenize([_text(answer)], special=False)[0])
 
     @staticmethod
     def _first_token(spans: Sequence[tuple[int, int]], start: int) -> int:
         """Index of the first token that reaches beyond character `start`."""
         return next((index for index, (_, end) in enumerate(spans) if end > start), len(spans))
 
+    def _as_asked(self, text: str, prompts: Sequence[str], answers: Sequence[Message]) -> tuple[str, list[int]]:
+        """A conversation with every answer after the prompt that asks for it; where in it the answers begin.
+
+        A template that writes other blanks before an answer than before the place where one is to come
+        (LLaVA-OneVision's) has the prompt's here, as the model will read them. What follows the last answer is left out
+        unless it is an end token: some templates write what looks like one (LLaVA-NeXT's for Mistral).
+
+        Raises:
+            InputError: the prompt is not the beginning of what is answered.
+        """
+        asked, starts, done = "", [], 0
+        for prompt, answer in zip(prompts, answers):
+            same, begin = len(prompt), len(prompt)
+            if not text.startswith(prompt):
+                same = next((i for i, (a, b) in enumerate(zip(text, prompt)) if a != b), len(text))
+                begin = len(text) - len(text[same:].lstrip())
+                if prompt[same:].strip() or not text[begin:].startswith(_text(answer).strip()):
+                    raise InputError(_unstable(prompt))
+            asked += text[done:same] + prompt[same:]
+            starts.append(len(asked))
+            done = begin
+        return self._without_rest(asked + text[done:], starts[-1], answers[-1]), starts
+
+    def _without_rest(self, text: str, start: int, answer: Message) -> str:
+        end = self._said_until(text, start, answer)
+        return text if text[end:].lstrip().startswith(self._end_words) else text[:end]
+
     @staticmethod
-    def _prefix(text: str, prefix: str) -> str:
-        if not text.startswith(prefix):
-            raise InputError(_unstable(prefix))
-        return prefix
+    def _said_until(text: str, start: int, answer: Message) -> int | None:
+        """Where the words of an answer end that begins at `start`; None if others stand there."""
+        said = _text(answer).strip()
+        begin = len(text) - len(text[start:].lstrip())
+        return begin + len(said) if text.startswith(said, begin) else None
 
     # ------------------------------------------------------------------------------------------------------ photo
     def photo_tokens(self, image: Any) -> PhotoTokens:
