@@ -63,23 +63,24 @@ def batch_of(student, sizes, rows=None):
     return student.processor(images=groups, text=text, padding=True, return_tensors="pt")
 
 
-def worst_error(student, sizes, encoding=None, read=colours):
+def worst_error(student, sizes, encoding=None, read=colours, place="encoder"):
     """Largest distance, in cells, between where a view puts a cell and where its token says it is; cells compared.
 
-    `student` must have been made an identity; `encoding` is what its processor made of painted pictures of `sizes`.
+    `student` must have been made an identity, and for place "projector" its projector too; `encoding` is what its
+    processor made of painted pictures of `sizes`.
     """
     encoding = batch_of(student, sizes) if encoding is None else encoding
     with torch.no_grad():
         encoded = student.family.encode(student.model, encoding)
-    offsets = student.family.token_offsets(sizes, encoding)
-    total = int(offsets[-1]) + student.family.token_count(sizes[-1], encoding, len(sizes) - 1)
+    offsets = student.family.token_offsets(sizes, encoding, place)
+    total = int(offsets[-1]) + student.family.token_count(sizes[-1], encoding, len(sizes) - 1, place)
     worst, compared = 0.0, 0
-    for layer in (1, student.family.last_read):
-        hidden = encoded.hidden_states[layer]
+    layers = [encoded.hidden_states[i] for i in (1, student.family.last_read)]
+    for hidden in [encoded.tokens] if place == "projector" else layers:
         assert hidden.shape[:-1].numel() == total, "the photos' token counts do not add up to the tower's output"
         flat = read(student, hidden)
         for i, (w, h) in enumerate(sizes):
-            for view in student.family.views((w, h), encoding, i):
+            for view in student.family.views((w, h), encoding, i, place):
                 assert len(view.tokens) == len(view.boxes) == view.grid[0] * view.grid[1]
                 rgb = flat[torch.from_numpy(view.tokens) + offsets[i]].numpy()
                 x0, y0, x1, y1 = view.boxes.T

@@ -58,7 +58,7 @@ def cell_targets(
     geometry: Geometry,
     boxes: NDArray[np.float64],
     grid: tuple[int, int],
-    patch: int,
+    patch: float,
     is_global: bool,
     image_size: tuple[int, int] | None = None,
     subcells: int = 1,
@@ -125,7 +125,7 @@ def split_cells(
     return fine, (rows * parts, columns * parts)
 
 
-def log_view_focal(camera: Camera | None, boxes: NDArray[np.float64], patch: int) -> float:
+def log_view_focal(camera: Camera | None, boxes: NDArray[np.float64], patch: float) -> float:
     """log(f_view / F), or nan without a camera.
 
     f_view = patch * sqrt(fx fy / (box_w box_h)) with fx, fy and the box in original pixels: the focal length in pixels

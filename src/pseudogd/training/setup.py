@@ -29,7 +29,7 @@ from pseudogd.training.turns import PhotoTokens, TurnEncoder
 _BIAS_PHOTOS = 64
 _SAMPLE_BYTES = 1 << 20
 # language models that take a 4-D mask and plain positions; others count positions in ways that a mask cannot mend
-_TAKES_MASK = frozenset({"llama", "mistral", "qwen2", "qwen3", "phi3", "gemma", "gemma2", "smollm3"})
+_TAKES_MASK = frozenset({"llama", "mistral", "qwen2", "qwen3", "phi3", "gemma", "gemma2", "smollm3", "granite"})
 
 
 @dataclass

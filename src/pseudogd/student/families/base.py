@@ -38,6 +38,7 @@ class View:
             photo is (0, 0, width, height). A box may stick out of the photo where the input was padded.
         is_global: whether the view shows the whole photo (not a tile of it).
         cell: side of a cell in pixels of the tower's input: the patch, or several of them where the projector merges.
+            Not a whole number where it resamples.
     """
 
     name: str
@@ -45,7 +46,7 @@ class View:
     tokens: np.ndarray
     boxes: np.ndarray
     is_global: bool
-    cell: int
+    cell: float
 
 
 @dataclass
@@ -179,10 +180,14 @@ class FamilyAdapter(ABC):
         """
         return prompt
 
-    def encode_photo(self, image: Any) -> dict[str, Any]:
+    def encode_photo(self, image: Any, together: int = 1) -> dict[str, Any]:
         """What the processor makes of one photo for the tower: tensors whose first dimension is one photo's.
 
         By the processor, not by its image processor alone: it may have settings of its own (crops, for instance).
+
+        Args:
+            image: a PIL image, upright.
+            together: how many photos its row has; some processors cut no tiles where there are several.
         """
         encoding = self.processor(images=[[image]], text=[self.photo_text()], return_tensors="pt")
         return self.pixel_inputs(encoding)

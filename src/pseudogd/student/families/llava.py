@@ -30,7 +30,7 @@ class LlavaAdapter(FamilyAdapter):
         tower = config.vision_config.model_type
         if tower not in _TOWERS:
             raise InputError(
-                f"vision tower {tower!r} of this LLaVA is not supported; supported are: {', '.join(_TOWERS)}"
+                f"vision tower {tower!r} is not supported in {config.model_type}; supported are: {', '.join(_TOWERS)}"
             )
         self.n_prefix = _TOWERS[tower]
         if self._drops_first and not self.n_prefix:
@@ -66,22 +66,30 @@ class LlavaAdapter(FamilyAdapter):
     def views(
         self, image_size: tuple[int, int], encoding: Mapping[str, Any], index: int = 0, place: str = "encoder"
     ) -> list[View]:
-        if place not in PLACES:
-            raise ValueError(f"place {place!r} is not one of {PLACES}")
-        if self.processor is None:
-            raise ValueError("views need the processor: get_family(config, processor)")
-        height, width = (int(v) for v in np.shape(encoding["pixel_values"][index])[-2:])
+        self._check_place(place)
         scale, offset, made = placement(self.processor.image_processor, image_size)
-        if made != (width, height):
-            raise InputError(
-                f"the image processor made {width}x{height} pixels where its settings say {made[0]}x{made[1]}: "
-                f"{type(self.processor.image_processor).__name__} does something this adapter does not know"
-            )
+        width, height = self._check_made(made, encoding, index)
         patch = int(self.config.vision_config.patch_size)
         grid = (height // patch, width // patch)  # a remainder of the division is never seen by the tower
         first = self.n_prefix if place == "encoder" else self.n_prefix - self._drops_first
         tokens = np.arange(grid[0] * grid[1], dtype=np.int64) + first
         return [View("whole", grid, tokens, grid_boxes(grid, patch, scale, offset), True, patch)]
+
+    def _check_place(self, place: str) -> None:
+        if place not in PLACES:
+            raise ValueError(f"place {place!r} is not one of {PLACES}")
+        if self.processor is None:
+            raise ValueError("views need the processor: get_family(config, processor)")
+
+    def _check_made(self, made: tuple[int, int], encoding: Mapping[str, Any], index: int) -> tuple[int, int]:
+        """`made`, the (width, height) that the image processor's settings lead to, if it is what has been made."""
+        height, width = (int(v) for v in np.shape(encoding["pixel_values"][index])[-2:])
+        if made != (width, height):
+            raise InputError(
+                f"the image processor made {width}x{height} pixels where its settings say {made[0]}x{made[1]}: "
+                f"{type(self.processor.image_processor).__name__} does something this adapter does not know"
+            )
+        return made
 
     def token_count(
         self, image_size: tuple[int, int], encoding: Mapping[str, Any], index: int = 0, place: str = "encoder"
