@@ -173,7 +173,7 @@ def test_two_ranks_train_what_one_process_trains(name, runs, two_ranks):
 
 @pytest.fixture(scope="module")
 def exported(runs):
-    """Largest difference of logits between model and export, of every family and way, by plain transformers."""
+    """(largest difference of logits between model and export, by plain transformers; largest logit) of every run."""
     ours = {}
     for name in FAMILIES:
         for kind in ("joint", "lora"):
@@ -186,7 +186,8 @@ def exported(runs):
                     checkpoints.load_trained(result.out / "checkpoint-2", joint.model), strict=False
                 )
                 ours[result.model] = plain_probe.logits(joint.model, student.processor)
-    return differences(ours, torch.device("cpu"))
+    largest = {model: max(float(v.abs().max()) for v in logits.values()) for model, logits in ours.items()}
+    return {model: (off, largest[model]) for model, off in differences(ours, torch.device("cpu")).items()}
 
 
 @pytest.mark.slow
@@ -194,8 +195,9 @@ def exported(runs):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_plain_transformers_runs_the_export(name, runs, exported):
     plain, adapted = (runs(name, kind).model for kind in ("joint", "lora"))
-    assert exported[plain] == 0.0
-    assert exported[adapted] < 1e-5
+    assert exported[plain][0] == 0.0
+    off, largest = exported[adapted]
+    assert off <= 1e-5 * max(1.0, largest)
 
 
 @pytest.mark.column("export")
