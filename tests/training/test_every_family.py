@@ -173,21 +173,24 @@ def test_two_ranks_train_what_one_process_trains(name, runs, two_ranks):
 
 @pytest.fixture(scope="module")
 def exported(runs):
-    """(largest difference of logits between model and export, by plain transformers; largest logit) of every run."""
-    ours = {}
+    """(difference of logits between model and export by plain transformers, rounding of those logits) of every run."""
+    ours, rounding = {}, {}
     for name in FAMILIES:
         for kind in ("joint", "lora"):
             result = runs(name, kind)
             student = load_student(result.model)
-            ours[result.model] = plain_probe.logits(student.model, student.processor)
-            if kind == "lora":  # what was trained, before anything was merged
+            logits = plain_probe.logits(student.model, student.processor)
+            ours[result.model] = logits
+            if kind == "lora":
+                exact = plain_probe.logits(student.model.double(), student.processor)
+                rounding[result.model] = max(float((logits[key] - exact[key]).abs().max()) for key in logits)
+                # what was trained, before anything was merged
                 joint = build(runs.recipe(name, kind), Store(runs.data)).joint
-                joint.model.load_state_dict(
-                    checkpoints.load_trained(result.out / "checkpoint-2", joint.model), strict=False
-                )
+                trained = checkpoints.load_trained(result.out / "checkpoint-2", joint.model)
+                joint.model.load_state_dict(trained, strict=False)
                 ours[result.model] = plain_probe.logits(joint.model, student.processor)
-    largest = {model: max(float(v.abs().max()) for v in logits.values()) for model, logits in ours.items()}
-    return {model: (off, largest[model]) for model, off in differences(ours, torch.device("cpu")).items()}
+    found = differences(ours, torch.device("cpu"))
+    return {model: (off, rounding.get(model, 0.0)) for model, off in found.items()}
 
 
 @pytest.mark.slow
@@ -196,8 +199,8 @@ def exported(runs):
 def test_plain_transformers_runs_the_export(name, runs, exported):
     plain, adapted = (runs(name, kind).model for kind in ("joint", "lora"))
     assert exported[plain][0] == 0.0
-    off, largest = exported[adapted]
-    assert off <= 1e-5 * max(1.0, largest)
+    off, rounding = exported[adapted]
+    assert off <= max(1e-5, 4 * rounding)  # some of these tiny models are made so sharp that float32 itself is off more
 
 
 @pytest.mark.column("export")
