@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from helpers.tiny import FAMILIES
 
 import pseudogd
 from pseudogd.embedded import RECIPE
@@ -74,3 +75,19 @@ def test_the_demo_refuses_the_photos_that_trained_the_checkpoints(tmp_path):
     with pytest.raises(InputError, match="seed 1000"):
         pseudogd.demo(tmp_path / "demo", seed=1000, quiet=True)
     assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "smolvlm"])
+def test_the_road_takes_students_of_other_families(family, tmp_path):
+    """Photos at their own size and in tiles, chats and isolated questions: the same stages, the same report."""
+    student = FAMILIES[family].save(tmp_path / "student")
+    sizes = {"photos": 12, "items": 24, "split": "dev", "steps": 2, "workers": 2}
+    page = pseudogd.demo(tmp_path / "run", student=student, quiet=True, **sizes)
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert page.is_file() and report["export"]["max_abs_logit_diff"] == 0
+    for arm in ("base", "vqa_only", "joint"):
+        assert report["arms"][arm]["n"]["overall"] == 24
+        assert report["depth_probe"][arm]["abs_rel"] > 0
+    config = json.loads((tmp_path / "run" / "joint" / "export" / "config.json").read_text())
+    assert config["model_type"] == family

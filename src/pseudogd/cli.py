@@ -68,13 +68,15 @@ def demo(
     split: Annotated[str, typer.Option(help="dev to choose settings by, test to report.")] = "test",
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps of each arm.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; as many as cores, two at most.")] = None,
+    student: Annotated[Path | None, typer.Option(help="Base checkpoint to train instead of the embedded one.")] = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """The whole road on the embedded default."""
     from pseudogd.embedded import demo as verb
 
-    verb(out, seed=seed, photos=photos, items=items, split=split, steps=steps, workers=workers, quiet=quiet)
+    sizes = {"photos": photos, "items": items, "split": split, "steps": steps}
+    verb(out, seed=seed, **sizes, workers=workers, student=student, quiet=quiet)
 
 
 @app.command()

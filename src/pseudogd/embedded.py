@@ -29,7 +29,7 @@ ARMS = ("vqa_only", "joint")
 CHECKPOINTS_SEED = 1000
 """Of the photos that the shipped teacher and student were trained on: no demo may see those."""
 RECIPE: dict[str, Any] = {
-    "data": {"turns": "isolated", "turns_per_row": 8, "cache_mb": 128},
+    "data": {"turns": "auto", "turns_per_row": 8, "cache_mb": 128},
     "optim": {
         "steps": 1000,
         "batch_size": 8,
@@ -89,21 +89,26 @@ def demo(
     split: str = "test",
     steps: int | None = None,
     workers: int | None = None,
+    student: str | os.PathLike[str] | None = None,
     quiet: bool = False,
 ) -> Path:
     """Render photos, label, annotate, synthesise, train both arms, evaluate, export, report. Returns the report's path.
 
+    `student` is the base checkpoint to train, of any supported family; None is the embedded one.
     Started again after an interruption it goes on where it stopped. Raises PseudoGDError as the verbs do.
     """
-    run = _Demo(Path(out), Demo(photos=photos, items=items, split=split, seed=seed), steps, workers, quiet)
+    base = None if student is None else Path(student)
+    run = _Demo(Path(out), Demo(photos=photos, items=items, split=split, seed=seed), steps, workers, quiet, base)
     return run()
 
 
 class _Demo:
     """One demo run and what it has measured so far."""
 
-    def __init__(self, out: Path, size: Demo, steps: int | None, workers: int | None, quiet: bool) -> None:
-        self.out, self.size, self.steps, self.quiet = out, size, steps, quiet
+    def __init__(
+        self, out: Path, size: Demo, steps: int | None, workers: int | None, quiet: bool, student: Path | None
+    ) -> None:
+        self.out, self.size, self.steps, self.quiet, self.student = out, size, steps, quiet, student
         self.workers = workers or min(2, os.cpu_count() or 1)
         self.seconds: dict[str, float] = {}
         self.photos, self.data, self.rooms = out / "photos", out / "data", out / "bench" / "world" / "rooms"
@@ -112,7 +117,7 @@ class _Demo:
         from pseudogd.world import checkpoint
 
         self.out.mkdir(parents=True, exist_ok=True)
-        student = checkpoint("student")
+        student = self.student or checkpoint("student")
         self._photos()
         self._questions()
         self._train(student)

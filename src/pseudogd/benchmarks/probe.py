@@ -123,13 +123,20 @@ def probe_maps(
     probe = fit(cells(student, fit_on, layer, batch_size))
     asked = cells(student, shown, layer, batch_size)
     depth, maps = probe(asked.features), []
-    side = int(np.sqrt(int(asked.place.max()) + 1))
-    for index in range(len(shown)):
-        here = asked.photo == index
-        grid = np.full(side * side, np.nan, dtype=np.float32)
+    for index, photo in enumerate(shown):
+        here, shape = asked.photo == index, _grid(student, photo)
+        grid = np.full(shape[0] * shape[1], np.nan, dtype=np.float32)
         grid[asked.place[here]] = depth[here]
-        maps.append(grid.reshape(side, side))
+        maps.append(grid.reshape(shape))
     return maps
+
+
+def _grid(student: Any, photo: TruePhoto) -> tuple[int, int]:
+    """(h, w) of the whole-photo view."""
+    from pseudogd.store.photos import load_photo
+
+    image = load_photo(photo.path)
+    return next(v.grid for v in student.family.views(image.size, student.family.encode_photo(image)) if v.is_global)
 
 
 def cells(student: Any, photos: Sequence[TruePhoto], layer: int, batch_size: int = 32) -> Cells:

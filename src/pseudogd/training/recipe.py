@@ -69,15 +69,15 @@ class DataSection(Section):
 
     A row is one photo with up to `turns_per_row` of its questions (one, for families that take no more). `chat`: one
     ordinary conversation. `isolated`: the photo is read once and every question sees the photo and itself alone, just
-    as it will be asked. `group_by_length` puts rows of like length into one batch. `photos` takes the first so many;
-    `tasks` null means all. `balance` thins out questions that a rule of thumb in the flat picture answers, until such
-    rules are right half the time.
+    as it will be asked; `auto` is that wherever the language model takes such a mask. `group_by_length` puts rows of
+    like length into one batch. `photos` takes the first so many; `tasks` null means all. `balance` thins out questions
+    that a rule of thumb in the flat picture answers, until such rules are right half the time.
     """
 
     path: str
     tasks: list[str] | None = None
     photos: int | None = Field(None, gt=0)
-    turns: Literal["isolated", "chat"] = "isolated"
+    turns: Literal["auto", "isolated", "chat"] = "auto"
     turns_per_row: int = Field(12, gt=0)
     max_length: int = Field(4096, gt=0)
     group_by_length: bool = True

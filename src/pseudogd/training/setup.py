@@ -13,7 +13,6 @@ from pseudogd.distill.balance import GradientBalance
 from pseudogd.distill.kinds import JointWeights
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
-from pseudogd.student.families.base import FamilyAdapter
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.joint import Joint
 from pseudogd.student.load import Student, load_student
@@ -41,6 +40,7 @@ class Setup:
     rows: Rows
     collator: JointCollator
     photos: PhotoInputs
+    isolated: bool
 
 
 def build(recipe: Recipe, store: Store) -> Setup:
@@ -50,6 +50,7 @@ def build(recipe: Recipe, store: Store) -> Setup:
         InputError: a part cannot be loaded, or the parts do not fit.
     """
     student = load_student(recipe.model.path, dtype=recipe.model.dtype)
+    recipe = _with_turns(recipe, student)
     rows = _rows(recipe, store, student)
     half = torch.bfloat16 if recipe.optim.precision == "bf16" else torch.float32
     encoder = recipe.geometry.place == "encoder"
@@ -62,8 +63,9 @@ def build(recipe: Recipe, store: Store) -> Setup:
     joint = _joint(recipe, student, photos, rows)
     tokenizer = student.processor.tokenizer
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    collator = JointCollator(photos, pad, recipe.data.turns == "isolated", recipe.uses_geometry, half)
-    return Setup(student, joint, rows, collator, photos)
+    isolated = recipe.data.turns == "isolated"
+    collator = JointCollator(photos, pad, isolated, recipe.uses_geometry, half)
+    return Setup(student, joint, rows, collator, photos, isolated)
 
 
 def _checkpoint_activations(model: Any) -> None:
@@ -98,8 +100,6 @@ def _rows(recipe: Recipe, store: Store, student: Student) -> Rows:
 
     family = student.family
     text = student.model.config.get_text_config()
-    if recipe.data.turns == "isolated":
-        _check_mask(text, family)
     encoder = TurnEncoder(student.processor, _end_ids(student.model), family.photo_text(), family.processed_text)
 
     def photo_tokens(size: Size) -> PhotoTokens:
@@ -109,18 +109,35 @@ def _rows(recipe: Recipe, store: Store, student: Student) -> Rows:
     return build_rows(store, encoder, recipe.data, recipe.seed, photo_tokens, positions, family.max_turns)
 
 
-def _check_mask(text: Any, family: FamilyAdapter) -> None:
-    if not family.shares_prefix:
-        raise InputError(
-            f"data.turns=isolated gives the language model a mask of ours, but {family.config.model_type!r} makes its "
-            "own, in which tokens of the photo see later ones; set data.turns=chat"
+def _with_turns(recipe: Recipe, student: Student) -> Recipe:
+    """The recipe with data.turns decided: isolated where the language model can do it, else chat.
+
+    Raises:
+        InputError: isolated was asked for and cannot be done.
+    """
+    turns, reason = recipe.data.turns, _not_isolated(student)
+    if turns == "isolated" and reason:
+        raise InputError(f"{reason}; set data.turns=chat")
+    if turns == "auto":
+        turns = "chat" if reason else "isolated"
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"turns": turns})})
+
+
+def _not_isolated(student: Student) -> str | None:
+    """Why questions of one photo cannot be kept from seeing each other, or None."""
+    if not student.family.shares_prefix:
+        return (
+            f"data.turns=isolated gives the language model a mask of ours, but {student.family.config.model_type!r} "
+            "makes its own, in which tokens of the photo see later ones"
         )
+    text = student.model.config.get_text_config()
     attention = getattr(text, "_attn_implementation", "eager")
     if text.model_type not in _TAKES_MASK or attention not in ("eager", "sdpa"):
-        raise InputError(
+        return (
             f"data.turns=isolated needs a language model that takes a 4-D mask; {text.model_type!r} with attention "
-            f"{attention!r} is not known to; set data.turns=chat"
+            f"{attention!r} is not known to"
         )
+    return None
 
 
 def _end_ids(model: Any) -> list[int]:

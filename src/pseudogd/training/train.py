@@ -146,7 +146,7 @@ def _train(
         ranks.barrier()
         products = trainer.args.device.type == "cpu" and recipe.optim.precision == "bf16"
         with (
-            attention_for(setup.joint.plain_model(), products and recipe.data.turns == "isolated"),
+            attention_for(setup.joint.plain_model(), products and setup.isolated),
             explained(out, lambda: trainer.state.global_step),
         ):
             trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
