@@ -175,18 +175,21 @@ class ExportResult:
     max_abs_logit_diff: float | None
 
 
-def export(run: PathLike, out: PathLike, *, check: bool = True, quiet: bool = False) -> ExportResult:
-    """A finished run's model as an ordinary checkpoint in the folder `out`.
+def export(
+    run: PathLike, out: PathLike, *, dtype: str | None = None, check: bool = True, quiet: bool = False
+) -> ExportResult:
+    """A finished run's model as an ordinary checkpoint in the folder `out`, with a model card.
 
-    `check` loads it with plain transformers in a new process and compares. A folder that holds this very checkpoint
-    already is left as it is; any other content is refused (InputError).
+    `dtype` casts the weights ("bfloat16"); they are float32 as they were trained. `check` loads the checkpoint with
+    plain transformers in a new process and compares. A folder that holds this very checkpoint already is left as it is;
+    any other content is refused (InputError).
     """
     from pseudogd.training.export import check_export
     from pseudogd.training.export import export as copy
 
     target = Path(out)
-    if not _same_files(Path(run) / "model", target):
-        copy(run, target)
+    if dtype is not None or not _same_files(Path(run) / "model", target):
+        copy(run, target, dtype)
     notice(f"export: {target}, comparing with plain transformers", quiet or not check)
     return ExportResult(target, check_export(target) if check else None)
 
@@ -232,10 +235,11 @@ def _checkpoint(model: Any) -> Any:
 
 
 def _same_files(folder: Path, other: Path) -> bool:
-    """Whether both folders hold the same files with the same bytes."""
+    """Whether both folders hold the same files with the same bytes, but for the card, which grows by evaluations."""
     names = [sorted(path.name for path in place.iterdir()) if place.is_dir() else [] for place in (folder, other)]
     if not names[0] or names[0] != names[1]:
         return False
+    names[0] = [name for name in names[0] if name != "README.md"]
     return len(filecmp.cmpfiles(folder, other, names[0], shallow=False)[0]) == len(names[0])
 
 

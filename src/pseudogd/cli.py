@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,14 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete what is the
 MaxFailures = Annotated[int, typer.Option(min=0, help="So many photos may fail before the exit code is 1.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps ...; a GPU if there is one.")]
+
+
+class Dtype(str, Enum):
+    """Types of weights that a checkpoint is written in."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -236,6 +245,7 @@ def evaluate(
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished training.")],
     out: Annotated[Path, typer.Option(help="Folder to write; must be empty or not there.")],
+    dtype: Annotated[Dtype | None, typer.Option(help="Cast the weights, which are float32 as trained.")] = None,
     check: Annotated[bool, typer.Option(help="Load it with plain transformers in a new process and compare.")] = True,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -243,7 +253,7 @@ def export(
     """A finished run's model as an ordinary checkpoint."""
     from pseudogd.api import export as verb
 
-    result = verb(run, out, check=check, quiet=quiet)
+    result = verb(run, out, dtype=None if dtype is None else dtype.value, check=check, quiet=quiet)
     compared = f"; largest difference of logits {result.max_abs_logit_diff}" if check else ""
     _done(f"checkpoint: {result.out}{compared}", quiet)
 

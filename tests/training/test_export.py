@@ -4,10 +4,12 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.student.load import load_student
-from pseudogd.training.export import check_export, export, model_card, write_plain
+from pseudogd.training.card import evaluations, model_card
+from pseudogd.training.export import check_export, export, write_plain
 from pseudogd.training.train import run_training
 
 
@@ -31,6 +33,12 @@ def test_a_trained_model_leaves_bit_equal_and_plain(recipe_of, student_path, tmp
     assert {p.name for p in out.iterdir()} == {p.name for p in student_path.iterdir()} | {"README.md"}
     with pytest.raises(InputError, match="not empty"):
         export(result.out, out)
+    half = export(result.out, tmp_path / "half", "bfloat16")
+    before, after = (load_file(folder / "model.safetensors") for folder in (out, half))
+    assert before.keys() == after.keys() and {t.dtype for t in after.values()} == {torch.bfloat16}
+    assert all(torch.equal(after[name], value.bfloat16()) for name, value in before.items())
+    assert {p.name for p in half.iterdir()} == {p.name for p in out.iterdir()}
+    assert check_export(half) == 0.0
 
 
 @pytest.mark.slow
@@ -63,3 +71,13 @@ def test_the_card_says_what_the_model_was_made_from_and_no_path_of_this_machine(
     assert "`vqa_only`" in card and "without geometry distillation" in card
     local = model_card(str(tmp_path), recipe | {"model": {"path": str(tmp_path)}}, {}, {})
     assert str(tmp_path) not in card + local and "base_model" not in local and tmp_path.name in local
+
+
+def test_the_card_of_an_export_has_what_evaluations_said(tmp_path):
+    assert evaluations(tmp_path) == ""
+    said = {"bench": "world", "accuracy": {"overall": 0.5}, "n": {"overall": 80}, "ci95": {"overall": [0.4, 0.61]}}
+    for name, text in (("world", json.dumps(said)), ("broken", "{"), ("other", '{"bench": "x"}')):
+        (tmp_path / "eval" / name).mkdir(parents=True)
+        (tmp_path / "eval" / name / "summary.json").write_text(text)
+    section = evaluations(tmp_path)
+    assert "| world | overall | 80 | 50.0 | 40.0 to 61.0 |" in section and section.count("\n|") == 3

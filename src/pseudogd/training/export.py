@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from pseudogd import __version__
 from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.student import processors
 from pseudogd.training import plain_probe, ranks
+from pseudogd.training.card import evaluations
 from pseudogd.training.checkpoints import appearing_folder
 
 CARD_NAME = "README.md"
@@ -86,8 +86,13 @@ def _in_a_new_process(folders: Sequence[Path], device: torch.device) -> dict[Pat
         return {folder: load_file(out) for folder, out in outs.items()}
 
 
-def export(run: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
-    """Copy the plain checkpoint of a finished run to `out`.
+def export(run: str | os.PathLike[str], out: str | os.PathLike[str], dtype: str | None = None) -> Path:
+    """The plain checkpoint of a finished run in `out`, its card with what evaluations in the run folder said.
+
+    Args:
+        run: the run folder.
+        out: an empty folder, or one that is not there.
+        dtype: of the weights, such as "bfloat16"; None keeps those that were trained, float32.
 
     Raises:
         InputError: the run is not finished, or `out` holds something already.
@@ -99,61 +104,19 @@ def export(run: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
         raise InputError(f"{target}: is not empty; choose another --out")
     with appearing_folder(target) as folder:
         shutil.copytree(model, folder, dirs_exist_ok=True)
+        if dtype is not None:
+            _cast(model, folder, dtype)
+        if (folder / CARD_NAME).is_file():
+            card = (folder / CARD_NAME).read_text(encoding="utf-8") + evaluations(Path(run))
+            (folder / CARD_NAME).write_text(card, encoding="utf-8")
     return target
 
 
-def model_card(base: str, recipe: Mapping[str, Any], counts: Mapping[str, Any], teachers: Mapping[str, str]) -> str:
-    """The export's README.md: what it was made from, with what, and under which licences.
+def _cast(model: Path, folder: Path, dtype: str) -> None:
+    """Write the weights of `model` into `folder` once more, as another type."""
+    from transformers import AutoModelForImageTextToText
 
-    Args:
-        base: the base checkpoint as the recipe names it; of a local folder only the name is told.
-        recipe: plain values of the complete recipe; of paths only the last part is told.
-        counts: how much it was trained on.
-        teachers: name -> licence of the teachers whose geometry was used.
-    """
-    import yaml
-
-    local = Path(base).is_absolute() or Path(base).is_dir()
-    name = Path(base).name if local else base
-    told = {
-        **recipe,
-        "out": Path(str(recipe["out"])).name,
-        "model": {**recipe["model"], "path": name},
-        "data": {**recipe["data"], "path": Path(str(recipe["data"]["path"])).name},
-    }
-    lines = [
-        "---",
-        "library_name: transformers",
-        "pipeline_tag: image-text-to-text",
-        *([] if local else [f"base_model: {yaml.safe_dump(base).splitlines()[0]}"]),
-        "tags: [spatial-reasoning, pseudogd]",
-        "---",
-        "",
-        f"# {Path(name).name}, trained for space",
-        "",
-        f"`{name}` after the arm `{recipe['arm']}` of pseudogd {__version__}: "
-        + (
-            "questions about space and, from the same photos, pseudo geometry distilled into the vision encoder."
-            if recipe["arm"] != "vqa_only"
-            else "questions about space alone, without geometry distillation."
-        ),
-        "It is an ordinary checkpoint: no further weights, no further code.",
-        "",
-        "## Data",
-        "",
-        *(f"- {name}: {value}" for name, value in counts.items()),
-        "",
-        "## Teachers of geometry",
-        "",
-        *(f"- {name}: licence {licence}" for name, licence in teachers.items()),
-        "",
-        "The licences of the base model, of the photos and of the teachers go on to apply.",
-        "",
-        "## Recipe",
-        "",
-        "```yaml",
-        yaml.safe_dump(told, sort_keys=False, allow_unicode=True).rstrip(),
-        "```",
-        "",
-    ]
-    return "\n".join(lines)
+    loaded = AutoModelForImageTextToText.from_pretrained(str(model), dtype=dtype, use_safetensors=True)
+    for path in folder.glob("model*.safetensors*"):
+        path.unlink()
+    loaded.save_pretrained(folder)

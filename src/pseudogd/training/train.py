@@ -23,8 +23,9 @@ from pseudogd.student.load import load_student
 from pseudogd.student.lora import is_adapted, merged
 from pseudogd.training import checkpoints, plain_probe, ranks, sharding
 from pseudogd.training.attention import attention_for
+from pseudogd.training.card import model_card
 from pseudogd.training.dataset import LeftOut
-from pseudogd.training.export import difference, model_card, write_plain
+from pseudogd.training.export import difference, write_plain
 from pseudogd.training.failures import explained
 from pseudogd.training.interrupt import Interrupt
 from pseudogd.training.parameters import prepare
