@@ -44,6 +44,17 @@ def test_pickled_weights_are_refused(clip_folder, tmp_path):
         load_student(folder)
 
 
+def test_weights_that_the_config_asks_for_and_nobody_has_are_not_made_up(clip_folder, tmp_path):
+    folder = tmp_path / "deeper"
+    shutil.copytree(clip_folder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["num_hidden_layers"] += 1
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"missing \(9, such as .*layers\.2\.") as e:
+        load_student(folder)
+    assert "\n" not in str(e.value)
+
+
 def test_a_checkpoint_without_a_processor(clip_folder, tmp_path):
     folder = tmp_path / "bare"
     folder.mkdir()

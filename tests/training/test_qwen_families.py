@@ -96,19 +96,6 @@ def test_adapters_under_checkpointing_learn_in_both_parts(name, recipe):
     assert any("merger" in key for key in moved) and any(".layers." in key for key in moved)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_four_rows_at_once_are_twice_two(name, recipe, tmp_path):
-    settings = {"optim__steps": 1, "data__turns_per_row": 1, "data__group_by_length": False}
-    rows = []
-    for batch, accum in ((4, 1), (2, 2)):
-        made = recipe(
-            name, optim__batch_size=batch, optim__grad_accum=accum, out=str(tmp_path / f"{batch}"), **settings
-        )
-        rows.append(MetricsLog(run_training(made, quiet=True, check=False).out / "metrics.jsonl").rows()[0])
-    for key in ("loss", "lm_loss", "geometry_loss", "anchor_loss", "grad_norm"):
-        assert rows[0][key] == pytest.approx(rows[1][key], rel=1e-5, abs=1e-7), key
-
-
 @pytest.mark.parametrize("name, variant", CASES)
 def test_the_joint_loss_is_the_models_own(name, variant, recipe):
     made = recipe(name, variant)

@@ -35,7 +35,7 @@ def load_student(path: str | Path, dtype: Any = None, device: Any = None) -> Stu
         device: None leaves the model on the CPU.
 
     Raises:
-        InputError: nothing there that can be loaded, or a family that is not supported.
+        InputError: nothing there that can be loaded, weights that are missing, or a family that is not supported.
     """
     from transformers import AutoConfig, AutoModelForImageTextToText
 
@@ -49,11 +49,21 @@ def load_student(path: str | Path, dtype: Any = None, device: Any = None) -> Stu
         raise InputError(f"{path}: no model config that can be read: {_first_line(e)}") from e
     get_family(config)  # an unsupported family should be said before gigabytes are read
     try:
-        model = AutoModelForImageTextToText.from_pretrained(
-            where, config=config, dtype=dtype or "auto", trust_remote_code=False, use_safetensors=True
+        model, found = AutoModelForImageTextToText.from_pretrained(
+            where,
+            config=config,
+            dtype=dtype or "auto",
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError) as e:
         raise InputError(f"{path}: the model cannot be loaded: {_first_line(e)}") from e
+    if missing := sorted(map(str, found["missing_keys"])):  # the library would go on with random numbers in their place
+        raise InputError(
+            f"{path}: weights that the model's config asks for are missing ({len(missing)}, such as {missing[0]}); "
+            "config.json and the weights do not belong together, or a file of the checkpoint is incomplete"
+        )
     processor = load_processor(path)
     if not getattr(processor, "chat_template", None):
         processor.chat_template = get_family(config).chat_template

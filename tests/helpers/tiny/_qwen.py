@@ -90,10 +90,10 @@ def _as_on_the_hub(folder):
     images |= {"processor_class": settings["processor_class"], "image_processor_type": "Qwen2VLImageProcessorFast"}
     rope = text.pop("rope_parameters")
     text |= {"rope_theta": rope.pop("rope_theta"), "rope_scaling": rope}
-    text.pop("layer_types", None)
     config["vision_config"] |= {"in_chans": 3, "model_type": config["model_type"]}
     if config["model_type"].startswith("qwen2"):
         rope["type"] = "mrope"
+        text.pop("layer_types")
         size = images.pop("size")
         images |= {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
         images["image_processor_type"] = "Qwen2VLImageProcessor"

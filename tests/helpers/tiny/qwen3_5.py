@@ -1,4 +1,4 @@
-"""Qwen3.5: three layers of linear attention and one of the ordinary kind; a template that can think aloud."""
+"""Qwen3.5: a layer of linear attention and one of the ordinary kind; a template that can think aloud."""
 
 import transformers as hf
 
@@ -41,7 +41,8 @@ def save(folder, thinks=True, tied=False, least=LEAST, most=MOST, hub_files=Fals
     tok = _qwen.tokenizer(hf.Qwen3_5Tokenizer)
     tok.add_tokens(["<think>", "</think>"])
     changes = dict(
-        num_hidden_layers=4,
+        num_hidden_layers=2,
+        layer_types=["linear_attention", "full_attention"],
         head_dim=32,
         rope_parameters=_qwen.ROPE | dict(mrope_section=[2, 1, 1], mrope_interleaved=True, partial_rotary_factor=0.25),
         linear_key_head_dim=8,
