@@ -10,7 +10,8 @@ A module has
 and may have `make_identity(student)` and `colours(student, hidden)` where those of `helpers.painted` do not fit, and
     after_load(student, **options) for what a checkpoint on disk cannot say and its user sets by hand;
     encode_conversation(processor, messages, photo) where its processor takes question and answer apart;
-    EXACT = False where the projector mixes cells (resampling), so that one of its tokens sees more than its own cell.
+    EXACT = False where the projector mixes cells (resampling), so that one of its tokens sees more than its own cell;
+    MIXED, the names of variants, where it does so in some of them.
 """
 
 import importlib

@@ -45,6 +45,12 @@ TEMPLATES = {
 }
 
 
+def encode_conversation(processor, messages, photo):
+    """What training reads: the last answer without the misspelt end."""
+    text = processor.apply_chat_template(messages, tokenize=False).removesuffix(r"<\s> ")
+    return processor(text=[text], images=[[photo]], return_tensors="pt")
+
+
 def save(folder, tower="clip", layer=-2, text="llama", side=56, patch=14, resize=None, crop=True, pinpoints=PINPOINTS):
     """`resize`: shortest edge before the centre crop, if not the side of a tile; `pinpoints`: in tiles."""
     tok = tokenizer(("<|system|>", "<|user|>", "<|assistant|>"))

@@ -8,6 +8,8 @@ import torch
 import transformers as hf
 from helpers.painted import batch_of, blocks_of, make_identity, painted, worst_error
 from helpers.tiny.llava_next import SIZES, VARIANTS, save
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from pseudogd.errors import InputError
@@ -103,6 +105,29 @@ def test_photos_asked_about_twice_are_encoded_once(student):
     assert tiles == [1 + 4 + 1 + 2]  # of both photos together
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.tuples(st.integers(16, 4000), st.integers(16, 4000)))
+def test_counts_at_published_settings_are_those_of_the_processor(size):
+    config = hf.LlavaNextConfig()
+    square = {"height": 336, "width": 336}
+    own = SimpleNamespace(
+        image_processor=hf.LlavaNextImageProcessorPil(size={"shortest_edge": 336}, crop_size=square),
+        patch_size=14,
+        num_additional_image_tokens=1,
+        vision_feature_select_strategy="default",
+    )
+    own._get_unpadded_features = lambda *a: hf.LlavaNextProcessor._get_unpadded_features(own, *a)
+    family = get_family(config, own)
+    encoding = {"pixel_values": np.empty((1, 1, 3, 336, 336), np.float32)}
+    written = hf.LlavaNextProcessor._get_number_of_features(own, size[1], size[0], 336, 336) - 1
+    assert family.token_count(size, encoding, 0, "projector") == written
+    assert family.token_count(size, encoding) % 577 == 0
+    for place in ("encoder", "projector"):
+        tokens = np.concatenate([view.tokens for view in family.views(size, encoding, 0, place)])
+        assert len(np.unique(tokens)) == len(tokens)
+        assert tokens.min() >= 0 and tokens.max() < family.token_count(size, encoding, 0, place)
+
+
 def test_what_cannot_be_followed_is_said(student):
     small = dict(vision_config=hf.CLIPVisionConfig(image_size=56, patch_size=14), image_grid_pinpoints=[[56, 112]])
     with pytest.raises(InputError, match=r"class token.*'default'"):
@@ -112,22 +137,22 @@ def test_what_cannot_be_followed_is_said(student):
     with pytest.raises(InputError, match="'pixtral' is not supported in llava_next"):
         get_family(hf.LlavaNextConfig(vision_config=hf.PixtralVisionConfig()))
 
-    def family(ip=None, **settings):
+    def family(ip=None, **changes):
         images = hf.LlavaNextImageProcessorPil(
             **dict(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56}, image_grid_pinpoints=[[56, 112]])
             | (ip or {})
         )
         own = dict(patch_size=14, num_additional_image_tokens=1, vision_feature_select_strategy="default")
-        return get_family(hf.LlavaNextConfig(**small), SimpleNamespace(image_processor=images, **own | settings))
+        return get_family(hf.LlavaNextConfig(**small), SimpleNamespace(image_processor=images, **own | changes))
 
-    for settings, says in (
+    for changes, says in (
         (dict(patch_size=16), "patch_size 16.* is 14"),
         (dict(patch_size=None), "patch_size None.* is 14"),
         (dict(num_additional_image_tokens=0), "num_additional_image_tokens 0.* set them to 1 and 'default'"),
         (dict(vision_feature_select_strategy="full"), "'full', which is not"),
     ):
         with pytest.raises(InputError, match=says):
-            family(**settings)
+            family(**changes)
     encoding = {"pixel_values": torch.zeros(1, 3, 3, 56, 56), "image_sizes": torch.tensor([[56, 112]])}
     assert len(family().views((112, 56), encoding)) == 3
     wide = {"height": 64, "width": 64}
