@@ -21,6 +21,7 @@ from pseudogd.training import plain_probe, ranks
 from pseudogd.training.checkpoints import appearing_folder
 
 CARD_NAME = "README.md"
+_PATHS = ("path", "general")
 
 
 def write_plain(model: Any, processor: Any, folder: Path, card: str) -> None:
@@ -119,7 +120,7 @@ def model_card(base: str, recipe: Mapping[str, Any], counts: Mapping[str, Any], 
         **recipe,
         "out": Path(str(recipe["out"])).name,
         "model": {**recipe["model"], "path": name},
-        "data": {**recipe["data"], "path": Path(str(recipe["data"]["path"])).name},
+        "data": {**recipe["data"], **{k: Path(str(v)).name for k, v in recipe["data"].items() if k in _PATHS and v}},
     }
     lines = [
         "---",
