@@ -51,7 +51,7 @@ def main() -> None:
 
         def floor() -> None:
             for batch in batches:
-                for name in {rows[i].image_id for i in batch}:
+                for name in {name for i in batch for name in rows[i].photos}:
                     image = load_photo(store.photo_path(name))
                     setups["joint"].student.processor.image_processor(images=image, return_tensors="pt")
 

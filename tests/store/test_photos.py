@@ -2,7 +2,9 @@
 
 import io
 import os
+import struct
 import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -43,6 +45,31 @@ def test_exif_rotation_is_applied(orientation):
     assert image.size == upright.size
     assert mean_difference(image, upright) < 6
     assert mean_difference(image, upright.transpose(Image.Transpose.ROTATE_180)) > 30
+
+
+def exif_behind_pixels():
+    """A PNG of 48 x 32 that says at its end that it lies on its side."""
+    body = make.as_bytes(make.scene())
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = exif.tobytes()[6:]
+    chunk = struct.pack(">I", len(data)) + b"eXIf" + data + struct.pack(">I", zlib.crc32(b"eXIf" + data))
+    return body[:-12] + chunk + body[-12:]
+
+
+@pytest.mark.parametrize(
+    "data", [*(k() for k in make.GOOD_KINDS.values()), make.rotated_jpeg(5)[0], exif_behind_pixels()]
+)
+def test_the_size_is_known_before_decoding(data):
+    assert photos.upright_size(io.BytesIO(data), "it") == decode(data).size
+
+
+def test_a_picture_without_a_readable_size_is_one_line_with_its_name():
+    for name in ("empty.jpg", "text.jpg", "bomb.png", "phone.heic"):
+        data = make.BAD_KINDS[name][0]()
+        with pytest.raises(InputError) as caught:
+            photos.upright_size(io.BytesIO(data), name)
+        assert str(caught.value).startswith(name) and "\n" not in str(caught.value)
 
 
 def test_sixteen_bits_are_scaled_not_cut_off():

@@ -12,8 +12,9 @@ from pseudogd.student.batch import PhotoTargets
 from pseudogd.student.families.base import joined
 from pseudogd.student.load import load_student
 from pseudogd.training.collator import LENGTH_STEP, JointCollator, turn_mask, turn_positions
-from pseudogd.training.dataset import Row
-from pseudogd.training.turns import Tokens, TurnEncoder
+from pseudogd.training.rows import Row
+from pseudogd.training.tokens import Tokens
+from pseudogd.training.turns import TurnEncoder
 
 turns = st.lists(st.integers(1, 4), min_size=1, max_size=5).map(
     lambda sizes: np.repeat(np.arange(len(sizes)), sizes).astype(np.int16)
@@ -76,7 +77,7 @@ def row(student, tokens: Tokens) -> Row:
     spread = [1] * len(tokens.ids)
     spread[at] = len(photo.ids)
     return Row(
-        "x",
+        ("x",),
         np.repeat(tokens.ids, spread).astype(np.int64),
         np.repeat(tokens.learn, spread),
         np.repeat(tokens.turn, spread),
@@ -119,7 +120,7 @@ def test_filling_changes_no_loss(student, isolated):
 @pytest.mark.parametrize("length", [1, LENGTH_STEP, LENGTH_STEP + 1])
 def test_rows_come_in_few_lengths_and_filling_is_not_learnt(length):
     ids = np.full(length, 7, np.int64)
-    only = Row("a", ids, np.ones(length, np.bool_), np.zeros(length, np.int16))
+    only = Row(("a",), ids, np.ones(length, np.bool_), np.zeros(length, np.int16))
     text = JointCollator({}, pad_id=0, isolated=True, geometry=False).text([only])
     filled = -(-length // LENGTH_STEP) * LENGTH_STEP
     assert text["input_ids"].shape == text["labels"].shape == (1, filled)

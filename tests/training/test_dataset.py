@@ -12,7 +12,8 @@ from PIL import Image
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
 from pseudogd.student.load import load_processor
-from pseudogd.training.dataset import StepSampler, build_rows
+from pseudogd.training.dataset import build_rows
+from pseudogd.training.order import StepSampler
 from pseudogd.training.recipe import DataSection
 from pseudogd.training.turns import TurnEncoder
 
@@ -27,7 +28,13 @@ def rows_of(encoder, data_path):
     def make(path=data_path, seed=0, positions=None, max_turns=None, **section):
         data = DataSection(path=str(path), **{"turns_per_row": 3} | section)
         return build_rows(
-            Store(path), encoder, data, seed, lambda s: encoder.photo_tokens(Image.new("RGB", s)), positions, max_turns
+            Store(path),
+            encoder,
+            data,
+            seed,
+            lambda size, together: encoder.photo_tokens(Image.new("RGB", size), together),
+            positions,
+            max_turns,
         )
 
     return make

@@ -11,8 +11,8 @@ from pseudogd.store.dataset import Store
 from pseudogd.store.photos import load_photo
 from pseudogd.student.load import load_student
 from pseudogd.training.collator import IGNORED, JointCollator
-from pseudogd.training.dataset import Rows
 from pseudogd.training.photos import PhotoInputs
+from pseudogd.training.rows import Piece, Rows, WrittenPhotos
 from pseudogd.training.turns import TurnEncoder
 
 CASES = [(name, variant) for name, module in FAMILIES.items() for variant in module.VARIANTS]
@@ -55,10 +55,10 @@ def rows_of(student, store, chats):
         student.processor, [ends] if isinstance(ends, int) else ends, family.photo_text(), family.processed_text
     )
     photos = {image_id: load_photo(store.photo_path(image_id)) for image_id in chats}
-    written = {photo.size: encoder.photo_tokens(photo) for photo in photos.values()}
-    sizes = {image_id: photo.size for image_id, photo in photos.items()}
-    tokens = [encoder.chat(exchanges) for exchanges in chats.values()]
-    return Rows(list(chats), sizes, written, encoder.image_id, tokens, [], len(tokens))
+    pieces = [Piece((image_id,), (photos[image_id].size,), encoder.chat(chats[image_id])) for image_id in chats]
+    by_size = {photo.size: photo for photo in photos.values()}
+    written = WrittenPhotos(lambda size, together: encoder.photo_tokens(by_size[size], together))
+    return Rows(pieces, written, encoder.image_id, [])
 
 
 def flat(exchanges):

@@ -6,13 +6,14 @@ import hashlib
 import os
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -37,6 +38,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What makes a photo upright again, by its EXIF orientation."""
+_LYING = (5, 6, 7, 8)
+"""Orientations that change width and height."""
 _BAD_EXIF = (SyntaxError, struct.error, ValueError, TypeError, KeyError, IndexError, EOFError, OSError, OverflowError)
 _FILTER_LOCK = Lock()  # warning filters belong to the whole process
 
@@ -123,14 +126,33 @@ def decode_photo(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> tuple[
     """Upright RGB picture and EXIF tags of a photo's bytes; `name` stands in the messages. Raises as `open_photo`."""
     if not data:
         raise InputError(f"{name}: the file is empty")
-    try:
-        image = _open_header(data)
+    with _one_line_errors(name):
+        image = _open_header(BytesIO(data))
         _check_size(image, name, max_pixels)
         with image:
             image.load()
             exif = _read_exif(image)
             turn = _TURNS.get(exif.get(_ORIENTATION, 1))
             return to_rgb(image if turn is None else image.transpose(turn)), exif
+
+
+def upright_size(source: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """(width, height) that `decode_photo` will give, mostly from the header alone. Raises as it does.
+
+    A PNG is read to its end, where its EXIF tags may stand. A file that is cut off further down is not noticed here.
+    """
+    with _one_line_errors(name):
+        image = _open_header(source)
+        _check_size(image, name, max_pixels)
+        width, height = image.size
+        return (height, width) if _read_exif(image).get(_ORIENTATION, 1) in _LYING else (width, height)
+
+
+@contextmanager
+def _one_line_errors(name: str) -> Iterator[None]:
+    """Whatever a decoder raises becomes an InputError that begins with `name`."""
+    try:
+        yield
     except InputError as error:
         raise error if str(error).startswith(name) else InputError(f"{name}: {error}") from error
     except Image.DecompressionBombError as error:
@@ -170,10 +192,10 @@ def safe_join(root: str | os.PathLike[str], relative: str) -> Path:
     return joined
 
 
-def _open_header(data: bytes) -> Image.Image:
+def _open_header(source: BinaryIO) -> Image.Image:
     with _FILTER_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on size, which is checked next, and on broken EXIF
-        return Image.open(BytesIO(data), formats=_known_formats())
+        return Image.open(source, formats=_known_formats())
 
 
 @cache

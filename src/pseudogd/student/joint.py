@@ -133,6 +133,7 @@ class Joint(nn.Module):
         accumulation_steps: int = 1,
         items: Items | None = None,
         seed: int | None = None,
+        dummy_photo: bool = False,
     ) -> JointOutput:
         """Losses of one batch.
 
@@ -148,9 +149,13 @@ class Joint(nn.Module):
             items: what the whole step holds; replaces the two above, and is exact always: however a step's rows are
                 shared out over micro-batches and ranks, the shares add up to the loss of all of them together.
             seed: of the pairs of cells that the ranking term compares; None draws from torch's own generator.
+            dummy_photo: the pixels of `inputs` are of a photo that no token stands for. The tower runs on it, and what
+                comes out weighs nothing: every parameter gets a gradient, as other ranks expect it to.
         """
         if items is not None:
             num_items_in_batch, accumulation_steps = items.labels, 1
+        if dummy_photo:
+            return self._words_alone(inputs, num_items_in_batch)
         if self.head is None and self.anchor is None:
             lm, logits, _ = self._language(inputs, inputs.get("labels"), num_items_in_batch)
             return JointOutput(loss=lm, lm_loss=lm, parts={}, logits=logits)
@@ -179,6 +184,10 @@ class Joint(nn.Module):
     ) -> tuple[Tensor, Tensor | None, Any]:
         labels, arguments = inputs.get("labels"), self.family.language_inputs(inputs, encoded)
         if labels is not None:
+            alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
+            if alone and not self._reads("llm") and not bool((labels[..., 1:] != IGNORED).any()):
+                # photos with geometry alone: nothing need be read; other ranks, if there are any, would wait for it
+                return _zero_of([encoded.output, *filter(_learns, self.model.parameters())]), None, None
             return self._language(arguments, labels, count)
         states = None
         if self._reads("llm"):
@@ -214,6 +223,18 @@ class Joint(nn.Module):
         logits = model.get_output_embeddings()(out.last_hidden_state[:, :-1][known])
         total = nn.functional.cross_entropy(logits.float(), targets[known], reduction="sum")
         return total / (known.sum() if count is None else count), logits, out.hidden_states
+
+    def _words_alone(self, inputs: Mapping[str, Any], count: Tensor | int | None) -> JointOutput:
+        """The loss of rows without photos, and a zero that hangs on tower, projector and head."""
+        encoded = self.family.encode(self.model, inputs, hidden_states=self._reads("encoder"))
+        lm, logits = _zero_of(encoded.output), None
+        if inputs.get("labels") is not None:
+            words = {k: v for k, v in inputs.items() if k not in self.family.pixel_keys}
+            language, logits, _ = self._language(words, inputs["labels"], count)
+            lm = lm + language
+        geo = None if self.head is None else self._geometry([], None, None, None)[0]
+        loss = lm if geo is None else lm + geo
+        return JointOutput(loss=loss, lm_loss=lm, geometry_loss=geo, parts={}, logits=logits)
 
     # ------------------------------------------------------------------------------------------------- geometry
     def _geometry(
@@ -313,6 +334,19 @@ def _frozen_encoder(model: nn.Module, family: FamilyAdapter) -> nn.Module:
     for part in (family.tower(frozen), family.projector(frozen)):
         part.requires_grad_(False).eval()
     return frozen
+
+
+def _learns(parameter: Tensor) -> bool:
+    return parameter.requires_grad
+
+
+def _zero_of(value: Any) -> Tensor | float:
+    """0, with a gradient of 0 for everything that `value`, an output of any nesting, was computed from."""
+    if isinstance(value, Tensor):
+        return value.flatten()[:0].float().sum()  # of no element, so that an infinite one does no harm
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return sum(map(_zero_of, value), 0.0) if isinstance(value, (list, tuple)) else 0.0
 
 
 def _unwrapped(model: nn.Module) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pseudogd.training import ranks
 from pseudogd.training.recipe import Recipe
 
 
@@ -41,3 +42,11 @@ def parts_reached(mix: Mix, place: str) -> tuple[str, ...]:
     if mix.geometry:
         parts.append("head")
     return tuple(parts)
+
+
+def total_steps(recipe: Recipe, rows: int) -> int:
+    """Optimizer steps of a run; `rows` make one epoch."""
+    optim = recipe.optim
+    if optim.steps is not None:
+        return optim.steps
+    return max(1, round(optim.epochs * rows / (optim.batch_size * optim.grad_accum * ranks.world())))

@@ -9,6 +9,9 @@ from typing import Any
 
 from pseudogd import __version__
 
+_PATHS = ("path", "general")
+"""Keys of the data section of whose values the last part alone is told."""
+
 
 def model_card(base: str, recipe: Mapping[str, Any], counts: Mapping[str, Any], teachers: Mapping[str, str]) -> str:
     """The export's README.md: what it was made from, with what, and under which licences.
@@ -27,7 +30,7 @@ def model_card(base: str, recipe: Mapping[str, Any], counts: Mapping[str, Any], 
         **recipe,
         "out": Path(str(recipe["out"])).name,
         "model": {**recipe["model"], "path": name},
-        "data": {**recipe["data"], "path": Path(str(recipe["data"]["path"])).name},
+        "data": {**recipe["data"], **{k: Path(str(v)).name for k, v in recipe["data"].items() if k in _PATHS and v}},
     }
     lines = [
         "---",

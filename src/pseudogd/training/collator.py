@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pseudogd.student.joint import GeometryBatch
-from pseudogd.training.dataset import Row
-from pseudogd.training.photos import PhotoInputs
+from pseudogd.training.photos import PhotoInput, PhotoInputs
+from pseudogd.training.rows import Row
 
 IGNORED = -100
 LENGTH_STEP = 32
@@ -21,7 +22,12 @@ that it has met, hundreds of them: with lengths at will memory grew by 8 MB a st
 
 
 class JointCollator:
-    """Makes `{"inputs": {...}, "geometry": GeometryBatch | None}` of rows.
+    """Makes `{"inputs", "geometry", "dummy_photo", "kinds"}` of rows.
+
+    `inputs` is what the model reads, with labels; `geometry` the targets (`GeometryBatch`) or None; `kinds` those of
+    the rows that were taken. Rows that have nothing of what is wanted cost nothing: they are not taken. Where no row
+    has a photo, the pixels are those of one that no token stands for, and `dummy_photo` is True: the tower must run on
+    every rank of a data-parallel run, or the others wait for it.
 
     Args:
         photos: gives pixels and targets.
@@ -29,6 +35,7 @@ class JointCollator:
         isolated: turns see the photo and themselves alone: a 4-D additive mask and restarted positions.
         geometry: whether targets are wanted.
         mask_dtype: type of the additive mask, the one that attention runs in.
+        words: whether labels are wanted.
     """
 
     def __init__(
@@ -38,17 +45,34 @@ class JointCollator:
         isolated: bool,
         geometry: bool,
         mask_dtype: torch.dtype = torch.float32,
+        words: bool = True,
     ):
         self.photos, self.pad_id, self.isolated, self.geometry = photos, pad_id, isolated, geometry
-        self.mask_dtype = mask_dtype
+        self.mask_dtype, self.words = mask_dtype, words
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, Any]:
-        inputs = self.text(rows)
-        prepared = [self.photos[row.image_id] for row in rows]
+        taken = [row for row in rows if (self.words and row.has_words) or (self.geometry and row.has_geometry)]
+        inputs = self.text(taken or [self._nothing()])
+        # pixels in the order of their placeholders
+        prepared = [(photo, row.has_geometry) for row in taken for photo in self._photos_of(row)]
         family = self.photos.family
-        inputs |= family.text_extras(inputs) | family.collate_pixels([p.pixels for p in prepared])
-        targets = GeometryBatch.collate([p.targets for p in prepared]) if self.geometry else None
-        return {"inputs": inputs, "geometry": targets}
+        pixels = [photo.pixels for photo, _ in prepared] or [self.photos.blank]
+        inputs |= family.text_extras(inputs) | family.collate_pixels(pixels)
+        targets = None
+        if self.geometry:
+            seen = [photo.targets if wanted else replace(photo.targets, views=[]) for photo, wanted in prepared]
+            targets = GeometryBatch.collate(seen)
+        kinds = [row.kind for row in taken]
+        return {"inputs": inputs, "geometry": targets, "dummy_photo": not prepared, "kinds": kinds}
+
+    def _photos_of(self, row: Row) -> list[PhotoInput]:
+        if len(row.photos) == 1:
+            return [self.photos[row.photos[0]]]
+        return [self.photos.in_row(name, len(row.photos)) for name in row.photos]
+
+    def _nothing(self) -> Row:
+        """A row of one token that nothing is learnt from."""
+        return Row((), np.array([self.pad_id]), np.zeros(1, np.bool_), np.zeros(1, np.int16))
 
     def text(self, rows: Sequence[Row]) -> dict[str, Tensor]:
         """input_ids, labels, attention_mask (and position_ids) of rows, filled on the right.

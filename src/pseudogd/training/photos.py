@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from pseudogd.distill.targets import ViewTargets, cell_targets
+from pseudogd.store.conversations import PREFIX, Conversations
 from pseudogd.store.dataset import Store
 from pseudogd.store.photos import load_photo
 from pseudogd.student.batch import PhotoTargets
@@ -43,6 +45,7 @@ class PhotoInputs:
         pixel_dtype: type that pixels are kept in. bfloat16 loses nothing where the tower's first layer runs in it.
         cache_mb: room for prepared photos, in MiB.
         subcells: parts of a cell along each side that have targets of their own.
+        general: gives the pictures of conversations, which are not kept: most are drawn once.
     """
 
     def __init__(
@@ -53,30 +56,54 @@ class PhotoInputs:
         pixel_dtype: torch.dtype = torch.float32,
         cache_mb: int = 1024,
         subcells: int = 1,
+        general: Conversations | None = None,
     ):
         self.store, self.family, self.place = store, family, place
         self.pixel_dtype, self.subcells = pixel_dtype, subcells
+        self.general = general
         self.room = cache_mb * 2**20
+        self._blank: dict[str, Tensor] | None = None
         self._kept: dict[str, PhotoInput] = {}
 
     def __getitem__(self, image_id: str) -> PhotoInput:
         found = self._kept.get(image_id)
         if found is None:
             found = self._prepare(image_id)
-            if found.nbytes <= self.room:
+            if found.nbytes <= self.room and not image_id.startswith(PREFIX):
                 self.room -= found.nbytes
                 self._kept[image_id] = found
         return found
 
-    def _prepare(self, image_id: str) -> PhotoInput:
-        image = load_photo(self.store.photo_path(image_id))
-        encoding = self.family.encode_photo(image)
-        pixels = {k: v.to(self.pixel_dtype) if v.is_floating_point() else v for k, v in encoding.items()}
-        return PhotoInput(pixels, self._targets(image_id, image.size, encoding))
+    @property
+    def blank(self) -> dict[str, Tensor]:
+        """Pixels of a white picture of no row."""
+        if self._blank is None:  # white: of all colours the one that no family takes for filling, which is zeros
+            self._blank = self._pixels(self.family.encode_photo(Image.new("RGB", (64, 64), "white")))
+        return self._blank
+
+    def in_row(self, image_id: str, together: int) -> PhotoInput:
+        """A photo of a row of several, which some processors read otherwise; never kept."""
+        return self._prepare(image_id, together)
+
+    def _prepare(self, image_id: str, together: int = 1) -> PhotoInput:
+        image = self._image(image_id)
+        encoding = self.family.encode_photo(image, together)
+        return PhotoInput(self._pixels(encoding), self._targets(image_id, image.size, encoding))
+
+    def _image(self, image_id: str) -> Image.Image:
+        if not image_id.startswith(PREFIX):
+            return load_photo(self.store.photo_path(image_id))
+        assert self.general is not None
+        return self.general.picture(image_id)
+
+    def _pixels(self, encoding: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {k: v.to(self.pixel_dtype) if v.is_floating_point() else v for k, v in encoding.items()}
 
     def _targets(self, image_id: str, size: tuple[int, int], encoding: dict[str, Any]) -> PhotoTargets:
         if self.place is None:
             return PhotoTargets([], 0)
+        if image_id.startswith(PREFIX):
+            return PhotoTargets([], self.family.token_count(size, encoding, place=self.place))
         geometry = self.store.geometry(image_id)
         views = [
             (view, cell_targets(geometry, view.boxes, view.grid, view.cell, view.is_global, size, self.subcells))

@@ -10,7 +10,7 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -64,6 +64,28 @@ class LoraSection(Section):
     llm: LoraPartSection = LoraPartSection()
 
 
+class MixSection(Section):
+    """Shares of the kinds of rows, in any unit.
+
+    `both`: questions and geometry of their photo. `geometry`: a photo's geometry alone. `vqa`: questions alone.
+    `general`: conversations of `data.general`, against forgetting.
+    """
+
+    both: float = Field(0, ge=0, allow_inf_nan=False)
+    geometry: float = Field(0, ge=0, allow_inf_nan=False)
+    vqa: float = Field(0, ge=0, allow_inf_nan=False)
+    general: float = Field(0, ge=0, allow_inf_nan=False)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """One for each of `KINDS`."""
+        return tuple(getattr(self, kind) for kind in KINDS)
+
+
+KINDS = tuple(MixSection.model_fields)
+"""Kinds of rows."""
+
+
 class DataSection(Section):
     """Which rows are trained on.
 
@@ -71,7 +93,8 @@ class DataSection(Section):
     ordinary conversation. `isolated`: the photo is read once and every question sees the photo and itself alone, just
     as it will be asked; `auto` is that wherever the language model takes such a mask. `group_by_length` puts rows of
     like length into one batch. `photos` takes the first so many; `tasks` null means all. `balance` thins out questions
-    that a rule of thumb in the flat picture answers, until such rules are right half the time.
+    that a rule of thumb in the flat picture answers, until such rules are right half the time. `mix` sets the shares of
+    kinds of rows; null: every question, with geometry. `general` is a file or folder of conversations.
     """
 
     path: str
@@ -82,6 +105,8 @@ class DataSection(Section):
     max_length: int = Field(4096, gt=0)
     group_by_length: bool = True
     balance: bool = True
+    mix: MixSection | None = None
+    general: str | None = None
     cache_mb: int = Field(1024, ge=0)
     workers: int = Field(0, ge=0)
 
@@ -188,6 +213,33 @@ class Recipe(Section):
             raise ValueError("model.dtype=bfloat16 needs optim.precision=bf16")
         return self
 
+    @model_validator(mode="after")
+    def _mix_fits(self) -> Recipe:
+        mix, general = self.data.mix, self.data.general
+        if mix is None:
+            if general is not None:
+                raise ValueError("data.general is given but data.mix is not; say its share: data.mix.general=10")
+            return self
+        if not any(mix.shares):
+            raise ValueError("data.mix: every share is 0; raise one, or leave the key out")
+        if mix.general and general is None:
+            raise ValueError("data.mix.general is asked for, but data.general names no file of conversations")
+        if self.uses_geometry and not (mix.both or mix.geometry):
+            raise ValueError(f"arm {self.arm} learns from geometry, but data.mix has neither both nor geometry")
+        if self.arm != "geometry_only" and not (mix.both or mix.vqa or mix.general):
+            raise ValueError(f"arm {self.arm} learns from words, but data.mix has none of both, vqa and general")
+        return self
+
+    @property
+    def uses_questions(self) -> bool:
+        """Whether any row has questions of the data folder."""
+        return self.data.mix is None or bool(self.data.mix.both or self.data.mix.vqa)
+
+    @property
+    def uses_general(self) -> bool:
+        """Whether any row is a conversation of `data.general`."""
+        return self.data.mix is not None and bool(self.data.mix.general)
+
     @property
     def uses_lora(self) -> bool:
         return bool(self.lora.tower.r or self.lora.llm.r)
@@ -272,7 +324,9 @@ def _put(values: dict[str, Any], key: str, value: Any, name: str) -> None:
         raise InputError(f"{name}: unknown key {key!r}{_did_you_mean(key)}")
     *parents, leaf = key.split(".")
     for parent in parents:
-        values = values.setdefault(parent, {})
+        if values.get(parent) is None:  # a section that is written out as null is one without keys
+            values[parent] = {}
+        values = values[parent]
         if not isinstance(values, dict):
             raise InputError(f"{name}: {parent} holds keys of its own, not {values!r}")
     values[leaf] = value
@@ -282,8 +336,9 @@ def _key_names(section: type[Section], prefix: str = "") -> Iterator[str]:
     for name, field in section.model_fields.items():
         key = prefix + (field.alias or name)
         yield key
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from _key_names(field.annotation, f"{key}.")
+        for inner in (field.annotation, *get_args(field.annotation)):  # a section, or one that may be null
+            if isinstance(inner, type) and issubclass(inner, Section):
+                yield from _key_names(inner, f"{key}.")
 
 
 KNOWN_KEYS = tuple(_key_names(Recipe))

@@ -12,6 +12,7 @@ import torch
 from pseudogd.distill.balance import GradientBalance
 from pseudogd.distill.kinds import JointWeights
 from pseudogd.errors import InputError
+from pseudogd.store.conversations import Conversations
 from pseudogd.store.dataset import Store
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.joint import Joint
@@ -19,11 +20,14 @@ from pseudogd.student.load import Student, load_student
 from pseudogd.student.taps import resolve_taps
 from pseudogd.training.checks import check_coverage, coverage
 from pseudogd.training.collator import JointCollator
-from pseudogd.training.dataset import Rows, Size, build_rows
+from pseudogd.training.dataset import build_rows
+from pseudogd.training.mix import Reader, mixed_rows
 from pseudogd.training.parameters import prepare
 from pseudogd.training.photos import PhotoInputs, head_biases
 from pseudogd.training.recipe import Recipe
-from pseudogd.training.turns import PhotoTokens, TurnEncoder
+from pseudogd.training.rows import Rows, Size
+from pseudogd.training.tokens import PhotoTokens
+from pseudogd.training.turns import TurnEncoder
 
 _BIAS_PHOTOS = 64
 _SAMPLE_BYTES = 1 << 20
@@ -51,20 +55,21 @@ def build(recipe: Recipe, store: Store) -> Setup:
     """
     student = load_student(recipe.model.path, dtype=recipe.model.dtype)
     recipe = _with_turns(recipe, student)
-    rows = _rows(recipe, store, student)
+    general = conversations_of(recipe)
+    rows = _rows(recipe, store, student, general)
     half = torch.bfloat16 if recipe.optim.precision == "bf16" else torch.float32
     encoder = recipe.geometry.place == "encoder"
     place = ("encoder" if encoder else "projector") if recipe.uses_geometry else None
     cache, parts = recipe.data.cache_mb, recipe.geometry.subcells
-    photos = PhotoInputs(store, student.family, place, half, cache, parts)
+    photos = PhotoInputs(store, student.family, place, half, cache, parts, general)
     student.model = prepare(student.model, student.family, recipe)
     if recipe.optim.gradient_checkpointing:
         _checkpoint_activations(student.model)
     joint = _joint(recipe, student, photos, rows)
     tokenizer = student.processor.tokenizer
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    isolated = recipe.data.turns == "isolated"
-    collator = JointCollator(photos, pad, isolated, recipe.uses_geometry, half)
+    isolated, words = recipe.data.turns == "isolated", recipe.arm != "geometry_only"
+    collator = JointCollator(photos, pad, isolated, recipe.uses_geometry, half, words)
     return Setup(student, joint, rows, collator, photos, isolated)
 
 
@@ -95,18 +100,26 @@ def model_digest(path: str) -> str:
     return digest.hexdigest()
 
 
-def _rows(recipe: Recipe, store: Store, student: Student) -> Rows:
+def conversations_of(recipe: Recipe) -> Conversations | None:
+    """The conversations that are mixed in, if any."""
+    return Conversations(str(recipe.data.general)) if recipe.uses_general else None
+
+
+def _rows(recipe: Recipe, store: Store, student: Student, general: Conversations | None) -> Rows:
     from PIL import Image
 
     family = student.family
     text = student.model.config.get_text_config()
     encoder = TurnEncoder(student.processor, _end_ids(student.model), family.photo_text(), family.processed_text)
 
-    def photo_tokens(size: Size) -> PhotoTokens:
-        return encoder.photo_tokens(Image.new("RGB", size))
+    def photo_tokens(size: Size, together: int) -> PhotoTokens:
+        return encoder.photo_tokens(Image.new("RGB", size), together)
 
     positions = getattr(text, "max_position_embeddings", None)
-    return build_rows(store, encoder, recipe.data, recipe.seed, photo_tokens, positions, family.max_turns)
+    if recipe.data.mix is None:
+        return build_rows(store, encoder, recipe.data, recipe.seed, photo_tokens, positions, family.max_turns)
+    reader = Reader(encoder, photo_tokens, positions, family.max_turns)
+    return mixed_rows(recipe, store, reader, general)
 
 
 def _with_turns(recipe: Recipe, student: Student) -> Recipe:
@@ -150,7 +163,7 @@ def _joint(recipe: Recipe, student: Student, photos: PhotoInputs, rows: Rows) ->
         return Joint(student.model, student.family, answer_logits=True)
     geometry = recipe.geometry
     taps = resolve_taps(geometry.taps, student.family, geometry.place)
-    names = list(dict.fromkeys(rows.image_ids))
+    names = list(dict.fromkeys(rows.geometry_ids))
     sample = names[:: max(1, len(names) // _BIAS_PHOTOS)]
     seen = [photos[name].targets for name in sample]
     check_coverage(coverage(seen), geometry.min_coverage, len(seen))

@@ -22,15 +22,16 @@ from pseudogd.store.shards import write_atomic
 from pseudogd.student.load import load_student
 from pseudogd.student.lora import is_adapted, merged
 from pseudogd.training import checkpoints, plain_probe, ranks, sharding
+from pseudogd.training.arms import total_steps
 from pseudogd.training.attention import attention_for
 from pseudogd.training.card import model_card
-from pseudogd.training.dataset import LeftOut
 from pseudogd.training.export import difference, write_plain
 from pseudogd.training.failures import explained
 from pseudogd.training.interrupt import Interrupt
 from pseudogd.training.parameters import prepare
 from pseudogd.training.recipe import Recipe, differences, load_recipe, recipe_text
-from pseudogd.training.setup import Setup, build, model_digest
+from pseudogd.training.rows import LeftOut
+from pseudogd.training.setup import Setup, build, conversations_of, model_digest
 from pseudogd.training.trainer import HEAD_NAME, PROGRESS_NAME, PseudoGDTrainer
 
 RECIPE_NAME, RESULT_NAME, MODEL_NAME, ADAPTER_NAME = "recipe.yaml", "train.json", "model", "adapter"
@@ -49,6 +50,7 @@ class TrainResult:
         max_abs_logit_diff: between the trained model and its export as plain transformers loads it in a new process;
             None if that was not looked at.
         left_out: what was not trained on, and why.
+        rows_by_kind, seen_by_kind: how many rows of every kind there are, and how many were drawn.
         already_done: the run was finished before, and nothing was done now.
     """
 
@@ -61,6 +63,8 @@ class TrainResult:
     metrics: dict[str, Any]
     max_abs_logit_diff: float | None = None
     left_out: list[LeftOut] = field(default_factory=list)
+    rows_by_kind: dict[str, int] = field(default_factory=dict)
+    seen_by_kind: dict[str, int] = field(default_factory=dict)
     already_done: bool = False
 
     @property
@@ -92,7 +96,10 @@ def run_training(recipe: Recipe, *, quiet: bool = False, resume: bool = True, ch
         _forget(out)
     ranks.barrier()
     store = Store(recipe.data.path)
-    made_from = {stage: _stage_digest(store, stage) for stage in ("geometry", "questions")}
+    stages = ("geometry", "questions") if recipe.uses_questions else ("geometry",)
+    made_from = {stage: _stage_digest(store, stage) for stage in stages}
+    if (general := conversations_of(recipe)) is not None:
+        made_from["conversations"] = general.digest()
     made_from["base model"] = model_digest(recipe.model.path)
     if ranks.is_main():
         _claim(out, recipe)
@@ -117,19 +124,11 @@ def finished(out: Path) -> TrainResult | None:
     return TrainResult(out=out, left_out=left_out, already_done=True, **values)
 
 
-def total_steps(recipe: Recipe, rows: int) -> int:
-    """Optimizer steps of a run over so many rows."""
-    optim = recipe.optim
-    if optim.steps is not None:
-        return optim.steps
-    return max(1, round(optim.epochs * rows / (optim.batch_size * optim.grad_accum * ranks.world())))
-
-
 def _train(
     recipe: Recipe, store: Store, setup: Setup, made_from: dict[str, str], *, quiet: bool, check: bool
 ) -> TrainResult:
     out = Path(recipe.out)
-    steps = total_steps(recipe, len(setup.rows))
+    steps = total_steps(recipe, setup.rows.epoch)
     newest = _newest_checkpoint(out, made_from)
     start = 0 if newest is None else int(newest.name.rpartition("-")[2])
     with (
@@ -175,9 +174,12 @@ def _finish(
     out, rows = Path(recipe.out), setup.rows
     model = setup.joint.plain_model() if weights is None else _put_together(recipe, weights)
     model, processor = model.eval().float(), setup.student.processor
-    counts = {"photos": len(rows.size_of), "questions": rows.questions, "steps": trainer.steps}
+    photos, by_kind = list(dict.fromkeys(rows.image_ids)), rows.by_kind()
+    counts = {"photos": len(photos), "questions": rows.questions, "steps": trainer.steps}
     counts["rows seen"] = trainer.steps * recipe.optim.batch_size * recipe.optim.grad_accum * ranks.world()
-    card = model_card(recipe.model.path, recipe.to_dict(), counts, _teachers(store, list(rows.size_of)))
+    if recipe.data.mix is not None:
+        counts |= {f"{kind} rows": f"{n}, seen {trainer.seen()[kind]} times" for kind, n in by_kind.items() if n}
+    card = model_card(recipe.model.path, recipe.to_dict(), counts, _teachers(store, photos))
     trainer.save_head(out / HEAD_NAME, weights)
     ours = plain_probe.logits(model, processor) if check else None
     if is_adapted(model):
@@ -192,7 +194,7 @@ def _finish(
         round(trainer.elapsed, 3),
         trainer.metrics_log.rows()[-1],
     )
-    result.left_out = rows.left_out
+    result.left_out, result.rows_by_kind, result.seen_by_kind = rows.left_out, by_kind, trainer.seen()
     with checkpoints.appearing_folder(out / MODEL_NAME) as folder:
         write_plain(model, processor, folder, card)
         if ours is not None:
@@ -263,7 +265,10 @@ def _say_left_out(left_out: list[LeftOut], bar: Bar) -> None:
         return
     reasons = Counter(item.reason for item in left_out)
     shown = "; ".join(f"{reason} ({count} x)" for reason, count in reasons.most_common(_SHOWN_LEFT_OUT))
-    bar.note(f"left out {sum(item.questions for item in left_out)} questions: {shown}")
+    questions = sum(item.questions for item in left_out)
+    others = sum(not item.questions for item in left_out)
+    what = [f"{questions} questions"] * bool(questions) + [f"{others} photos or conversations"] * bool(others)
+    bar.note(f"left out {' and '.join(what)}: {shown}")
 
 
 def _teachers(store: Store, image_ids: list[str]) -> dict[str, str]:

@@ -12,7 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import Trainer
 from transformers.trainer_callback import PrinterCallback
@@ -28,11 +30,12 @@ from pseudogd.training import checkpoints, ranks, sharding
 from pseudogd.training.arguments import Flow, arguments_of
 from pseudogd.training.arms import Mix, mix_at, parts_reached
 from pseudogd.training.checks import FirstSteps
-from pseudogd.training.dataset import Rows, StepSampler
 from pseudogd.training.interrupt import Interrupt
 from pseudogd.training.metrics import MetricsLog, flat
+from pseudogd.training.order import StepSampler
 from pseudogd.training.parameters import parameter_groups, parts_of
 from pseudogd.training.recipe import Recipe
+from pseudogd.training.rows import Rows
 
 HEAD_NAME = "geometry_head.safetensors"
 _STATE_NAME = "trainer_state.json"
@@ -82,6 +85,9 @@ class PseudoGDTrainer(Trainer):
         self.run = Path(recipe.out)
         self.metrics_log = MetricsLog(self.run / "metrics.jsonl", ranks.is_main())
         self._items: Items | None = None
+        self._kinds_held: set[str] = set()
+        self._photos_held = True
+        self._drawn: NDArray[np.int8] | None = None
         self._first_steps: FirstSteps | None = None
         self.controller = LambdaController(recipe.geometry.ratio)
         self._ratios: dict[str, float] = {}
@@ -117,14 +123,21 @@ class PseudoGDTrainer(Trainer):
         rows = self.train_dataset if train_dataset is None else train_dataset
         optim = self.recipe.optim
         total = self.steps * optim.batch_size * optim.grad_accum * ranks.world()
-        lengths = rows.lengths if self.recipe.data.group_by_length else None
-        return StepSampler(len(rows), total, self.recipe.seed, lengths, optim.batch_size)
+        return rows.order(total, self.recipe.seed, optim.batch_size, self.recipe.data.group_by_length)
+
+    def seen(self) -> dict[str, int]:
+        """How many rows of every kind were drawn so far."""
+        if self._drawn is None:
+            self._drawn = self.train_dataset.kinds[np.fromiter(self._get_train_sampler(), np.int64)]
+        return self.train_dataset.count(self._drawn[: self._rows_seen()])
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Tensor:
         """What the whole step holds, kept as `self._items`; its label tokens are returned."""
         held = torch.stack([self._held(batch) for batch in batch_samples]).sum(0).to(device)
         held = self.accelerator.reduce(held, "sum").clamp(min=1)
         self._items = Items(held[0], held[2:], held[1])
+        self._photos_held = not all(batch["dummy_photo"] for batch in batch_samples)
+        self._kinds_held = {kind for batch in batch_samples for kind in batch["kinds"]}
         return self._items.labels
 
     def _held(self, batch: dict[str, Any]) -> Tensor:
@@ -155,6 +168,7 @@ class PseudoGDTrainer(Trainer):
                 lam=mix.lam,
                 items=self._items,
                 seed=self.recipe.seed * 1_000_003 + self.state.global_step,
+                dummy_photo=inputs["dummy_photo"],
             )
         # where geometry does not count, the anchor would only hold the encoder away from what it has learnt
         loss = out.loss if mix.geometry else out.lm_loss
@@ -174,10 +188,18 @@ class PseudoGDTrainer(Trainer):
             parts = parts_of(self.model.plain_model(), self.model.family, self.model.head)
             self._first_steps = FirstSteps({part: [p for p in ps if p.requires_grad] for part, ps in parts.items()})
         if not self._first_steps.done:
-            self._first_steps.look(parts_reached(self._mix(), self.recipe.geometry.place))
+            self._first_steps.look(self._parts_reached())
         if self.model.balance is not None and self.controller.target is not None:
             self._ratios = self._over_ranks(self.model.balance.ratios(), self.model.taps.names)
             self.controller.update(self._ratios)
+
+    def _parts_reached(self) -> tuple[str, ...]:
+        """The parts that this step sends a gradient to, given the kinds of its rows."""
+        mix, kinds = self._mix(), self._kinds_held
+        words = mix.language and bool(kinds - {"geometry"})
+        mix = replace(mix, language=words, geometry=mix.geometry and bool(kinds & {"both", "geometry"}))
+        parts = parts_reached(mix, self.recipe.geometry.place)
+        return parts if self._photos_held else tuple(part for part in parts if part == "llm")
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.recipe.optim.precision == "fp32":
@@ -247,10 +269,12 @@ class PseudoGDTrainer(Trainer):
         means = {name: value / (step - self._sums_from) for name, value in self._step_sums().items()}
         if "anchor_loss" in means:
             means["anchor_cos"] = 1 - means["anchor_loss"]
-        row: dict[str, Any] = {"step": step, "epoch": round(self._rows_seen() / len(self.train_dataset), 4)}
+        row: dict[str, Any] = {"step": step, "epoch": round(self._rows_seen() / self.train_dataset.epoch, 4)}
         row |= {k: means[k] for k in _TOTALS if k in means} | {k: v for k, v in means.items() if k not in _TOTALS}
         row["lambda"] = mix_at(self.recipe, step - 1, self.steps).lam * self.controller.factor
         row["lr"] = self._rates()
+        if self.recipe.data.mix is not None:
+            row["rows"] = self.seen()
         if "grad_norm" in logs:
             row["grad_norm"] = float(logs["grad_norm"])
         ratios = self._ratios

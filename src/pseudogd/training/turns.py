@@ -8,55 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pseudogd.errors import InputError
 from pseudogd.student.chat import run_processor, template_settings
+from pseudogd.training.tokens import PhotoTokens, Tokens, with_photos
 
 _NOTHING = re.compile(r"\s*(<think>\s*</think>\s*)?")
 """What a prompt may end with that an answered question has not."""
 
+_WHAT = {"type": "text", "text": "What?"}
+
 Message = dict[str, Any]
 Exchange = tuple[Message, Message]
 """A question of the user (with the photo) and the assistant's answer."""
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """A row of T tokens with the photo as one placeholder.
-
-    Attributes:
-        ids: (T,) int32.
-        learn: (T,) bool, tokens of answers.
-        turn: (T,) int16. Tokens of turn 0 are seen by every later token; a token of turn k > 0 is seen by its own turn.
-    """
-
-    ids: NDArray[np.int32]
-    learn: NDArray[np.bool_]
-    turn: NDArray[np.int16]
-
-
-@dataclass(frozen=True)
-class PhotoTokens:
-    """The tokens that a processor writes for one photo instead of its placeholder.
-
-    Attributes:
-        ids: the tokens.
-        before: how many tokens in front of the placeholder they replace too: words that run into one token with the
-            photo's first (line breaks, mostly).
-    """
-
-    ids: NDArray[np.int64]
-    before: int = 0
-
-    @property
-    def longer(self) -> int:
-        """By how many tokens a row grows when they are put in."""
-        return len(self.ids) - 1 - self.before
 
 
 class TurnEncoder:
@@ -137,13 +104,30 @@ class TurnEncoder:
         messages: list[Message] = []
         for number, (user, answer) in enumerate(exchanges):
             messages += [user if number == 0 else _without_photo(user), answer]
-        prompts = [self._render([messages[: 2 * n + 1]], prompt=True)[0] for n in range(len(exchanges))]
-        text, starts = self._as_asked(self._render([messages])[0], prompts, [answer for _, answer in exchanges])
+        return self.conversation(messages)
+
+    def conversation(self, messages: Sequence[Message]) -> Tokens:
+        """Any conversation, with any number of photos: the assistant's turns are learnt, and nothing else.
+
+        Messages after the assistant's last are left away: nothing is learnt from them.
+
+        Raises:
+            InputError: as `chat`; or no turn of the assistant, a photo in one, nothing before the first, or words that
+                stand for a photo.
+        """
+        if not getattr(self.tokenizer, "is_fast", False):
+            raise InputError("conversations need a fast tokenizer (tokenizer.json in the checkpoint's folder)")
+        messages = up_to_last_answer(messages)
+        at = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
+        prompts = [self._render([messages[:index]], prompt=True)[0] for index in at]
+        answers = [messages[index] for index in at]
+        text, starts = self._as_asked(self._render([messages])[0], prompts, answers)
         coded = self.tokenizer(text, add_special_tokens=self._adds_special(text), return_offsets_mapping=True)
         ids, spans = list(coded["input_ids"]), coded["offset_mapping"]
+        self._check_photos(messages, ids)
         bounds = [self._first_token(spans, start) for start in starts] + [len(ids)]
         learn = [False] * len(ids)
-        for (_, answer), start, begin, stop in zip(exchanges, starts, bounds, bounds[1:]):
+        for answer, start, begin, stop in zip(answers, starts, bounds, bounds[1:]):
             ends = [index + 1 for index in range(begin, stop) if ids[index] in self.end_ids]
             if not ends:  # then an answer is what was said, not what the template writes after it
                 until = self._said_until(text, start, answer)
@@ -154,6 +138,17 @@ class TurnEncoder:
         last = bounds[-2]
         ids = ids[:last] + self._ended(ids[last:])
         return _tokens(ids, [*learn[:last], *[True] * (len(ids) - last)], [0] * len(ids))
+
+    def _check_photos(self, messages: Sequence[Message], ids: Sequence[int]) -> None:
+        """See that every placeholder is a photo, and that the processor's own tokens stand nowhere."""
+        photos, found = sum(map(_photos, messages)), ids.count(self.image_id)
+        inner = getattr(self.processor, "image_token_id", self.image_id)
+        if found != photos or (inner != self.image_id and inner in ids):
+            found += ids.count(inner) if inner != self.image_id else 0
+            raise InputError(
+                f"{found} of the model's image tokens stand in it for {photos} pictures; "
+                'write pictures as parts {"type": "image"}, and no such token among words'
+            )
 
     @staticmethod
     def _first_token(spans: Sequence[tuple[int, int]], start: int) -> int:
@@ -196,22 +191,47 @@ class TurnEncoder:
         return begin + len(said) if text.startswith(said, begin) else None
 
     # ------------------------------------------------------------------------------------------------------ photo
-    def photo_tokens(self, image: Any) -> PhotoTokens:
-        """The tokens that the processor writes for one photo, instead of the placeholder."""
-        question: Message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What?"}]}
-        (text,) = self._written([[question]], prompt=True)
-        short = self._tokenize([self.processed(text)])[0]
-        full = self._with_photo(text, image)
-        at = self._photo_at(short)
-        tail = short[at + 1 :]
-        same = next((i for i, (a, b) in enumerate(zip(short[:at], full)) if a != b), at)
-        if full[len(full) - len(tail) :] != tail or at - same > 1:
-            raise InputError("the processor writes more than the photo's own tokens; this checkpoint is not supported")
-        return PhotoTokens(np.array(full[same : len(full) - len(tail)], np.int64), at - same)
+    def photo_tokens(self, image: Any, together: int = 1) -> PhotoTokens:
+        """The tokens that the processor writes for one photo, instead of the placeholder.
 
-    def _with_photo(self, text: str, image: Any) -> list[int]:
+        `together`: how many photos its row has; some processors write fewer for each where there are several.
+        """
+        question: Message = {"role": "user", "content": [*[{"type": "image"}] * together, _WHAT]}
+        (text,) = self._written([[question]], prompt=True)
+        short, full = self._tokenize([self.processed(text)])[0], self._with_images(text, [image] * together)
+        places = [index for index, token in enumerate(short) if token == self.image_id]
+        if len(places) != together:
+            raise InputError(f"the chat template wrote {len(places)} photos where {together} were given")
+        at = places[0]
+        before = at - next((i for i, (a, b) in enumerate(zip(short[:at], full)) if a != b), at)
+        longer, rest = divmod(len(full) - len(short), together)
+        photo = PhotoTokens(np.array(full[at - before : at + 1 + longer], np.int64), before)
+        if rest or before > 1 or self._photos_in(short, [photo] * together) != full:
+            raise InputError("the processor writes more than the photo's own tokens; this checkpoint is not supported")
+        return photo
+
+    def written_as_alone(
+        self, messages: Sequence[Message], images: Sequence[Any], photos: Sequence[PhotoTokens]
+    ) -> bool:
+        """Whether the processor, given all images of a conversation, writes for each what `photo_tokens` says."""
+        (text,) = self._written([up_to_last_answer(messages)[:-1]], prompt=True)
+        short = self._tokenize([self.processed(text)])[0]
+        return self._photos_in(short, photos) == self._with_images(text, images)
+
+    def only_photo(self) -> Tokens:
+        """What every conversation about one photo begins with, up to the photo; nothing is learnt."""
+        (text,) = self._render([[{"role": "user", "content": [{"type": "image"}, _WHAT]}]], prompt=True)
+        ids = self._tokenize([text])[0]
+        ids = ids[: self._photo_at(ids) + 1]
+        return _tokens(ids, [False] * len(ids), [0] * len(ids))
+
+    def _photos_in(self, short: Sequence[int], photos: Sequence[PhotoTokens]) -> list[int]:
+        nothing = [0] * len(short)
+        return [int(token) for token in with_photos(_tokens(short, nothing, nothing), self.image_id, photos).ids]
+
+    def _with_images(self, text: str, images: Sequence[Any]) -> list[int]:
         extra = {} if self._adds_special(text) else {"add_special_tokens": False}
-        encoding = run_processor(self.processor, [[image]], text=[text], **extra)
+        encoding = run_processor(self.processor, [list(images)], text=[text], **extra)
         return [int(token) for token in encoding["input_ids"][0]]
 
     def _photo_at(self, ids: Sequence[int]) -> int:
@@ -260,9 +280,30 @@ def _tokens(ids: Sequence[int], learn: Sequence[bool], turn: Sequence[int]) -> T
     return Tokens(np.array(ids, np.int32), np.array(learn, np.bool_), np.array(turn, np.int16))
 
 
+def up_to_last_answer(messages: Sequence[Message]) -> list[Message]:
+    """The messages up to the assistant's last.
+
+    Raises:
+        InputError: the assistant says nothing, begins, or shows a photo.
+    """
+    answers = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
+    if not answers:
+        raise InputError("has no turn of the assistant, so there is nothing to learn")
+    if answers[0] == 0:
+        raise InputError("begins with the assistant; a conversation begins with the user")
+    if any(_photos(messages[index]) for index in answers):
+        raise InputError("a picture stands in the assistant's own turn")
+    return list(messages[: answers[-1] + 1])
+
+
 def _text(message: Message) -> str:
     content = message["content"]
     return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+
+
+def _photos(message: Message) -> int:
+    content = message["content"]
+    return 0 if isinstance(content, str) else sum(part["type"] == "image" for part in content)
 
 
 def _without_photo(message: Message) -> Message:

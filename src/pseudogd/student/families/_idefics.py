@@ -79,8 +79,8 @@ class IdeficsAdapter(TiledAdapter):
         return int(encoding["pixel_values"].shape[1])
 
     # ------------------------------------------------------------------------------------------ what the tower reads
-    def encode_photo(self, image: Any) -> dict[str, Any]:
-        encoding = super().encode_photo(image)
+    def encode_photo(self, image: Any, together: int = 1) -> dict[str, Any]:
+        encoding = super().encode_photo(image, together)
         if bool((encoding["pixel_values"] == 0).flatten(2).all(-1).any()):
             raise InputError(
                 "a part of a photo comes out of the image processor as zeros, which this family takes for filling and "

@@ -111,8 +111,8 @@ class TiledAdapter(FamilyAdapter):
         return tiling, joined, self.patch * self.merge, 0
 
     # ------------------------------------------------------------------------------------------ what the tower reads
-    def encode_photo(self, image: Any) -> dict[str, Any]:
-        encoding = super().encode_photo(image)
+    def encode_photo(self, image: Any, together: int = 1) -> dict[str, Any]:
+        encoding = super().encode_photo(image, together)
         made, expected = self.images_in(encoding), self.tiling(image.size).images
         if made != expected:
             raise InputError(

@@ -46,8 +46,8 @@ class Gemma3Adapter(SquashedSiglipAdapter):
             return whole + [(f"strip {i}", (x, 0, min(strip, width - x), height)) for i, x in enumerate(starts)]
         return whole + [(f"strip {i}", (0, y, width, min(strip, height - y))) for i, y in enumerate(starts)]
 
-    def encode_photo(self, image: Any) -> dict[str, Any]:
-        inputs = super().encode_photo(image)
+    def encode_photo(self, image: Any, together: int = 1) -> dict[str, Any]:
+        inputs = super().encode_photo(image, together)
         made, known = len(inputs["pixel_values"]), len(self.parts(image.size))
         if made != known:
             raise InputError(
