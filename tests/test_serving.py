@@ -18,6 +18,10 @@ from helpers.tiny_llava import save_tiny_llava
 
 import pseudogd
 from pseudogd import cli, exits
+from pseudogd.benchmarks.backends.base import Request
+from pseudogd.benchmarks.backends.chat_server import ChatServer
+from pseudogd.benchmarks.backends.local import LocalBackend
+from pseudogd.benchmarks.backends.served import ServedBackend
 from pseudogd.errors import InputError
 
 QUESTIONS = ("which is nearer ?", "how far is the red chair from the camera ?", "where is it ?", "what ?")
@@ -127,15 +131,12 @@ def exported(tmp_path_factory) -> Path:
 
 @pytest.mark.slow
 def test_the_export_answers_over_http_as_it_does_here(exported, photos, tmp_path, capsys):
-    local = [pseudogd.ask(exported, photo, question, max_new_tokens=6) for photo in photos for question in QUESTIONS]
+    requests = [Request(photo, photo.name, question, 6) for photo in photos for question in QUESTIONS]
+    local = LocalBackend(exported, device="cpu").generate(requests)
     assert len(set(local)) > 1
     with transformers_serve(tmp_path, exported) as url:
-        served = [
-            pseudogd.ask(exported, photo, question, url=url, max_new_tokens=6)
-            for photo in photos
-            for question in QUESTIONS
-        ]
-        assert served == local
+        assert [pseudogd.ask(exported, r.image, r.text, url=url, max_new_tokens=6) for r in requests] == local
+        assert ServedBackend(ChatServer(url, str(exported))).generate(requests) == local  # all at a time
         assert run("ask", photos[0], QUESTIONS[0], "--url", url, "--max-new-tokens", 6) == 0
         assert capsys.readouterr().out == local[0] + "\n"
         with pytest.raises(InputError, match="the server says 400: Server is pinned to"):
@@ -144,9 +145,10 @@ def test_the_export_answers_over_http_as_it_does_here(exported, photos, tmp_path
 
 @pytest.fixture(scope="module")
 def any_server(tmp_path_factory):
-    """A server for whatever checkpoint a request names."""
-    with transformers_serve(tmp_path_factory.mktemp("serve")) as url:
-        yield url
+    """A server for whatever checkpoint a request names: its address, and its log."""
+    scratch = tmp_path_factory.mktemp("serve")
+    with transformers_serve(scratch) as url:
+        yield url, scratch / "serve.log"
 
 
 @pytest.mark.slow
@@ -156,19 +158,32 @@ def test_every_family_is_served_or_wants_torchvision(family, any_server, photos,
     from pseudogd.student.load import load_student
     from pseudogd.training.export import write_plain
 
+    url, log = any_server
     student = load_student(FAMILIES[family].save(tmp_path / "base"))
     wants_torchvision = "video_processor" in type(student.processor).get_attributes()
     write_plain(student.model, student.processor, tmp_path / "export", "card")
     if wants_torchvision and not TORCHVISION:
         with pytest.raises(InputError, match="the server failed"):
-            pseudogd.ask(tmp_path / "export", photos[0], QUESTIONS[0], url=any_server)
+            pseudogd.ask(tmp_path / "export", photos[0], QUESTIONS[0], url=url)
+        assert "torchvision" in log.read_text().rpartition(f"Loading {tmp_path / 'export'}")[2].lower()
         return
     for photo in photos:
         local = pseudogd.ask(tmp_path / "export", photo, QUESTIONS[0], max_new_tokens=6)
-        assert pseudogd.ask(tmp_path / "export", photo, QUESTIONS[0], url=any_server, max_new_tokens=6) == local
+        assert pseudogd.ask(tmp_path / "export", photo, QUESTIONS[0], url=url, max_new_tokens=6) == local
 
 
 @pytest.mark.slow
 def test_a_name_that_the_server_cannot_load_is_one_line(any_server, photos):
     with pytest.raises(InputError, match=r"the server failed \(500\) and does not say why"):
-        pseudogd.ask("owner/nothing", photos[0], "?", url=any_server)
+        pseudogd.ask("owner/nothing", photos[0], "?", url=any_server[0])
+
+
+def test_the_page_knows_which_families_want_torchvision():
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES, processor_class_from_name
+
+    page = (Path(__file__).parents[1] / "docs" / "serving.md").read_text(encoding="utf-8")
+    without, with_it = page.split("| served without torchvision")[1].split("\n| ")[2].split("\n")[0].split("|")[:2]
+    said = {name.strip(): False for name in without.split(",")} | {name.strip(): True for name in with_it.split(",")}
+    parts = {f: processor_class_from_name(PROCESSOR_MAPPING_NAMES[f]).get_attributes() for f in said}
+    assert said == {family: "video_processor" in names for family, names in parts.items()}
+    assert set(FAMILIES) <= set(said)
