@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -151,22 +152,31 @@ def any_server(tmp_path_factory):
         yield url, scratch / "serve.log"
 
 
+def wrote(log: Path, after: str, words: str) -> bool:
+    """Whether the server wrote `words` after `after`; it answers before it writes why it failed."""
+    end = time.monotonic() + 20
+    while words not in log.read_text().rpartition(after)[2].lower() and time.monotonic() < end:
+        time.sleep(0.05)
+    return words in log.read_text().rpartition(after)[2].lower()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_every_family_is_served_or_wants_torchvision(family, any_server, photos, tmp_path):
+@pytest.mark.column("serve")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_is_served_or_wants_torchvision(name, any_server, photos, tmp_path):
     """Families whose processor holds a video processor cannot be loaded by the server without torchvision."""
     from pseudogd.student.load import load_student
     from pseudogd.training.export import write_plain
 
     url, log = any_server
-    student = load_student(FAMILIES[family].save(tmp_path / "base"))
+    student = load_student(FAMILIES[name].save(tmp_path / "base"))
     wants_torchvision = "video_processor" in type(student.processor).get_attributes()
     write_plain(student.model, student.processor, tmp_path / "export", "card")
     if wants_torchvision and not TORCHVISION:
         with pytest.raises(InputError, match="the server failed"):
             pseudogd.ask(tmp_path / "export", photos[0], QUESTIONS[0], url=url)
-        assert "torchvision" in log.read_text().rpartition(f"Loading {tmp_path / 'export'}")[2].lower()
-        return
+        assert wrote(log, f"Loading {tmp_path / 'export'}", "torchvision")
+        pytest.skip("`transformers serve` cannot load its video processor without torchvision ([serving](serving.md))")
     for photo in photos:
         local = pseudogd.ask(tmp_path / "export", photo, QUESTIONS[0], max_new_tokens=6)
         assert pseudogd.ask(tmp_path / "export", photo, QUESTIONS[0], url=url, max_new_tokens=6) == local
