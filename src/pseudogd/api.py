@@ -17,6 +17,7 @@ from pseudogd.errors import InputError
 from pseudogd.progress import notice
 
 if TYPE_CHECKING:
+    from pseudogd.benchmarks.backends.chat_server import ChatServer
     from pseudogd.stages.annotate import AnnotateResult
     from pseudogd.stages.label import LabelResult
     from pseudogd.stages.synth import SynthResult
@@ -138,20 +139,30 @@ def evaluate(
     batch_size: int = 64,
     precision: str = "fp32",
     device: str | None = None,
+    url: str | None = None,
+    api_key: str | None = None,
+    timeout: float = 120.0,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """A model's answers to a bench, scored: `pseudogd.benchmarks.runner.evaluate`.
 
     `model` may be a run folder. `out` is by default that run, or `runs/NAME` for another checkpoint. `split` and
-    `items` say which world bench is built (``dev`` to choose settings by, ``test`` to report).
+    `items` say which world bench is built (``dev`` to choose settings by, ``test`` to report). With `url` (and
+    `api_key`, `timeout`) an OpenAI-compatible server is asked, and `model` is the name that it serves the model under.
     """
     from pseudogd.benchmarks.runner import evaluate as run
     from pseudogd.benchmarks.world_bench import WorldBench
 
     world = WorldBench(split=split) if items is None else WorldBench(split=split, items=items)
+    if url is None:
+        asked = _checkpoint(model)
+    else:
+        from pseudogd.benchmarks.backends.served import ServedBackend
+
+        asked = ServedBackend(_server(model, url, api_key, timeout, precision, device))
     return run(
-        _checkpoint(model),
+        asked,
         bench,
         _evaluated(model) if out is None else out,
         world=world,
@@ -202,8 +213,35 @@ def ask(
     max_new_tokens: int = 64,
     precision: str = "fp32",
     device: str | None = None,
+    url: str | None = None,
+    api_key: str | None = None,
+    timeout: float = 120.0,
 ) -> str:
-    """A model's greedy answer to a question about a picture. `model` may be a run folder."""
+    """A model's greedy answer to a question about a picture. `model` may be a run folder.
+
+    With `url` an OpenAI-compatible server (transformers serve, vLLM and others) is asked instead, and `model` is the
+    name that it serves the model under; None leaves the choice to the server.
+
+    Args:
+        model: checkpoint folder, hub id, run folder or model in memory; with `url` a name or None.
+        image: a photo.
+        question: what to ask.
+        max_new_tokens: longest answer, in tokens.
+        precision, device: of a model on this machine.
+        url: such as ``http://localhost:8000``.
+        api_key: of the server; None takes the environment variable PSEUDOGD_API_KEY, if it is set.
+        timeout: seconds for the server's answer.
+
+    Raises:
+        InputError: no such model or photo; no server, or one that refuses or does not speak the protocol.
+    """
+    if url is not None:
+        answer = _server(model, url, api_key, timeout, precision, device).reply(image, question, max_new_tokens)
+        if answer is None:
+            raise InputError(f"{url}: the model has said nothing in {max_new_tokens} tokens; raise --max-new-tokens")
+        return answer
+    if api_key is not None:
+        raise InputError("an API key goes with the address of a server; give --url too")
     from pseudogd.student.ask import generate_answers
     from pseudogd.student.load import load_student
 
@@ -219,6 +257,16 @@ def report(runs: PathLike | Sequence[PathLike], out: PathLike | None = None, *, 
     from pseudogd.reports.build import build_report
 
     return build_report(runs, out)
+
+
+def _server(
+    model: Any, url: str, api_key: str | None, timeout: float, precision: str, device: str | None
+) -> ChatServer:
+    from pseudogd.benchmarks.backends.chat_server import ChatServer
+
+    if precision != "fp32" or device is not None:
+        raise InputError(f"{url}: precision and device are the server's own affair; leave them out")
+    return ChatServer(url, None if model is None else str(model), api_key, timeout)
 
 
 def _checkpoint(model: Any) -> Any:

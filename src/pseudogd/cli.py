@@ -32,6 +32,11 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete what is the
 MaxFailures = Annotated[int, typer.Option(min=0, help="So many photos may fail before the exit code is 1.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps ...; a GPU if there is one.")]
+Url = Annotated[
+    str | None, typer.Option(help="Ask an OpenAI-compatible server, such as http://localhost:8000; MODEL is its name.")
+]
+ApiKey = Annotated[str | None, typer.Option(help="Key of the server; better in the environment: PSEUDOGD_API_KEY.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer of the server.")]
 
 
 class Dtype(str, Enum):
@@ -211,6 +216,9 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1, help="Questions at a time.")] = 64,
     precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
     device: Device = None,
+    url: Url = None,
+    api_key: ApiKey = None,
+    timeout: Timeout = 120.0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -231,6 +239,9 @@ def evaluate(
         batch_size=batch_size,
         precision=precision,
         device=device,
+        url=url,
+        api_key=api_key,
+        timeout=timeout,
         overwrite=overwrite,
         quiet=quiet,
     )
@@ -260,19 +271,31 @@ def export(
 
 @app.command()
 def ask(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Checkpoint folder, hub id, or run folder.")],
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="Checkpoint folder, hub id, or run folder; with --url the name there."),
+    ],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A photo.")],
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask.")],
+    question: Annotated[str | None, typer.Argument(metavar="QUESTION", help="What to ask.", show_default=False)] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
     precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
     device: Device = None,
+    url: Url = None,
+    api_key: ApiKey = None,
+    timeout: Timeout = 120.0,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """A model's answer to one question about one photo."""
+    """A model's answer to one question about one photo: MODEL IMAGE QUESTION; with --url IMAGE QUESTION is enough."""
     from pseudogd.api import ask as verb
 
-    typer.echo(verb(model, image, question, max_new_tokens=max_new_tokens, precision=precision, device=device))
+    named: str | None = model
+    if question is None:  # the first word is the photo then
+        if url is None:
+            raise InputError("ask needs three words: MODEL IMAGE QUESTION (with --url MODEL may be left out)")
+        named, image, question = None, Path(model), str(image)
+    choices = {"max_new_tokens": max_new_tokens, "precision": precision, "device": device}
+    typer.echo(verb(named, image, question, **choices, url=url, api_key=api_key, timeout=timeout))
 
 
 @app.command()

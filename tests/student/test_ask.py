@@ -50,6 +50,13 @@ def test_answers_are_those_of_plain_transformers_whatever_the_batch(student, ite
         assert generate_answers(student, items, max_new_tokens=6, batch_size=batch_size) == want
 
 
+def test_a_checkpoints_habits_when_it_samples_do_not_bend_a_greedy_answer(student, items):
+    want = generate_answers(student, items, max_new_tokens=6)
+    own = student.model.generation_config
+    own.do_sample, own.temperature, own.top_k, own.repetition_penalty, own.no_repeat_ngram_size = True, 2.0, 3, 1.7, 1
+    assert generate_answers(student, items, max_new_tokens=6) == want
+
+
 def test_without_a_class_token_too(siglip_folder, items):
     student = load_student(siglip_folder)
     want = [alone(student, *item) for item in items]

@@ -104,6 +104,9 @@ def _greedy(student: Student, max_new_tokens: int) -> Any:
         max_new_tokens=max_new_tokens,
         do_sample=False,
         num_beams=1,
+        # what is not said here would come from the checkpoint, whose penalties are meant for sampling
+        repetition_penalty=1.0,
+        no_repeat_ngram_size=0,
         eos_token_id=end,
         pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
     )

@@ -94,7 +94,8 @@ class GeometryBatch:
 
     def items(self) -> Tensor:
         """(len(TERMS),) float32: how many views pay each term."""
-        return sum((payers(group).sum(0) for group in self.groups), torch.zeros(len(TERMS)))
+        paid = [payers(group).sum(0) for group in self.groups]
+        return torch.stack(paid).sum(0) if paid else torch.zeros(len(TERMS))
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> GeometryBatch:
         return GeometryBatch(tuple(g.to(device, non_blocking) for g in self.groups), self.photos)

@@ -20,7 +20,6 @@ from transformers import Trainer
 from transformers.trainer_callback import PrinterCallback
 
 from pseudogd.distill.balance import LambdaController
-from pseudogd.distill.kinds import TERMS
 from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.progress import Bar
 from pseudogd.student.head import GeometryHead
@@ -133,20 +132,11 @@ class PseudoGDTrainer(Trainer):
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Tensor:
         """What the whole step holds, kept as `self._items`; its label tokens are returned."""
-        held = torch.stack([self._held(batch) for batch in batch_samples]).sum(0).to(device)
-        held = self.accelerator.reduce(held, "sum").clamp(min=1)
-        self._items = Items(held[0], held[2:], held[1])
+        batches = [(batch["inputs"], batch["geometry"]) for batch in batch_samples]
+        self._items = Items.of(batches, self.model.family, lambda held: self.accelerator.reduce(held.to(device), "sum"))
         self._photos_held = not all(batch["dummy_photo"] for batch in batch_samples)
         self._kinds_held = {kind for batch in batch_samples for kind in batch["kinds"]}
         return self._items.labels
-
-    def _held(self, batch: dict[str, Any]) -> Tensor:
-        """Labels (the first token of a row is never predicted), visual tokens, and views that pay each term."""
-        inputs, geometry = batch["inputs"], batch["geometry"]
-        labels = (inputs["labels"][..., 1:] != -100).sum()
-        photo = (inputs["input_ids"] == self.model.family.image_token_id).sum()
-        views = torch.zeros(len(TERMS)) if geometry is None else geometry.items()
-        return torch.cat([torch.stack([labels, photo]).float(), views.to(labels.device)])
 
     # ------------------------------------------------------------------------------------------------------- loss
     def compute_loss(
