@@ -93,8 +93,8 @@ def test_coverage_counts_cells_with_a_target(recipe_of, data_path):
 def test_labels_that_say_too_little_stop_the_run_before_it_starts(recipe_of, tmp_path, monkeypatch):
     plane = tiny_data.plane
 
-    def unknown(rng, size):
-        geometry = plane(rng, size)
+    def unknown(rng, width, height):
+        geometry = plane(rng, width, height)
         return replace(geometry, depth=np.full_like(geometry.depth, np.nan))
 
     monkeypatch.setattr(tiny_data, "plane", unknown)
