@@ -8,7 +8,8 @@ from helpers.tiny._parts import VISION
 from helpers.tiny._parts import save as save_parts
 from pseudogd.student.processors import without_video
 
-SIZES = [(150, 97), (97, 150), (311, 97), (64, 64), (60, 233), (800, 601), (41, 23), (900, 12), (9, 400)]
+# a small photo has few colours along a side for many cells, so it must be nearly square
+SIZES = [(750, 485), (485, 750), (1110, 300), (64, 64), (300, 1110), (1600, 1200), (30, 26)]
 
 SMALL = dict(
     hidden_size_per_layer_input=8,
@@ -46,22 +47,24 @@ AUDIO = {"feature_extractor_type": "Gemma4AudioFeatureExtractor", "feature_size"
 VIDEO = {"video_processor_type": "Gemma4VideoProcessor", "max_soft_tokens": 70, "num_frames": 32, "patch_size": 8}
 
 
+_MODEL = "<|turn>model\n"
+_THOUGHT = "<|channel>thought\n<channel|>"
+
+
 def chat_template(mark="<|image|>", thinks=False):
-    """As the checkpoints have it, but for tools; `thinks`: the large ones begin an answer with a thought of no words."""
-    return (
-        (
-            "{{ bos_token }}{%- for message in messages -%}"
-            "{{ '<|turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\n' }}"
-            "{%- if message['content'] is string -%}{{ message['content'] | trim }}{%- else -%}"
-            "{%- for item in message['content'] -%}"
-            "{%- if item['type'] == 'image' -%}{{ MARK }}{%- else -%}{{ item['text'] | trim }}{%- endif -%}"
-            "{%- endfor -%}{%- endif -%}"
-            "{{ '<turn|>\n' }}{%- endfor -%}"
-            "{%- if add_generation_prompt -%}{{ '<|turn>model\nTHOUGHT' }}{%- endif -%}"
-        )
-        .replace("MARK", repr(mark))
-        .replace("THOUGHT", "<|channel>thought\n<channel|>" if thinks else "")
+    """As the checkpoints have it, but for tools; `thinks`: the large ones begin an answer with an empty thought."""
+    thought = "{%- if not enable_thinking | default(false) -%}{{ THOUGHT }}{%- endif -%}" if thinks else ""
+    text = (
+        "{{ bos_token }}{%- for message in messages -%}"
+        "{{ '<|turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\n' }}"
+        "{%- if message['content'] is string -%}{{ message['content'] | trim }}{%- else -%}"
+        "{%- for item in message['content'] -%}"
+        "{%- if item['type'] == 'image' -%}{{ MARK }}{%- else -%}{{ item['text'] | trim }}{%- endif -%}"
+        "{%- endfor -%}{%- endif -%}"
+        "{{ '<turn|>\n' }}{%- endfor -%}"
+        "{%- if add_generation_prompt -%}{{ MODEL }}" + thought + "{%- endif -%}"
     )
+    return text.replace("MARK", repr(mark)).replace("MODEL", repr(_MODEL)).replace("THOUGHT", repr(_THOUGHT))
 
 
 def save(folder, text=SMALL, vision=None, audio=False, pooled=3, most=70, cap=30.0, mark="<|image|>", thinks=False):
@@ -92,7 +95,7 @@ def save(folder, text=SMALL, vision=None, audio=False, pooled=3, most=70, cap=30
     )
 
     def make():
-        model = _gemma.attentive(hf.Gemma4ForConditionalGeneration(config))
+        model = _gemma.attentive(hf.Gemma4ForConditionalGeneration(config), loud=1.0)
         # made of ones, and so the same everywhere: trained weights are not
         torch.nn.init.normal_(model.model.vision_tower.patch_embedder.position_embedding_table, std=0.02)
         return model
@@ -123,3 +126,11 @@ def make_identity(student):
 
 def colours(student, hidden):
     return hidden.reshape(-1, hidden.shape[-1])[:, :3] / 2 + 0.5
+
+
+def encode_conversation(processor, messages, photo):
+    """Every answer after the empty thought that it is asked for with; the template itself writes none once answered."""
+    text = processor.apply_chat_template(messages, tokenize=False)
+    if processor.apply_chat_template(messages[:1], tokenize=False, add_generation_prompt=True).endswith(_THOUGHT):
+        text = text.replace(_MODEL, _MODEL + _THOUGHT)
+    return processor(text=[text], images=[[photo]], add_special_tokens=False, return_tensors="pt")

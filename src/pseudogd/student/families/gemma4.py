@@ -15,7 +15,7 @@ from pseudogd.errors import InputError
 from pseudogd.student.families.base import PLACES, Encoded, FamilyAdapter, View, grid_boxes
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 
 class Gemma4Adapter(FamilyAdapter):
@@ -88,16 +88,15 @@ class Gemma4Adapter(FamilyAdapter):
         """The deepest state is the last block's, as all others are, where the library gives the pooled tokens."""
         if not hidden_states:
             return super().encode(model, inputs, hidden_states=False)
-        deepest: list[Tensor] = []
-        watch = self.tower(model).encoder.register_forward_hook(
-            lambda *call: deepest.append(call[-1].last_hidden_state)
-        )
+        outputs: list[Any] = []
+        watch = self.tower(model).encoder.register_forward_hook(lambda *call: outputs.append(call[-1]))
         try:
             encoded = super().encode(model, inputs)
         finally:
             watch.remove()
         assert encoded.hidden_states is not None
-        return Encoded(encoded.output, (*encoded.hidden_states[:-1], deepest[0]), encoded.tokens)
+        states = (*encoded.hidden_states[:-1], outputs[0].last_hidden_state)
+        return Encoded(encoded.output, states, encoded.tokens)
 
     def encode_distinct(self, model: nn.Module, inputs: Mapping[str, Any], photos: Sequence[int]) -> Encoded:
         pixels = {name: value[list(photos)] for name, value in self.pixel_inputs(inputs).items()}
