@@ -13,7 +13,7 @@ from pseudogd.training.metrics import MetricsLog
 from pseudogd.training.setup import build
 from pseudogd.training.train import run_training
 
-NAMES = ("gemma3", "paligemma")
+NAMES = ("gemma3", "paligemma", "gemma4")
 CASES = [(name, variant) for name in NAMES for variant in FAMILIES[name].VARIANTS]
 SIZES = [(150, 97), (64, 64), (60, 233)]
 

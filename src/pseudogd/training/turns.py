@@ -16,7 +16,7 @@ from pseudogd.errors import InputError
 from pseudogd.student.chat import run_processor, template_settings
 from pseudogd.training.tokens import PhotoTokens, Tokens, with_photos
 
-_NOTHING = re.compile(r"\s*(<think>\s*</think>\s*)?")
+_NOTHING = re.compile(r"\s*(<think>\s*</think>\s*|<\|channel>thought\s*<channel\|>\s*)?")
 """What a prompt may end with that an answered question has not."""
 
 _WHAT = {"type": "text", "text": "What?"}
@@ -159,9 +159,9 @@ class TurnEncoder:
         """A conversation with every answer after the prompt that asks for it; where in it the answers begin.
 
         A template that writes other blanks before an answer than before the place where one is to come
-        (LLaVA-OneVision's), or empty thoughts before the last answer alone (Qwen3.5's), has the prompt's here, as the
-        model will read them. What follows the last answer is left out
-        unless it is an end token: some templates write what looks like one (LLaVA-NeXT's for Mistral).
+        (LLaVA-OneVision's), or empty thoughts before the last answer alone (Qwen3.5's) or before none (Gemma 4's), has
+        the prompt's here, as the model will read them. What follows the last answer is left out unless it is an end
+        token: some templates write what looks like one (LLaVA-NeXT's for Mistral).
 
         Raises:
             InputError: the prompt is not the beginning of what is answered.

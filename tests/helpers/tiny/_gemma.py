@@ -53,10 +53,12 @@ def text_settings(tok, **changes):
     )
 
 
-def attentive(model):
-    """Let layers speak up against Gemma's scaled embeddings, which would otherwise decide every answer alone."""
+def attentive(model, loud=2.0):
+    """Quieter embeddings and louder layers: Gemma's scaled embeddings would otherwise decide every answer alone."""
+    language = model.model.language_model
     with torch.no_grad():
-        for parameter in model.model.language_model.layers.parameters():
+        language.embed_tokens.weight.mul_(0.25)
+        for parameter in language.layers.parameters():
             if parameter.ndim > 1:
-                parameter.mul_(8.0)
+                parameter.mul_(loud)
     return model
