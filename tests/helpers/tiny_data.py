@@ -21,11 +21,13 @@ def save_tiny_data(
     seed: int = 0,
     size: int | Sequence[tuple[int, int]] = SIZE,
     shortcuts: int | None = None,
+    asked: int | None = None,
 ) -> Path:
     """Photos in `folder`/photos, the data folder in `folder`/data, which is returned.
 
     `size`: of square photos, or several (width, height), which photos get in turn.
     `shortcuts`: in how many of a photo's questions a rule of thumb is right, the first ones; None: no question has one.
+    `asked`: how many photos have questions, the first ones; None: all.
     """
     from PIL import Image
 
@@ -44,7 +46,8 @@ def save_tiny_data(
         Image.fromarray(rng.integers(0, 255, (height, width, 3), dtype=np.uint8)).save(path)
         image_id, made = photo_id(path), plane(rng, width, height)
         geometry.append(geometry_row(made, image_id=image_id, path=path.name, width=width, height=height))
-        questions += [question(image_id, path.name, turn, rng) for turn in range(turns)]
+        if asked is None or number < asked:
+            questions += [question(image_id, path.name, turn, rng) for turn in range(turns)]
     if shortcuts is not None:
         for number, row in enumerate(questions):
             row["evidence"] = {"form": row["task"], "shortcut": {"rule": "a rule", "right": number % turns < shortcuts}}

@@ -79,8 +79,12 @@ def _geometry_rows(
     usable, left_out = [], []
     for image_id, size in sizes.items():
         path = store.photo_path(image_id)
-        reason = None if path.is_file() else "the photo is no longer there"
-        if reason := reason or limits.broken_by(only, written.longer([size])):
+        try:
+            gone = None if path.is_file() else "the photo is no longer there"
+            reason = gone or limits.broken_by(only, written.longer([size]))
+        except InputError as error:  # the processor does not take every shape
+            reason = str(error)
+        if reason:
             left_out.append(LeftOut(str(path), 0, reason))
         else:
             usable.append(image_id)
@@ -134,7 +138,7 @@ def shuffled(image_ids: Iterable[str], seed: int) -> list[str]:
 
 
 def _draws(recipe: Recipe, pieces: Sequence[Piece]) -> int | None:
-    """How many conversations the run draws beside these rows; None where they alone say how long it is."""
+    """How many conversations the run draws; None (all) where there are no other rows to say how long an epoch is."""
     assert recipe.data.mix is not None
     shares, optim = recipe.data.mix.shares, recipe.optim
     if optim.steps is None and not pieces:
