@@ -10,7 +10,7 @@ OUT ?= runs/demo
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format clean
+.PHONY: help demo test families lint format clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,6 +20,9 @@ demo: $(VENV)/.core  ## the whole road on the embedded default, then runs/demo/r
 
 test: $(VENV)/.dev  ## every test (ARGS="tests/vqa -k nearer" for some)
 	OMP_NUM_THREADS=1 $(PY) -m pytest $(ARGS)
+
+families: $(VENV)/.dev  ## write the table of docs/families.md from the outcomes of its tests
+	OMP_NUM_THREADS=1 $(PY) -m pytest --write-families -m column
 
 lint: $(VENV)/.dev  ## ruff check, ruff format --check, mypy
 	$(PY) -m ruff check .

@@ -6,8 +6,7 @@ from helpers.tiny import FAMILIES
 from helpers.tiny_data import save_tiny_data
 
 from pseudogd.store.dataset import Store
-from pseudogd.student.load import load_processor, load_student
-from pseudogd.training.collator import IGNORED
+from pseudogd.student.load import load_student
 from pseudogd.training.metrics import MetricsLog
 from pseudogd.training.setup import build
 from pseudogd.training.train import run_training
@@ -43,39 +42,6 @@ def finite_and_learnt(made, result):
     with torch.no_grad():
         before, after = (load_student(path, "float32").model(**inputs).loss for path in (made.model.path, result.model))
     assert after < before
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name, variant", CASES)
-def test_a_joint_run_trains_and_leaves_with_all_that_it_came_with(name, variant, recipe):
-    made = recipe(name, variant)
-    result = run_training(made, quiet=True, check=True)
-    assert result.max_abs_logit_diff == 0.0
-    finite_and_learnt(made, result)
-    before, after = load_processor(made.model.path), load_processor(result.model)
-    assert after.to_dict() == before.to_dict() and after.chat_template == before.chat_template
-
-
-@pytest.mark.parametrize("place", ["projector", "llm"])
-@pytest.mark.parametrize("name", NAMES)
-def test_a_run_in_bfloat16_with_geometry_read_elsewhere(name, place, recipe):
-    made = recipe(name, optim__precision="bf16", geometry__place=place)
-    finite_and_learnt(recipe(name), run_training(made, quiet=True, check=False))
-
-
-@pytest.mark.parametrize("name, variant", CASES)
-def test_the_joint_loss_is_the_models_own(name, variant, recipe):
-    made = recipe(name, variant)
-    setup = build(made, Store(made.data.path))
-    batch = setup.collator([setup.rows[i] for i in range(3)])
-    plain = load_student(made.model.path, dtype="float32")
-    with torch.no_grad():
-        own = plain.model(**batch["inputs"])
-        joint = setup.joint.eval()(batch["inputs"], batch["geometry"])
-    torch.testing.assert_close(joint.lm_loss, own.loss, rtol=1e-6, atol=1e-6)
-    learnt = batch["inputs"]["labels"][:, 1:] != IGNORED
-    got = joint.logits if setup.joint.answer_logits else joint.logits[:, :-1][learnt]
-    torch.testing.assert_close(got, own.logits[:, :-1][learnt], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name, variant", CASES)

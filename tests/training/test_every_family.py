@@ -17,8 +17,9 @@ from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from pseudogd.store.dataset import Store
-from pseudogd.student.load import load_student
+from pseudogd.student.load import load_processor, load_student
 from pseudogd.training import checkpoints, plain_probe
+from pseudogd.training.collator import IGNORED
 from pseudogd.training.export import differences
 from pseudogd.training.metrics import MetricsLog
 from pseudogd.training.recipe import load_recipe, recipe_text
@@ -28,6 +29,7 @@ from pseudogd.training.train import run_training
 SIZES = [(150, 97), (72, 72), (60, 233), (97, 150)]
 RATE = {"tower": 1e-3, "projector": 1e-3, "llm": 1e-3, "head": 1e-3}
 STEADY = {"optim.eps": 1.0, "optim.lr": {part: 1.0 for part in RATE}, "data.group_by_length": False}
+CASES = [(name, variant) for name, module in FAMILIES.items() for variant in module.VARIANTS]
 ADAPTERS = {"lora.tower.r": 2, "lora.llm.r": 2}
 
 KINDS = {
@@ -49,16 +51,22 @@ class Runs:
         self.made = {}
         self.logits = {}
 
-    def student(self, name):
-        folder = self.scratch / name / "student"
+    def folder(self, name, variant=None):
+        """Of the family's ordinary variant, or of another."""
+        number = 0 if variant is None else list(FAMILIES[name].VARIANTS).index(variant)
+        return self.scratch / (f"{name}-{number}" if number else name)
+
+    def student(self, name, variant=None):
+        folder = self.folder(name, variant) / "student"
         if not folder.exists():
-            FAMILIES[name].save(folder)
+            options = FAMILIES[name].VARIANTS[variant or next(iter(FAMILIES[name].VARIANTS))]
+            FAMILIES[name].save(folder, **options)
         return folder
 
-    def recipe(self, name, kind, **changes):
+    def recipe(self, name, kind, variant=None, **changes):
         values = {
-            "out": str(self.scratch / name / kind),
-            "model.path": str(self.student(name)),
+            "out": str(self.folder(name, variant) / kind),
+            "model.path": str(self.student(name, variant)),
             "data.path": str(self.data),
             "data.turns": "chat",
             "optim.steps": 2,
@@ -71,10 +79,11 @@ class Runs:
         }
         return load_recipe(None, values | KINDS[kind] | changes)
 
-    def __call__(self, name, kind):
-        if (name, kind) not in self.made:
-            self.made[name, kind] = run_training(self.recipe(name, kind), quiet=True, check=False)
-        return self.made[name, kind]
+    def __call__(self, name, kind, variant=None):
+        key = self.folder(name, variant), kind
+        if key not in self.made:
+            self.made[key] = run_training(self.recipe(name, kind, variant), quiet=True, check=False)
+        return self.made[key]
 
     def weights(self, name, kind):
         return load_file(self.scratch / name / kind / "model" / "model.safetensors")
@@ -106,6 +115,30 @@ def test_a_joint_run_learns_geometry_and_language(name, runs):
     student = load_student(result.model)
     frozen = set(student.family.unused_parameters(student.model))
     assert moved and not {key for key in moved if key in frozen}
+
+
+@pytest.mark.column("joint step")
+@pytest.mark.parametrize("name, variant", CASES)
+def test_the_joint_loss_is_the_model_s_own(name, variant, runs):
+    recipe = runs.recipe(name, "joint", variant)
+    setup = build(recipe, Store(runs.data))
+    batch = setup.collator([setup.rows[i] for i in range(3)])
+    plain = load_student(recipe.model.path, dtype="float32")
+    with torch.no_grad():
+        own = plain.model(**batch["inputs"])
+        joint = setup.joint.eval()(batch["inputs"], batch["geometry"])
+    torch.testing.assert_close(joint.lm_loss, own.loss, rtol=1e-6, atol=1e-6)
+    learnt = batch["inputs"]["labels"][:, 1:] != IGNORED
+    torch.testing.assert_close(joint.logits, own.logits[:, :-1][learnt], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.column("joint step")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_geometry_read_off_the_language_model_in_bfloat16(name, runs):
+    changes = {"optim.precision": "bf16", "geometry.place": "llm", "out": str(runs.folder(name) / "llm")}
+    result = run_training(runs.recipe(name, "joint", **changes), quiet=True, check=False)
+    for row in MetricsLog(result.out / "metrics.jsonl").rows():
+        assert row["geometry_loss"] > 0 and row["lm_loss"] > 0
 
 
 @pytest.mark.column("LoRA")
@@ -175,31 +208,40 @@ def test_two_ranks_train_what_one_process_trains(name, runs, two_ranks):
 def exported(runs):
     """(difference of logits between model and export by plain transformers, rounding of those logits) of every run."""
     ours, rounding = {}, {}
+    for name, variant in CASES:
+        model = runs(name, "joint", variant).model
+        student = load_student(model)
+        ours[model] = plain_probe.logits(student.model, student.processor)
     for name in FAMILIES:
-        for kind in ("joint", "lora"):
-            result = runs(name, kind)
-            student = load_student(result.model)
-            logits = plain_probe.logits(student.model, student.processor)
-            ours[result.model] = logits
-            if kind == "lora":
-                exact = plain_probe.logits(student.model.double(), student.processor)
-                rounding[result.model] = max(float((logits[key] - exact[key]).abs().max()) for key in logits)
-                # what was trained, before anything was merged
-                joint = build(runs.recipe(name, kind), Store(runs.data)).joint
-                trained = checkpoints.load_trained(result.out / "checkpoint-2", joint.model)
-                joint.model.load_state_dict(trained, strict=False)
-                ours[result.model] = plain_probe.logits(joint.model, student.processor)
+        result = runs(name, "lora")
+        student = load_student(result.model)
+        merged = plain_probe.logits(student.model, student.processor)
+        exact = plain_probe.logits(student.model.double(), student.processor)
+        rounding[result.model] = max(float((merged[key] - exact[key]).abs().max()) for key in merged)
+        # what was trained, before anything was merged
+        joint = build(runs.recipe(name, "lora"), Store(runs.data)).joint
+        trained = checkpoints.load_trained(result.out / "checkpoint-2", joint.model)
+        joint.model.load_state_dict(trained, strict=False)
+        ours[result.model] = plain_probe.logits(joint.model, student.processor)
     found = differences(ours, torch.device("cpu"))
     return {model: (off, rounding.get(model, 0.0)) for model, off in found.items()}
 
 
 @pytest.mark.slow
 @pytest.mark.column("export")
+@pytest.mark.parametrize("name, variant", CASES)
+def test_plain_transformers_runs_the_export(name, variant, runs, exported):
+    result = runs(name, "joint", variant)
+    assert exported[result.model][0] == 0.0
+    before, after = load_processor(runs.student(name, variant)), load_processor(result.model)
+    assert after.to_dict() == before.to_dict() and after.chat_template == before.chat_template
+
+
+@pytest.mark.slow
+@pytest.mark.column("export")
 @pytest.mark.parametrize("name", FAMILIES)
-def test_plain_transformers_runs_the_export(name, runs, exported):
-    plain, adapted = (runs(name, kind).model for kind in ("joint", "lora"))
-    assert exported[plain][0] == 0.0
-    off, rounding = exported[adapted]
+def test_merged_adapters_say_what_they_said_on_their_own(name, runs, exported):
+    off, rounding = exported[runs(name, "lora").model]
     assert off <= max(1e-5, 4 * rounding)  # some of these tiny models are made so sharp that float32 itself is off more
 
 

@@ -1,7 +1,5 @@
 """Whole runs of the families that cut photos into tiles, over photos of which each has another number of them."""
 
-import json
-
 import pytest
 import torch
 from helpers.tiny import FAMILIES
@@ -9,11 +7,8 @@ from helpers.tiny_data import save_tiny_data
 
 from pseudogd.store.dataset import Store
 from pseudogd.student.joint import Items
-from pseudogd.student.load import load_processor, load_student
 from pseudogd.training.collator import IGNORED
-from pseudogd.training.metrics import MetricsLog
 from pseudogd.training.setup import build
-from pseudogd.training.train import run_training
 
 NAMES = ["smolvlm", "internvl", "idefics3"]
 CASES = [(name, variant) for name in NAMES for variant in FAMILIES[name].VARIANTS]
@@ -34,51 +29,6 @@ def recipe(recipe_of, data, tmp_path):
         return recipe_of(**plain | changes)
 
     return make
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("turns", ["chat", "isolated"])
-@pytest.mark.parametrize("name", NAMES)
-def test_a_joint_run_trains_and_leaves_bit_equal(name, turns, recipe):
-    made = recipe(name, data__turns=turns)
-    result = run_training(made, quiet=True, check=True)
-    assert result.max_abs_logit_diff == 0.0 and not result.left_out
-    seen = [row["loss"] for row in MetricsLog(result.out / "metrics.jsonl").rows() if "loss" in row]
-    assert len(seen) == 3 and all(torch.isfinite(torch.tensor(seen))) and min(seen[1:]) < seen[0]
-    before, after = load_processor(made.model.path), load_processor(result.model)
-    assert after.to_dict() == before.to_dict() and after.chat_template == before.chat_template
-    kept = json.loads((result.model / "generation_config.json").read_text())["eos_token_id"]
-    assert kept == load_student(made.model.path).model.generation_config.eos_token_id
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_adapters_are_merged(name, recipe):
-    rates = {"tower": 1e-2, "projector": 1e-3, "llm": 1e-2, "head": 1e-3}
-    result = run_training(recipe(name, lora__tower__r=2, lora__llm__r=2, optim__lr=rates), quiet=True, check=True)
-    assert result.max_abs_logit_diff < 1e-5
-
-
-@pytest.mark.parametrize("place", ["projector", "llm"])
-@pytest.mark.parametrize("name", NAMES)
-def test_a_run_in_bfloat16_with_geometry_read_elsewhere(name, place, recipe):
-    result = run_training(recipe(name, optim__precision="bf16", geometry__place=place), quiet=True, check=False)
-    seen = [row["loss"] for row in MetricsLog(result.out / "metrics.jsonl").rows() if "loss" in row]
-    assert len(seen) == 3 and min(seen[1:]) < seen[0]
-
-
-@pytest.mark.parametrize("name, variant", CASES)
-def test_the_joint_loss_is_the_models_own(name, variant, recipe):
-    made = recipe(name, variant, data__turns="chat")
-    setup = build(made, Store(made.data.path))
-    batch = setup.collator([setup.rows[i] for i in range(3)])
-    plain = load_student(made.model.path, dtype="float32")
-    with torch.no_grad():
-        own = plain.model(**batch["inputs"])
-        joint = setup.joint.eval()(batch["inputs"], batch["geometry"])
-    torch.testing.assert_close(joint.lm_loss, own.loss, rtol=1e-6, atol=1e-6)
-    learnt = batch["inputs"]["labels"][:, 1:] != IGNORED
-    torch.testing.assert_close(joint.logits, own.logits[:, :-1][learnt], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -85,7 +85,11 @@ def question_rows(
     kept: list[Piece] = []
     for (image_id, exchanges), tokens in zip(chunks, _encode(encoder, [e for _, e in chunks], data.turns)):
         size = sizes[image_id]
-        if reason := limits.broken_by(tokens, written.longer([size])):
+        try:
+            reason = limits.broken_by(tokens, written.longer([size]))
+        except InputError as error:  # the processor does not take every shape
+            reason = str(error)
+        if reason:
             left_out.append(LeftOut(str(store.photo_path(image_id)), len(exchanges), reason))
         else:
             kept.append(Piece((image_id,), (size,), tokens, "both", len(exchanges)))
