@@ -31,10 +31,7 @@ def pytest_addoption(parser):
     parser.addoption("--write-families", action="store_true", help="write the table of docs/families.md")
 
 
-def pytest_configure(config):
-    from helpers.families_table import Outcomes
-
-    config.families = Outcomes()
+CELL = "cell of the table of families"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -44,16 +41,31 @@ def pytest_runtest_makereport(item, call):
     said_here = report.when == "call" or report.outcome != "passed"
     if marker is not None and said_here and "name" in getattr(item, "callspec", ()).params:
         reason = report.longrepr[2].removeprefix("Skipped: ") if report.outcome == "skipped" else ""
-        item.config.families.add(item.callspec.params["name"], marker.args[0], report.outcome, reason)
+        # with the report, because several workers may run the tests and one process writes the table
+        report.user_properties.append((CELL, [item.callspec.params["name"], marker.args[0], report.outcome, reason]))
     return report
+
+
+def pytest_configure(config):
+    from helpers.families_table import Outcomes
+
+    class Collect:
+        outcomes = Outcomes()
+
+        def pytest_runtest_logreport(self, report):
+            for name, value in report.user_properties:
+                if name == CELL:
+                    self.outcomes.add(*value)
+
+    config.pluginmanager.register(Collect(), "families")
 
 
 def pytest_sessionfinish(session):
     from helpers import families_table
     from helpers.tiny import FAMILIES
 
-    outcomes, names = session.config.families, sorted(FAMILIES)
-    if not outcomes.complete(names):
+    outcomes, names = session.config.pluginmanager.get_plugin("families").outcomes, sorted(FAMILIES)
+    if hasattr(session.config, "workerinput") or not outcomes.complete(names):
         return
     table = outcomes.table(names)
     if session.config.getoption("--write-families"):

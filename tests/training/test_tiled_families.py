@@ -46,10 +46,10 @@ def test_rows_of_different_numbers_of_tiles_may_be_shared_out_over_micro_batches
         )
         joint.zero_grad()
         for batch in batches:
-            joint(**batch, items=items, seed=0).loss.backward()
+            joint(batch["inputs"], batch["geometry"], items=items, seed=0).loss.backward()
         return {n: p.grad.clone() for n, p in joint.named_parameters() if p.grad is not None}
 
     together, apart = gradients([rows]), gradients([rows[:1], rows[1:]])
-    assert len({setup.photos[row.image_id].targets.tokens for row in rows}) > 1
+    assert len({setup.photos[row.photos[0]].targets.tokens for row in rows}) > 1
     for key, want in together.items():
         torch.testing.assert_close(apart[key], want, rtol=1e-3, atol=2e-5, msg=key)
