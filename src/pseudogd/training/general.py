@@ -29,7 +29,7 @@ class GeneralEncoder:
     encoder: TurnEncoder
     written: WrittenPhotos
     limits: Limits
-    _alone: dict[tuple[int, ...], bool] = field(default_factory=dict)
+    _alone: dict[tuple[int, ...], bool] = field(default_factory=lambda: {(): True})
 
     def rows(self, conversations: Conversations, wanted: int | None, seed: int) -> tuple[list[Piece], list[LeftOut]]:
         """Conversations in an order that the seed decides, until there are `wanted` (None: all); and the unusable."""
@@ -55,29 +55,40 @@ class GeneralEncoder:
         if most is not None and answers > most:
             return Unusable(row.where, f"has {answers} answers, and this family of models reads {most} in one row")
         try:
-            tokens = self.encoder.conversation(row.messages)
-            count = int((tokens.ids == self.encoder.image_id).sum())
-            pictures, sizes = row.pictures[:count], row.sizes[:count]  # those after the last answer are gone
-            photos = self.written.of(sizes)
-            if reason := self.limits.broken_by(tokens, sum(photo.longer for photo in photos)):
-                return Unusable(row.where, reason)
-            if photos and not self._as_alone(row, tokens, sizes, photos):
-                return Unusable(
-                    row.where, "the processor writes these pictures otherwise than each alone in a question"
-                )
-        except (TemplateError, TypeError) as error:
+            return self._encoded(row)
+        except TemplateError as error:
             return Unusable(row.where, f"the chat template refuses it ({error})")
-        except InputError as error:
+        except (InputError, TypeError) as error:
             return Unusable(row.where, str(error))
-        return Piece(pictures, sizes, tokens, "general")
 
-    def _as_alone(
-        self, row: Conversation, tokens: Tokens, sizes: Sequence[Size], photos: Sequence[PhotoTokens]
-    ) -> bool:
-        """Whether the row's tokens are what the processor would write; asked once for every surrounding of pictures."""
+    def _encoded(self, row: Conversation) -> Piece:
+        tokens = self.encoder.conversation(row.messages)
+        count = int((tokens.ids == self.encoder.image_id).sum())
+        pictures, sizes = row.pictures[:count], row.sizes[:count]  # those after the last answer are gone
+        photos = self._as_alone(row, tokens, sizes)
+        if photos is None:
+            tokens = self.encoder.with_images(row.messages, tokens, _blank(sizes))
+        if reason := self.limits.broken_by(tokens, sum(photo.longer for photo in photos or ())):
+            raise InputError(reason)
+        return Piece(pictures, sizes, tokens, "general", whole=photos is None)
+
+    def _as_alone(self, row: Conversation, tokens: Tokens, sizes: Sequence[Size]) -> tuple[PhotoTokens, ...] | None:
+        """What each picture becomes, if it is the same as alone in a question.
+
+        Whether it is depends on the tokens around the pictures, and the processor is asked once for each such.
+        """
         places = np.flatnonzero(tokens.ids == self.encoder.image_id)
         around = tuple(int(t) for at in places for t in tokens.ids[max(at - 2, 0) : at + 2])
-        if around not in self._alone:
-            images = [Image.new("RGB", size) for size in sizes]
-            self._alone[around] = self.encoder.written_as_alone(row.messages, images, photos)
-        return self._alone[around]
+        if not self._alone.get(around, True):
+            return None
+        try:
+            photos = self.written.of(sizes)
+            if around not in self._alone:
+                self._alone[around] = self.encoder.written_as_alone(row.messages, _blank(sizes), photos)
+        except InputError:  # the row itself may still be written
+            return None
+        return photos if self._alone[around] else None
+
+
+def _blank(sizes: Sequence[Size]) -> list[Image.Image]:
+    return [Image.new("RGB", size) for size in sizes]

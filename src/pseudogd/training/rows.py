@@ -68,9 +68,9 @@ class WrittenPhotos:
         self._write = write
         self._known: dict[tuple[Size, bool], PhotoTokens] = {}
 
-    def of(self, sizes: Sequence[Size]) -> list[PhotoTokens]:
+    def of(self, sizes: Sequence[Size]) -> tuple[PhotoTokens, ...]:
         """The tokens of every photo of one row."""
-        return [self._one(size, len(sizes) > 1) for size in sizes]
+        return tuple(self._one(size, len(sizes) > 1) for size in sizes)
 
     def _one(self, size: Size, several: bool) -> PhotoTokens:
         if (size, several) not in self._known:
@@ -84,13 +84,20 @@ class WrittenPhotos:
 
 @dataclass(frozen=True)
 class Piece:
-    """One row before it is held: its photos as placeholders among `tokens`, their (width, height), and its kind."""
+    """One row before it is held.
+
+    Attributes:
+        photos: the placeholders among `tokens`, in order. sizes: their (width, height).
+        kind: one of `recipe.KINDS`. questions: of the data folder, how many it holds.
+        whole: whether the photos are written out in `tokens` already.
+    """
 
     photos: tuple[str, ...]
     sizes: tuple[Size, ...]
     tokens: Tokens
     kind: str = "both"
     questions: int = 0
+    whole: bool = False
 
 
 class Rows(torch.utils.data.Dataset[Row]):
@@ -119,7 +126,7 @@ class Rows(torch.utils.data.Dataset[Row]):
         self.kinds = np.array([KINDS.index(piece.kind) for piece in pieces], np.int8)
         self.questions = sum(piece.questions for piece in pieces)
         self.image_token, self.left_out, self.shares = image_token, left_out, shares
-        self._tokens_of = dict(zip(self.photos, (written.of(piece.sizes) for piece in pieces)))
+        self._photo_tokens = [() if piece.whole else written.of(piece.sizes) for piece in pieces]
         tokens = [piece.tokens for piece in pieces]
         self._offsets = np.concatenate([[0], np.cumsum([len(t.ids) for t in tokens], dtype=np.int64)])
         self._ids = np.concatenate([t.ids for t in tokens] or [np.zeros(0, np.int32)])
@@ -133,7 +140,7 @@ class Rows(torch.utils.data.Dataset[Row]):
         part = slice(self._offsets[index], self._offsets[index + 1])
         photos = self.photos[index]
         short = Tokens(self._ids[part], self._learn[part], self._turn[part])
-        whole = with_photos(short, self.image_token, self._tokens_of[photos])
+        whole = with_photos(short, self.image_token, self._photo_tokens[index])
         return Row(photos, whole.ids, whole.learn, whole.turn, KINDS[self.kinds[index]])
 
     @property
@@ -150,7 +157,7 @@ class Rows(torch.utils.data.Dataset[Row]):
     @property
     def lengths(self) -> NDArray[np.int64]:
         """(rows,) tokens of every row, those of the photos too."""
-        photos = [sum(photo.longer for photo in self._tokens_of[names]) for names in self.photos]
+        photos = [sum(photo.longer for photo in photos) for photos in self._photo_tokens]
         return np.diff(self._offsets) + np.array(photos, np.int64)
 
     @property

@@ -118,10 +118,8 @@ class TurnEncoder:
         if not getattr(self.tokenizer, "is_fast", False):
             raise InputError("conversations need a fast tokenizer (tokenizer.json in the checkpoint's folder)")
         messages = up_to_last_answer(messages)
-        at = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
-        prompts = [self._render([messages[:index]], prompt=True)[0] for index in at]
-        answers = [messages[index] for index in at]
-        text, starts = self._as_asked(self._render([messages])[0], prompts, answers)
+        text, starts = self._asked(messages)
+        answers = [message for message in messages if message["role"] == "assistant"]
         coded = self.tokenizer(text, add_special_tokens=self._adds_special(text), return_offsets_mapping=True)
         ids, spans = list(coded["input_ids"]), coded["offset_mapping"]
         self._check_photos(messages, ids)
@@ -138,6 +136,12 @@ class TurnEncoder:
         last = bounds[-2]
         ids = ids[:last] + self._ended(ids[last:])
         return _tokens(ids, [*learn[:last], *[True] * (len(ids) - last)], [0] * len(ids))
+
+    def _asked(self, messages: Sequence[Message]) -> tuple[str, list[int]]:
+        """A conversation that an answer ends, as text; where in it answers begin. See `_as_asked`."""
+        at = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
+        prompts = [self._render([messages[:index]], prompt=True)[0] for index in at]
+        return self._as_asked(self._render([messages])[0], prompts, [messages[index] for index in at])
 
     def _check_photos(self, messages: Sequence[Message], ids: Sequence[int]) -> None:
         """See that every placeholder is a photo, and that the processor's own tokens stand nowhere."""
@@ -214,9 +218,44 @@ class TurnEncoder:
         self, messages: Sequence[Message], images: Sequence[Any], photos: Sequence[PhotoTokens]
     ) -> bool:
         """Whether the processor, given all images of a conversation, writes for each what `photo_tokens` says."""
-        (text,) = self._written([up_to_last_answer(messages)[:-1]], prompt=True)
-        short = self._tokenize([self.processed(text)])[0]
-        return self._photos_in(short, photos) == self._with_images(text, images)
+        prompt = self._last_prompt(up_to_last_answer(messages))
+        short = self._tokenize([self.processed(prompt)])[0]
+        return self._photos_in(short, photos) == self._with_images(prompt, images)
+
+    def with_images(self, messages: Sequence[Message], tokens: Tokens, images: Sequence[Any]) -> Tokens:
+        """What `conversation` made, with what the processor writes for all images where they stand.
+
+        For surroundings in which a photo's tokens run into words (Gemma's line breaks beside each other).
+
+        Raises:
+            InputError: the answers are not found again.
+        """
+        prompt = self._last_prompt(up_to_last_answer(messages))
+        edges = np.flatnonzero(np.diff(tokens.learn, prepend=False, append=False))
+        begins, ends = edges[::2].tolist(), edges[1::2].tolist()
+        ids = tokens.ids.tolist()
+        written = self._with_images(prompt, images)
+        learn, cursor, done = [False] * len(written), 0, 0
+        if self._tokenize([self.processed(prompt)])[0] != ids[: begins[-1]]:
+            raise InputError("a token of this tokenizer spans the end of the prompt and the answer")
+        for begin, end in zip(begins[:-1], ends[:-1]):
+            before = [index for index in range(done, begin) if ids[index] == self.image_id]
+            start = min(before[-1] + 2, begin) if before else done  # the token beside a photo may run into it
+            at = _find(written, ids[start:end], cursor)
+            if at is None:
+                raise InputError("the processor writes words differently beside pictures, so answers cannot be told")
+            learn[at + begin - start : at + end - start] = [True] * (end - begin)
+            cursor, done = at + end - start, end
+        answer = ids[begins[-1] :]
+        return _tokens(written + answer, learn + [True] * len(answer), [0] * (len(written) + len(answer)))
+
+    def _last_prompt(self, messages: Sequence[Message]) -> str:
+        """The conversation up to its last answer, as it is handed to the processor."""
+        (prompt,) = self._written([messages[:-1]], prompt=True)
+        if self.processed(prompt) != prompt:  # what the processor adds must not be there already
+            return prompt
+        text, starts = self._asked(messages)
+        return text[: starts[-1]]
 
     def only_photo(self) -> Tokens:
         """What every conversation about one photo begins with, up to the photo; nothing is learnt."""
@@ -299,6 +338,14 @@ def up_to_last_answer(messages: Sequence[Message]) -> list[Message]:
 def _text(message: Message) -> str:
     content = message["content"]
     return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+
+
+def _find(ids: Sequence[int], wanted: Sequence[int], start: int) -> int | None:
+    """Where `wanted` stands in `ids`, from `start` on."""
+    for at in range(start, len(ids) - len(wanted) + 1):
+        if ids[at : at + len(wanted)] == wanted:
+            return at
+    return None
 
 
 def _photos(message: Message) -> int:

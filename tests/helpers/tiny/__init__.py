@@ -9,7 +9,7 @@ A module has
     save(folder, **options) -> Path: writes model, processor, chat template and generation config;
 and may have `make_identity(student)` and `colours(student, hidden)` where those of `helpers.painted` do not fit, and
     after_load(student, **options) for what a checkpoint on disk cannot say and its user sets by hand;
-    encode_conversation(processor, messages, photo) where its processor takes question and answer apart;
+    encode_conversation(processor, messages, *photos) where its processor takes question and answer apart;
     EXACT = False where the projector mixes cells (resampling), so that one of its tokens sees more than its own cell;
     MIXED, the names of variants, where it does so in some of them.
 """

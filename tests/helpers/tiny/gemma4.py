@@ -128,9 +128,9 @@ def colours(student, hidden):
     return hidden.reshape(-1, hidden.shape[-1])[:, :3] / 2 + 0.5
 
 
-def encode_conversation(processor, messages, photo):
+def encode_conversation(processor, messages, *photos):
     """Every answer after the empty thought that it is asked for with; the template itself writes none once answered."""
     text = processor.apply_chat_template(messages, tokenize=False)
     if processor.apply_chat_template(messages[:1], tokenize=False, add_generation_prompt=True).endswith(_THOUGHT):
         text = text.replace(_MODEL, _MODEL + _THOUGHT)
-    return processor(text=[text], images=[[photo]], add_special_tokens=False, return_tensors="pt")
+    return processor(text=[text], images=[photos] if photos else None, add_special_tokens=False, return_tensors="pt")

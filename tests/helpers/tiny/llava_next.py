@@ -45,10 +45,10 @@ TEMPLATES = {
 }
 
 
-def encode_conversation(processor, messages, photo):
+def encode_conversation(processor, messages, *photos):
     """What training reads: the last answer without the misspelt end."""
     text = processor.apply_chat_template(messages, tokenize=False).removesuffix(r"<\s> ")
-    return processor(text=[text], images=[[photo]], return_tensors="pt")
+    return processor(text=[text], images=[photos] if photos else None, return_tensors="pt")
 
 
 def save(folder, tower="clip", layer=-2, text="llama", side=56, patch=14, resize=None, crop=True, pinpoints=PINPOINTS):

@@ -38,10 +38,10 @@ def tokenizer():
     return tok
 
 
-def encode_conversation(processor, messages, photo):
+def encode_conversation(processor, messages, *photos):
     """What training reads: every answer after the prompt that asks for it."""
     text = processor.apply_chat_template(messages, tokenize=False).replace("assistant \n", "assistant\n")
-    return processor(text=[text], images=[[photo]], return_tensors="pt")
+    return processor(text=[text], images=[photos] if photos else None, return_tensors="pt")
 
 
 def save(folder, tower="siglip", layer=-1, side=60, patch=14, across=6, most=9, tied=False):

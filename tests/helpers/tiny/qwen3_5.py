@@ -70,8 +70,10 @@ def save(folder, thinks=True, tied=False, least=LEAST, most=MOST, hub_files=Fals
     return _qwen.save(folder, lambda: hf.Qwen3_5ForConditionalGeneration(config), made, hub_files)
 
 
-def encode_conversation(processor, messages, photo):
+def encode_conversation(processor, messages, *photos):
     """Every answer after empty thoughts, as it is asked for; the template itself writes them before the last alone."""
     text = processor.apply_chat_template(messages, tokenize=False).replace(_THOUGHT, "")
     opens = "<|im_start|>assistant\n"
-    return processor(text=[text.replace(opens, opens + _THOUGHT)], images=[[photo]], return_tensors="pt")
+    return processor(
+        text=[text.replace(opens, opens + _THOUGHT)], images=[photos] if photos else None, return_tensors="pt"
+    )
