@@ -39,6 +39,7 @@ def test_a_question_by_chat_template_is_the_processors_own_layout(student):
     own = student.processor(text="<image>" + QUESTION, images=PHOTO, return_tensors="pt")
     assert torch.equal(inputs["input_ids"], own["input_ids"])
     assert student.family.processed_text(text) == "<image><bos>" + QUESTION + "\n"
+    assert student.family.processed_text("no photo ?") == "<bos>no photo ?\n"
 
 
 def test_an_answered_question_is_prefix_and_suffix(student):

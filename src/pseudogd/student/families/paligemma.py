@@ -35,9 +35,8 @@ class PaliGemmaAdapter(SquashedSiglipAdapter):
     )
 
     def processed_text(self, prompt: str) -> str:
-        mark = self.photo_text()
-        before, _, question = prompt.rpartition(mark)
-        return f"{before}{mark}{self.processor.tokenizer.bos_token}{question}\n"
+        photo_end = prompt.rfind(self.photo_text()) + len(self.photo_text()) if self.photo_text() in prompt else 0
+        return f"{prompt[:photo_end]}{self.processor.tokenizer.bos_token}{prompt[photo_end:]}\n"
 
     def text_extras(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """0 for what sees and is seen in both directions, 1 for the answer."""
