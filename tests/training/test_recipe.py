@@ -105,3 +105,42 @@ def test_differences_name_what_changes_the_weights_and_nothing_else():
     other = parse_recipe({**NEEDED, "seed": 1, "geometry": {"lambda": 1.0}})
     assert differences(old, same) == []
     assert differences(old, other) == ["seed: 0 -> 1", "geometry.lambda: 0.3 -> 1.0"]
+
+
+def test_shares_are_given_in_the_file_or_one_by_one(tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_text(yaml.safe_dump({**NEEDED, "data": {"path": "d", "mix": None}}))
+    assert load_recipe(path).data.mix is None
+    recipe = load_recipe(path, ["data.mix.both=50", "data.mix.general=10", "data.general=g.jsonl"])
+    assert recipe.data.mix.shares == (50, 0, 0, 10)
+    assert recipe == load_recipe(path, ["data.mix={both: 50, general: 10}", "data.general=g.jsonl"])
+    assert parse_recipe(recipe.to_dict()) == recipe
+    assert "data.mix.both: None -> 50.0" in differences(load_recipe(path), recipe)
+    with pytest.raises(InputError, match=r"data\.mix\.geometri.*data\.mix\.geometry"):
+        load_recipe(path, ["data.mix.geometri=3"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"general": "g.jsonl"}, r"data\.mix\.general=10"),
+        ({"mix": {}}, "every share is 0"),
+        ({"mix": {"both": -1}}, r"data\.mix\.both"),
+        ({"mix": {"both": float("inf")}}, r"data\.mix\.both"),
+        ({"mix": {"both": 1, "general": 1}}, r"data\.general names no file"),
+        ({"mix": {"vqa": 1}}, "neither both nor geometry"),
+        ({"mix": {"geometry": 1}}, "none of both, vqa and general"),
+    ],
+)
+def test_a_mix_that_cannot_be_trained_on_is_said(changes, says):
+    with pytest.raises(InputError, match=says) as caught:
+        parse_recipe({**NEEDED, "data": {"path": "d", **changes}})
+    assert "\n" not in str(caught.value)
+
+
+def test_what_an_arm_has_no_use_for_may_be_in_its_mix():
+    for arm, mix in (("vqa_only", {"vqa": 1, "geometry": 1}), ("geometry_only", {"geometry": 1, "vqa": 1})):
+        assert parse_recipe({**NEEDED, "arm": arm, "data": {"path": "d", "mix": mix}}).data.mix is not None
+    for arm, mix in (("vqa_only", {"geometry": 1}), ("geometry_only", {"vqa": 1})):
+        with pytest.raises(InputError, match=f"arm {arm} learns from"):
+            parse_recipe({**NEEDED, "arm": arm, "data": {"path": "d", "mix": mix}})

@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from pseudogd.errors import InputError
 from pseudogd.student.load import load_processor
+from pseudogd.training.tokens import PhotoTokens, Tokens, with_photos
 from pseudogd.training.turns import TurnEncoder
 
 LLAVA_TEMPLATE = (
@@ -201,3 +202,59 @@ def test_a_template_that_rewrites_the_question_is_refused(processor, monkeypatch
     monkeypatch.setattr(processor, "chat_template", "{{ messages | length }}" + processor.chat_template)
     with pytest.raises(InputError, match="differently once it is answered"):
         TurnEncoder(processor).isolated(EXCHANGES)
+
+
+def said(role, *parts):
+    as_parts = [{"type": "image"} if part is None else {"type": "text", "text": part} for part in parts]
+    return {"role": role, "content": as_parts}
+
+
+TALK = [
+    said("user", None, "what colour ? ", None),
+    said("assistant", "red and blue"),
+    said("user", "and the ball ? ", None),
+    said("assistant", "no"),
+    said("user", "why ?"),
+]
+
+
+def test_of_any_conversation_the_assistant_s_turns_are_learnt(encoder):
+    tokens = encoder.conversation(TALK)
+    parts = learnt(encoder, tokens)
+    assert [[w for w in part if w != "</s>"] for part in parts] == [["red", "and", "blue"], ["no"]]
+    assert (tokens.ids == encoder.image_id).sum() == 3 and (tokens.turn == 0).all()
+    assert tokens.learn[-1] and tokens.ids[-1] == 3  # what is asked last and not answered is not there
+
+
+def test_exchanges_are_one_kind_of_conversation(encoder):
+    messages = [EXCHANGES[0][0], EXCHANGES[0][1]]
+    for user, answer in EXCHANGES[1:]:
+        messages += [{**user, "content": user["content"][1:]}, answer]
+    one, other = encoder.chat(EXCHANGES), encoder.conversation(messages)
+    for field in ("ids", "learn", "turn"):
+        assert np.array_equal(getattr(one, field), getattr(other, field))
+
+
+@pytest.mark.parametrize(
+    "messages, says",
+    [
+        (TALK[:1], "no turn of the assistant"),
+        (TALK[1:], "begins with the assistant"),
+        ([TALK[0], said("assistant", "here", None)], "in the assistant's own turn"),
+        ([said("user", "a <image> b"), said("assistant", "B")], "1 of the model's image tokens .* 0 pictures"),
+        ([said("user", None, "a"), said("assistant", "<image>")], "2 of the model's image tokens .* 1 pictures"),
+    ],
+)
+def test_a_conversation_that_cannot_be_learnt_is_said(processor, messages, says):
+    with pytest.raises(InputError, match=says):
+        TurnEncoder(processor).conversation(messages)
+
+
+def test_photos_are_put_where_their_placeholders_stand():
+    short = Tokens(np.array([7, 1, 8, 1, 9]), np.array([0, 0, 0, 0, 1], bool), np.array([0, 0, 1, 1, 1], np.int16))
+    photos = [PhotoTokens(np.array([1, 1, 1])), PhotoTokens(np.array([5, 1, 6]), before=1)]
+    whole = with_photos(short, 1, photos)
+    assert whole.ids.tolist() == [7, 1, 1, 1, 5, 1, 6, 9]
+    assert whole.turn.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert whole.learn.tolist() == [False] * 7 + [True]
+    assert len(whole.ids) - len(short.ids) == sum(photo.longer for photo in photos)

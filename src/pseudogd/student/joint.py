@@ -188,7 +188,9 @@ class Joint(nn.Module):
         loss, parts = lm, {}
         geo = anchor = None
         if self.head is not None:
-            tapped = self._tapped(inputs, encoded, states)
+            # a gradient of one of them alone is no ratio, and would be taken for one beside another micro-batch's
+            watched = geometry is not None and bool(geometry.groups) and _any_label(inputs.get("labels"))
+            tapped = self._tapped(inputs, encoded, states, watched)
             geo, parts = self._geometry(tapped, geometry, items, seed)
             loss = loss + lam / accumulation_steps * geo
         if self.anchor is not None:
@@ -209,7 +211,7 @@ class Joint(nn.Module):
         labels, arguments = inputs.get("labels"), self.family.language_inputs(inputs, encoded)
         if labels is not None:
             alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
-            if alone and not self._reads("llm") and not bool((labels[..., 1:] != IGNORED).any()):
+            if alone and not self._reads("llm") and not _any_label(labels):
                 # photos with geometry alone: nothing need be read; other ranks, if there are any, would wait for it
                 return _zero_of([encoded.output, *filter(_learns, self.model.parameters())]), None, None
             return self._language(arguments, labels, count)
@@ -226,7 +228,7 @@ class Joint(nn.Module):
     ) -> tuple[Tensor, Tensor, Any]:
         """(loss, logits, hidden states of the language model if the head reads them)."""
         arguments = {**{k: v for k, v in arguments.items() if k != "labels"}, **self._keep_states()}
-        if labels is None or not bool((labels[..., 1:] != IGNORED).any()):
+        if not _any_label(labels):
             # the model's own loss is 0/0 here; this one is 0, with gradients that exist
             out = self.model(**arguments)
             return out.logits.float().sum() * 0.0, out.logits, out.hidden_states
@@ -277,7 +279,7 @@ class Joint(nn.Module):
         total, parts = geometry_loss(losses, payers, self.weights, None if items is None else items.views)
         return total, {name: value.detach() for name, value in parts.items()}
 
-    def _tapped(self, inputs: Mapping[str, Any], encoded: Encoded, states: Any) -> list[Tensor]:
+    def _tapped(self, inputs: Mapping[str, Any], encoded: Encoded, states: Any, watched: bool = False) -> list[Tensor]:
         """What the head reads, one (all tokens of all photos, D) tensor per tap."""
         if self.taps.place == "projector":
             tapped = [encoded.tokens]
@@ -290,7 +292,7 @@ class Joint(nn.Module):
                 f"a tap of {', '.join(self.taps.names)} carries no gradient though the tower is trained: geometry "
                 "would teach the head alone (reentrant gradient checkpointing does this; use_reentrant=False does not)"
             )
-        if self.balance is not None and torch.is_grad_enabled():
+        if self.balance is not None and watched and torch.is_grad_enabled():
             tapped = [self.balance.watch(name, h) for name, h in zip(self.taps.names, tapped)]
         if self.taps.place == "llm":
             photo = inputs["input_ids"] == self.family.image_token_id
@@ -358,6 +360,11 @@ def _frozen_encoder(model: nn.Module, family: FamilyAdapter) -> nn.Module:
     for part in (family.tower(frozen), family.projector(frozen)):
         part.requires_grad_(False).eval()
     return frozen
+
+
+def _any_label(labels: Tensor | None) -> bool:
+    """Whether there is a token to predict; the first of a row is none."""
+    return labels is not None and bool((labels[..., 1:] != IGNORED).any())
 
 
 def _learns(parameter: Tensor) -> bool:
