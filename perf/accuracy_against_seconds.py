@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def at_equal_seconds(found: Mapping[str, Curve]) -> dict[str, Any]:
 
 def seconds_to_reach(curve: Curve, accuracy: float) -> float | None:
     """When a curve of straight lines first reaches an accuracy."""
-    for a, b in zip(curve, curve[1:]):
+    for a, b in pairwise(curve):
         if a["accuracy"] < accuracy <= b["accuracy"]:
             share = (accuracy - a["accuracy"]) / (b["accuracy"] - a["accuracy"])
             return round(a["seconds"] + share * (b["seconds"] - a["seconds"]), 1)
