@@ -4,12 +4,70 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.tiny import FAMILIES
+from helpers.tiny_data import save_tiny_data
 
 from pseudogd.embedded import RECIPE
+from pseudogd.student.load import load_student
 from pseudogd.training.recipe import Recipe, load_recipe
+from pseudogd.training.train import run_training
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 EXAMPLES = sorted(FOLDER.glob("*.yaml"))
+
+
+FAMILY_OF = {
+    "qwen2_5_vl": "qwen2_5_vl",
+    "qwen3_vl": "qwen3_vl",
+    "internvl3": "internvl",
+    "llava_onevision": "llava_onevision",
+    "smolvlm2": "smolvlm",
+    "gemma3": "gemma3",
+    "llava_1_5": "llava",
+}
+"""Beginning of a recipe's name -> the family of its model."""
+NAMED = [path for path in EXAMPLES if path.stem.endswith(("_lora", "_full"))]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A data folder, and one checkpoint of each family."""
+    folder, made = tmp_path_factory.mktemp("recipes"), {}
+
+    def of(family):
+        if family not in made:
+            made[family] = FAMILIES[family].save(folder / family)
+        return made[family]
+
+    return save_tiny_data(folder / "data", photos=4, turns=3, size=[(150, 97), (97, 150)]), of
+
+
+def test_the_models_that_people_own_have_a_recipe_of_each_way():
+    assert len(NAMED) == 20 and {path.stem.rpartition("_")[0] for path in NAMED} == {
+        *("qwen2_5_vl_3b", "qwen2_5_vl_7b", "qwen3_vl_4b", "qwen3_vl_8b", "internvl3_2b", "internvl3_8b"),
+        *("llava_onevision_7b", "smolvlm2_2b", "gemma3_4b", "llava_1_5_7b"),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NAMED, ids=lambda path: path.stem)
+def test_every_named_recipe_trains_a_tiny_checkpoint_of_its_family(path, tiny, tmp_path):
+    data, checkpoint_of = tiny
+    (family,) = (family for begin, family in FAMILY_OF.items() if path.stem.startswith(begin))
+    smaller = {"optim.steps": 1, "optim.batch_size": 2, "optim.grad_accum": 1, "optim.fsdp": False, "device": "cpu"}
+    places = {"model.path": str(checkpoint_of(family)), "data.path": str(data), "out": str(tmp_path / "run")}
+    recipe = load_recipe(path, smaller | places)
+    assert recipe.uses_lora == path.stem.endswith("_lora")
+    result = run_training(recipe, quiet=True, check=False)
+    assert result.steps == 1 and result.metrics["geometry_loss"] > 0 and not result.left_out
+    assert load_student(result.model).family.model_types[0] == family
+
+
+@pytest.mark.parametrize("path", NAMED, ids=lambda path: path.stem)
+def test_a_step_of_every_named_recipe_has_64_rows(path):
+    recipe = load_recipe(path)
+    processes = 8 if recipe.optim.fsdp else 1
+    assert recipe.optim.batch_size * recipe.optim.grad_accum * processes == 64
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
