@@ -181,12 +181,19 @@ def gradients(recipe):
     return found
 
 
+def some_are_words_alone(recipe, draws):
+    """Whether a micro-batch of one row will have no photo."""
+    rows = setup.build(recipe, Store(recipe.data.path)).rows
+    return any(not rows.photos[index] for index in rows.order(draws, recipe.seed, 1, False))
+
+
 @pytest.mark.parametrize("turns", ["isolated", "chat"])
-def test_however_a_step_is_shared_out_its_gradients_are_the_same(recipe, turns):
+def test_however_a_step_is_shared_out_its_gradients_are_the_same(recipe, turns, tmp_path):
     """Ten rows at once, five times two, ten times one: also one row of words alone, and one without a label."""
-    common = {"data__turns": turns, "optim__steps": 1, "optim__clip": 0, "geometry__warmup": 0, "data__general": None}
+    common = {"data__turns": turns, "optim__steps": 1, "optim__clip": 0, "geometry__warmup": 0}
     common |= {"geometry__lambda": 5.0, "geometry__weights": {"anchor": 0.5}, "data__group_by_length": False}
-    common["data__general"] = recipe().data.general
+    common["data__general"] = str(save_tiny_general(tmp_path / "words", rows=[ROWS[0], ROWS[0], ROWS[2]]))
+    assert some_are_words_alone(recipe("1x10", optim__batch_size=10, **common), 10)
     whole = gradients(recipe("1x10", optim__batch_size=10, **common))
     for accumulated, batch in ((5, 2), (10, 1)):
         split = gradients(
@@ -240,6 +247,7 @@ def test_two_ranks_train_what_one_process_trains(recipe, fsdp, tmp_path):
     common = {"data__group_by_length": False, "optim__grad_accum": 3, "optim__steps": 4, **STEADY}
     alone = run(recipe("one", optim__batch_size=2, **common))
     two = recipe("two", optim__batch_size=1, optim__fsdp=fsdp, **common)
+    assert some_are_words_alone(two, 24)
     path = tmp_path / "recipe.yaml"
     path.write_text(recipe_text(two))
     done = torchrun("-m", "pseudogd", "train", path, "--no-check")
