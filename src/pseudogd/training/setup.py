@@ -14,6 +14,7 @@ from pseudogd.distill.kinds import JointWeights
 from pseudogd.errors import InputError
 from pseudogd.store.conversations import Conversations
 from pseudogd.store.dataset import Store
+from pseudogd.student.families.base import FamilyAdapter
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.joint import Joint
 from pseudogd.student.load import Student, load_student

@@ -16,17 +16,17 @@ from torch import nn
 from pseudogd.student.families.base import FamilyAdapter
 from pseudogd.student.head import GeometryHead
 from pseudogd.training.attention import LONGEST
-from pseudogd.training.layers import Layer, blocks_of, count, layers_of, nbytes, plain
+from pseudogd.training.doctor.layers import Layer, blocks_of, count, layers_of, nbytes, plain
+from pseudogd.training.doctor.speed import Machine
 from pseudogd.training.parameters import PARTS, parts_of
 from pseudogd.training.recipe import Recipe
-from pseudogd.training.speed import Machine
 
 ADAM_BYTES = 8
 """Of a trained parameter's two moments, float32."""
 LOGIT_BYTES = 12
 """Of a logit at most: itself in bf16, log-probability and gradient in float32, the gradient in bf16."""
 HEAP_SHARE, HEAP_BYTES = 0.45, 128 << 20
-"""What the C library's heap and the kernel library hold beyond what is in use, on a CPU: of activations, and besides."""
+"""What libraries hold beyond what is in use, on a CPU: a share of the activations, and so much at the least."""
 
 
 @dataclass(frozen=True)
@@ -319,8 +319,11 @@ class Estimate:
         """Kept for each pair of tokens and head; nothing by kernels that make them again."""
         if config._attn_implementation == "eager":
             return self.size + 4
-        by_products = self.on_cpu and self.size == 2 and self.recipe.data.turns == "isolated" and reach <= LONGEST
-        return self.size * by_products
+        return self.size * self.by_products(reach)
+
+    def by_products(self, reach: int) -> bool:
+        """Whether attention over `reach` tokens is made of two products, see `training.attention`."""
+        return self.on_cpu and self.size == 2 and self.recipe.data.turns == "isolated" and reach <= LONGEST
 
     def _head(self) -> _Pass:
         """Float32 always: every tap's tokens as they came and normalised, and maps between its convolutions."""

@@ -15,13 +15,12 @@ from transformers import TrainerCallback
 
 from pseudogd.progress import SilentBar
 from pseudogd.training import memory
-from pseudogd.training.arms import mix_at, parts_reached
 from pseudogd.training.attention import attention_for
-from pseudogd.training.rows import Row, Rows
 from pseudogd.training.failures import explained
 from pseudogd.training.interrupt import Interrupt
 from pseudogd.training.parameters import parts_of
 from pseudogd.training.recipe import Recipe, changed
+from pseudogd.training.rows import Row, Rows
 from pseudogd.training.setup import Setup
 from pseudogd.training.trainer import PseudoGDTrainer
 
@@ -167,10 +166,9 @@ class _Watch(TrainerCallback):
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.taught = self._lap()
-        joint, recipe = self.trainer.model, self.trainer.recipe
-        mix = mix_at(recipe, state.global_step, self.trainer.steps)
+        joint = self.trainer.model
         parts = parts_of(joint.plain_model(), joint.family, joint.head)
-        for part in parts_reached(mix, recipe.geometry.place):
+        for part in self.trainer.parts_taught():
             trained = [p for p in parts[part] if p.requires_grad]
             if trained and self.lacking.get(part, True):
                 self.lacking[part] = not any(p.grad is not None and bool(p.grad.any()) for p in trained)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -99,7 +99,9 @@ class _Block(nn.Module):
 
 def _attention(timer: _Timer, dtype: torch.dtype, shapes: Shapes) -> float:
     q, k, v = (
-        torch.randn(1, shapes.heads, shapes.length, shapes.head_width, device=timer.device, dtype=dtype).requires_grad_()
+        torch.randn(
+            1, shapes.heads, shapes.length, shapes.head_width, device=timer.device, dtype=dtype
+        ).requires_grad_()
         for _ in range(3)
     )
     mask = torch.zeros(1, 1, shapes.length, shapes.length, device=timer.device, dtype=dtype)
