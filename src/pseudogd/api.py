@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import filecmp
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pseudogd.errors import InputError
-from pseudogd.progress import notice
+from pseudogd.progress import notice, track
 
 if TYPE_CHECKING:
     from pseudogd.benchmarks.backends.chat_server import ChatServer
     from pseudogd.stages.annotate import AnnotateResult
     from pseudogd.stages.label import LabelResult
     from pseudogd.stages.synth import SynthResult
+    from pseudogd.training.doctor import Diagnosis
+    from pseudogd.training.recipe import Recipe
     from pseudogd.training.train import TrainResult
 
 PathLike = str | os.PathLike[str]
@@ -114,15 +117,54 @@ def train(
     quiet: bool = False,
 ) -> TrainResult:
     """One arm of training: `pseudogd.training.train.run_training`. `recipe` is a YAML file or a `Recipe`."""
-    from pseudogd.training.recipe import Recipe, load_recipe
-
-    if not isinstance(recipe, Recipe):
-        recipe = load_recipe(recipe, overrides)  # before the heavy imports below: a wrong key is said at once
-    elif overrides:
-        raise InputError("overrides go with a recipe file; change the Recipe itself")
+    recipe = _recipe(recipe, overrides)  # before the heavy imports below: a wrong key is said at once
     from pseudogd.training.train import run_training
 
     return run_training(recipe, quiet=quiet, resume=not overwrite, check=check)
+
+
+def doctor(
+    recipe: Any,
+    overrides: Sequence[str] | Mapping[str, Any] = (),
+    *,
+    model: PathLike | None = None,
+    offline: bool = False,
+    out: PathLike | None = "runs/doctor",
+    quiet: bool = False,
+) -> Diagnosis:
+    """Whether a recipe will train here: `pseudogd.training.doctor.diagnose`, and a page with what the student sees.
+
+    Args:
+        recipe, overrides: as of `train`.
+        model: a checkpoint folder that stands in for `model.path`: a small one of its family, on a small machine.
+        offline: nothing is asked of the hub; a hub id must be in its cache.
+        out: folder for doctor.html, doctor.json and views.png; None writes nothing.
+
+    Raises:
+        InputError: the recipe or `model` cannot be read. What else is wrong is a check that failed.
+    """
+    from pseudogd.training.recipe import changed
+
+    recipe = _recipe(recipe, overrides)
+    instead_of = None
+    if model is not None:
+        if not (Path(model) / "config.json").is_file():
+            raise InputError(f"{model}: no checkpoint here (no config.json); --model takes a checkpoint folder")
+        instead_of, recipe = recipe.model.path, changed(recipe, {"model.path": str(model)})
+    from pseudogd.reports.doctor import write_doctor_page
+    from pseudogd.stages.sample import sample_data
+    from pseudogd.student.offline import offline as without_network
+    from pseudogd.training.doctor import LOOKS, diagnose
+
+    with (
+        tempfile.TemporaryDirectory(prefix="pseudogd-doctor-") as scratch,
+        without_network(offline),
+        track("doctor", len(LOOKS), unit="checks", quiet=quiet) as bar,
+    ):
+        found = diagnose(recipe, lambda: sample_data(Path(scratch)), instead_of, lambda check: bar.advance())
+        if out is not None:
+            found.page = write_doctor_page(found, Path(out))
+    return found
 
 
 def evaluate(
@@ -267,6 +309,16 @@ def _server(
     if precision != "fp32" or device is not None:
         raise InputError(f"{url}: precision and device are the server's own affair; leave them out")
     return ChatServer(url, None if model is None else str(model), api_key, timeout)
+
+
+def _recipe(recipe: Any, overrides: Sequence[str] | Mapping[str, Any]) -> Recipe:
+    from pseudogd.training.recipe import Recipe, load_recipe
+
+    if not isinstance(recipe, Recipe):
+        return load_recipe(recipe, overrides)
+    if overrides:
+        raise InputError("overrides go with a recipe file; change the Recipe itself")
+    return recipe
 
 
 def _checkpoint(model: Any) -> Any:

@@ -200,6 +200,34 @@ def train(
     _done(f"{result.steps:,} steps on {result.questions:,} questions; model: {result.model}", quiet)
 
 
+@app.command()
+def doctor(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.yaml", help="The run that is to be made.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Such as optim.batch_size=2; over the recipe's."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Checkpoint folder to stand in for model.path: a small one of its family.")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nothing of the hub.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for doctor.html, doctor.json and views.png.")] = Path(
+        "runs/doctor"
+    ),
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Whether a recipe will train here, before hours are spent; exit code 1 where a check failed."""
+    from pseudogd.api import doctor as verb
+
+    found = verb(recipe, overrides or (), model=model, offline=offline, out=out, quiet=quiet)
+    width = max(len(check.name) for check in found.checks)
+    for check in found.checks:
+        _done(f"{check.status}  {check.name:{width}}  {check.text}", quiet and check.status == "pass")
+    _done(f"page: {found.page}", quiet or found.page is None)
+    return found.exit_code
+
+
 @app.command("eval")
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Checkpoint folder, hub id, or run folder.")],

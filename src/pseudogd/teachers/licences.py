@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -74,3 +75,19 @@ def check_licence(model: str, accepted: bool) -> Licence | None:
             f"{model}: its licence is {row.terms.value} ({row.licence}); pass accept_licence=true if you may use it"
         )
     return row
+
+
+_LIMITED = re.compile(r"\bnc\b|non-?commercial|research|no military|restricted|conflicting", re.IGNORECASE)
+_DOUBTFUL = re.compile(r"unknown|unverified", re.IGNORECASE)
+_FREE = re.compile(r"\b(apache|mit|bsd|isc|cc0|cc-by|public domain)\b", re.IGNORECASE)
+
+
+def judged(teacher: str, licence: str) -> Terms:
+    """The class of the licence that is noted with a teacher's geometry: the table's for a model and licence that it
+    has, else by the licence's words."""
+    row = licence_of(teacher)
+    if row is not None and licence in (row.licence, "unknown"):
+        return row.terms
+    if _LIMITED.search(licence):
+        return Terms.RESTRICTED
+    return Terms.PERMISSIVE if _FREE.search(licence) and not _DOUBTFUL.search(licence) else Terms.UNVERIFIED

@@ -1,4 +1,6 @@
-"""How the C library keeps memory between steps: enough to be fast, not so much that it never comes back.
+"""How much memory and disk there is, and how the C library keeps memory between steps.
+
+It is to keep enough to be fast, and not so much that it never comes back.
 
 On a CPU every step frees tensors of other sizes than the next one asks for, and glibc's heap grows several times beyond
 what is in use. Trimming gives the free pages back and changes no number, but the next steps have to fault them in
@@ -8,9 +10,13 @@ again: done after every other step it cost a fifth of a small model's training t
 from __future__ import annotations
 
 import ctypes
+import shutil
 import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+
+import torch
 
 EVERY_STEPS = 10
 ENVIRONMENT = {
@@ -34,3 +40,28 @@ def trim_heap() -> bool:
     """Give free pages of the heap back to the system; False where the C library has no such call."""
     trim = _malloc_trim()
     return trim is not None and trim(0) in (0, 1)
+
+
+def available(device: torch.device) -> int | None:
+    """Bytes that are free on a device; None where nobody tells. On a CPU the least of machine's and container's."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type != "cpu":
+        return None
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    group = Path("/sys/fs/cgroup")
+    try:
+        most, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return free if most == "max" else min(free, max(0, int(most) - int(used)))
+    except (OSError, ValueError):
+        return free
+
+
+def disk_free(folder: Path) -> int:
+    """Bytes that are free where `folder` is, or will be made."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free

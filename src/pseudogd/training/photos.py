@@ -81,6 +81,10 @@ class PhotoInputs:
             self._blank = self._pixels(self.family.encode_photo(Image.new("RGB", (64, 64), "white")))
         return self._blank
 
+    def size_of(self, image_id: str) -> tuple[int, int]:
+        """(width, height) of the upright photo."""
+        return self._image(image_id).size
+
     def in_row(self, image_id: str, together: int) -> PhotoInput:
         """A photo of a row of several, which some processors read otherwise; never kept."""
         return self._prepare(image_id, together)

@@ -283,6 +283,14 @@ def parse_recipe(values: Mapping[str, Any], name: str = "recipe") -> Recipe:
         raise InputError(f"{name}: {_one_line(error)}") from error
 
 
+def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with other values under dotted keys. Raises InputError as `load_recipe` does."""
+    values = recipe.to_dict()
+    for key, value in changes.items():
+        _put(values, key, value, "recipe")
+    return parse_recipe(values)
+
+
 def recipe_text(recipe: Recipe) -> str:
     """The complete recipe as YAML, defaults written out."""
     return yaml.safe_dump(recipe.to_dict(), sort_keys=False, allow_unicode=True)

@@ -14,6 +14,7 @@ from pseudogd.distill.kinds import JointWeights
 from pseudogd.errors import InputError
 from pseudogd.store.conversations import Conversations
 from pseudogd.store.dataset import Store
+from pseudogd.student.families.base import FamilyAdapter
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.joint import Joint
 from pseudogd.student.load import Student, load_student
@@ -54,23 +55,40 @@ def build(recipe: Recipe, store: Store) -> Setup:
         InputError: a part cannot be loaded, or the parts do not fit.
     """
     student = load_student(recipe.model.path, dtype=recipe.model.dtype)
-    recipe = _with_turns(recipe, student)
+    recipe = with_turns(recipe, student)
     general = conversations_of(recipe)
-    rows = _rows(recipe, store, student, general)
-    half = torch.bfloat16 if recipe.optim.precision == "bf16" else torch.float32
+    rows = rows_of(recipe, store, student, general)
+    return assemble(recipe, student, rows, photos_of(recipe, store, student.family, general))
+
+
+def photos_of(recipe: Recipe, store: Store, family: FamilyAdapter, general: Conversations | None) -> PhotoInputs:
+    """The photos as the student reads them, with targets where the arm has geometry."""
     encoder = recipe.geometry.place == "encoder"
     place = ("encoder" if encoder else "projector") if recipe.uses_geometry else None
     cache, parts = recipe.data.cache_mb, recipe.geometry.subcells
-    photos = PhotoInputs(store, student.family, place, half, cache, parts, general)
+    return PhotoInputs(store, family, place, _half(recipe), cache, parts, general)
+
+
+def assemble(recipe: Recipe, student: Student, rows: Rows, photos: PhotoInputs) -> Setup:
+    """The parts of `build`, joined; the student is changed in place."""
     student.model = prepare(student.model, student.family, recipe)
     if recipe.optim.gradient_checkpointing:
         _checkpoint_activations(student.model)
     joint = _joint(recipe, student, photos, rows)
-    tokenizer = student.processor.tokenizer
+    collator = collator_of(recipe, student.processor, photos)
+    return Setup(student, joint, rows, collator, photos, collator.isolated)
+
+
+def collator_of(recipe: Recipe, processor: Any, photos: PhotoInputs) -> JointCollator:
+    """What makes batches of rows."""
+    tokenizer = processor.tokenizer
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     isolated, words = recipe.data.turns == "isolated", recipe.arm != "geometry_only"
-    collator = JointCollator(photos, pad, isolated, recipe.uses_geometry, half, words)
-    return Setup(student, joint, rows, collator, photos, isolated)
+    return JointCollator(photos, pad, isolated, recipe.uses_geometry, _half(recipe), words)
+
+
+def _half(recipe: Recipe) -> torch.dtype:
+    return torch.bfloat16 if recipe.optim.precision == "bf16" else torch.float32
 
 
 def _checkpoint_activations(model: Any) -> None:
@@ -105,7 +123,12 @@ def conversations_of(recipe: Recipe) -> Conversations | None:
     return Conversations(str(recipe.data.general)) if recipe.uses_general else None
 
 
-def _rows(recipe: Recipe, store: Store, student: Student, general: Conversations | None) -> Rows:
+def rows_of(recipe: Recipe, store: Store, student: Student, general: Conversations | None) -> Rows:
+    """The rows of a recipe whose turns are decided; of the student its processor and configs alone are read.
+
+    Raises:
+        InputError: as `dataset.build_rows` and `mix.mixed_rows`.
+    """
     from PIL import Image
 
     family = student.family
@@ -122,7 +145,7 @@ def _rows(recipe: Recipe, store: Store, student: Student, general: Conversations
     return mixed_rows(recipe, store, reader, general)
 
 
-def _with_turns(recipe: Recipe, student: Student) -> Recipe:
+def with_turns(recipe: Recipe, student: Student) -> Recipe:
     """The recipe with data.turns decided: isolated where the language model can do it, else chat.
 
     Raises:

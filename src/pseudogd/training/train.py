@@ -109,7 +109,7 @@ def run_training(recipe: Recipe, *, quiet: bool = False, resume: bool = True, ch
         _same_origin(checkpoints.read_json(out / RESULT_NAME)["made_from"], made_from, out)
         notice(f"train {recipe.arm}: {out} is finished ({done.steps} steps); nothing to do", quiet)
         return done
-    with _quiet_library():
+    with quiet_library():
         setup = build(recipe, store)
         made_from["rows"] = setup.rows.fingerprint()
         return _train(recipe, store, setup, made_from, quiet=quiet, check=check)
@@ -281,7 +281,7 @@ def _teachers(store: Store, image_ids: list[str]) -> dict[str, str]:
 
 
 @contextmanager
-def _quiet_library() -> Iterator[None]:
+def quiet_library() -> Iterator[None]:
     """Without the library's own bars and chatter; its errors still show."""
     level, bars = library_logging.get_verbosity(), library_logging.is_progress_bar_enabled()
     library_logging.set_verbosity_error()

@@ -178,12 +178,12 @@ class PseudoGDTrainer(Trainer):
             parts = parts_of(self.model.plain_model(), self.model.family, self.model.head)
             self._first_steps = FirstSteps({part: [p for p in ps if p.requires_grad] for part, ps in parts.items()})
         if not self._first_steps.done:
-            self._first_steps.look(self._parts_reached())
+            self._first_steps.look(self.parts_taught())
         if self.model.balance is not None and self.controller.target is not None:
             self._ratios = self._over_ranks(self.model.balance.ratios(), self.model.taps.names)
             self.controller.update(self._ratios)
 
-    def _parts_reached(self) -> tuple[str, ...]:
+    def parts_taught(self) -> tuple[str, ...]:
         """The parts that this step sends a gradient to, given the kinds of its rows."""
         mix, kinds = self._mix(), self._kinds_held
         words = mix.language and bool(kinds - {"geometry"})

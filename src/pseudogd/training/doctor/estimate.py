@@ -1,0 +1,335 @@
+"""What a training step needs before it is made: parameters by part, memory and time, by the formulas of docs/doctor.md.
+
+Everything is read off a model without weights (on torch's meta device) and the sizes of one batch. The rule behind the
+numbers is the same for every family: a linear layer costs 2 in out operations a token, keeps what it reads (if it is
+trained) and what it gives, and a norm keeps what it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from pseudogd.student.families.base import FamilyAdapter
+from pseudogd.student.head import GeometryHead
+from pseudogd.training.attention import LONGEST
+from pseudogd.training.doctor.layers import Layer, blocks_of, count, layers_of, nbytes, plain
+from pseudogd.training.doctor.speed import Machine
+from pseudogd.training.parameters import PARTS, parts_of
+from pseudogd.training.recipe import Recipe
+
+ADAM_BYTES = 8
+"""Of a trained parameter's two moments, float32."""
+LOGIT_BYTES = 12
+"""Of a logit at most: itself in bf16, log-probability and gradient in float32, the gradient in bf16."""
+HEAP_SHARE, HEAP_BYTES = 0.45, 128 << 20
+"""What libraries hold beyond what is in use, on a CPU: a share of the activations, and so much at the least."""
+
+
+@dataclass(frozen=True)
+class PartSize:
+    """Parameters of one part: how many there are, how many are trained, and how ("full", "LoRA" or "frozen")."""
+
+    total: int
+    trained: int
+    how: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one micro-batch of one process holds.
+
+    Attributes:
+        rows: photos with their questions.
+        length: tokens of each row, filling counted.
+        answers: label tokens of all rows together.
+        tower_tokens: tokens that the tower reads of all photos, class tokens counted.
+        tower_reach: tokens of the tower that attend to one another (those of one tile).
+        visual_tokens: tokens of all photos that the language model reads.
+        cells: cells of all views that the geometry head answers for.
+    """
+
+    rows: int
+    length: int
+    answers: int
+    tower_tokens: int
+    tower_reach: int
+    visual_tokens: int
+    cells: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of one process, by kind. `peak` is less than their sum: gradients come as activations go.
+
+    `heap` is what the C library holds beyond what is in use, on a CPU alone.
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    logits: int
+    heap: int
+    peak: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one process does in one optimizer step.
+
+    Attributes:
+        linear, attention: operations.
+        between: bytes that are kept, or made again, for the backward pass.
+        cast: bytes of bf16 copies of float32 weights.
+        update: parameters that AdamW moves.
+        blocks: passes through a block.
+    """
+
+    linear: int
+    attention: int
+    between: int
+    cast: int
+    update: int
+    blocks: int
+
+    def seconds(self, machine: Machine) -> float:
+        """One after the other, at the rates of `machine`."""
+        return (
+            self.linear / machine.linear
+            + self.attention / machine.attention
+            + self.between / machine.between
+            + self.cast / machine.cast
+            + self.update / machine.update
+            + self.blocks * machine.per_block
+        )
+
+
+@dataclass
+class _Pass:
+    """One part under one batch.
+
+    Attributes:
+        through: whether a gradient goes through it.
+        forward, backward: operations of its linear layers. again: of its blocks' forward pass.
+        attention: operations of its blocks' attention, forward.
+        kept: bytes that wait for the backward pass, `scores` of them attention's.
+        passing: bytes that adapters move beside it.
+        casts: bytes of bf16 copies of float32 weights, which wait too.
+        entries: bytes of what enters its blocks. block: kept bytes and casts of the largest block.
+        blocks: how many there are.
+    """
+
+    through: bool = False
+    forward: int = 0
+    backward: int = 0
+    again: int = 0
+    attention: int = 0
+    kept: int = 0
+    scores: int = 0
+    passing: int = 0
+    casts: int = 0
+    entries: int = 0
+    block: int = 0
+    blocks: int = 0
+
+
+def part_sizes(model: nn.Module, family: FamilyAdapter, head: nn.Module | None) -> dict[str, PartSize]:
+    """part -> its size. Adapters count to the part that they sit in."""
+    adapters = {id(p) for name, p in model.named_parameters() if ".lora_" in name}
+    found = {}
+    for part, parameters in parts_of(model, family, head).items():
+        trained = [p for p in parameters if p.requires_grad]
+        how = "frozen" if not trained else "LoRA" if any(id(p) in adapters for p in trained) else "full"
+        found[part] = PartSize(count(parameters), count(trained), how)
+    return found
+
+
+class Estimate:
+    """Memory and work of one optimizer step.
+
+    Args:
+        model: prepared (`parameters.prepare`), on any device; its values are not read.
+        family, head: as in training; no head where the arm has none.
+        recipe: precision, recomputation, accumulation, sharding and anchor are read.
+        batch: the micro-batch.
+        on_cpu: whether it runs there, where attention keeps its weights (`training.attention`).
+        world: processes that share weights, gradients and optimizer under `optim.fsdp`.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        family: FamilyAdapter,
+        head: GeometryHead | None,
+        recipe: Recipe,
+        batch: Batch,
+        on_cpu: bool = False,
+        world: int = 1,
+    ):
+        self.model, self.family, self.head = model, family, head
+        self.recipe, self.batch, self.on_cpu = recipe, batch, on_cpu
+        self.world = world if recipe.optim.fsdp else 1
+        self.size = 2 if recipe.optim.precision == "bf16" else 4
+        self.text = model.config.get_text_config()
+        self.parts = parts_of(model, family, head)
+        self._modules = {"tower": family.tower(model), "llm": plain(model).get_decoder()}
+        self.passes = self._passes()
+
+    # ------------------------------------------------------------------------------------------------------ memory
+    @property
+    def memory(self) -> Memory:
+        everything = [p for members in self.parts.values() for p in members]
+        weights = nbytes(everything) // self.world + self._frozen_copy()
+        if self.world > 1:  # two blocks are whole at a time, the one at work and the next
+            blocks = [block for module in self._modules.values() for block in blocks_of(module)]
+            weights += 2 * max(nbytes(block.parameters()) for block in blocks)
+        gradients = {part: nbytes(self._trained(part)) // self.world for part in PARTS}
+        optimizer = ADAM_BYTES * sum(count(self._trained(part)) for part in PARTS) // self.world
+        kept = {part: self._kept(part) for part in PARTS}
+        logits = LOGIT_BYTES * self.logits
+        activations = sum(kept.values())
+        heap = int(HEAP_SHARE * activations) + HEAP_BYTES if self.on_cpu else 0
+        peak = weights + optimizer + heap + self._most(gradients, kept, logits)
+        return Memory(weights, sum(gradients.values()), optimizer, activations, logits, heap, peak)
+
+    def _most(self, gradients: Mapping[str, int], kept: Mapping[str, int], logits: int) -> int:
+        """The largest sum of gradients and of what waits for the backward pass, which walks from head to tower."""
+        begun = sum(kept.values()) + logits
+        if self.recipe.optim.grad_accum > 1:
+            return sum(gradients.values()) + begun
+        order = ("head", "llm", "projector", "tower")
+        moments = [begun]
+        for place in range(1, len(order) + 1):
+            done, left = order[:place], order[place:]
+            moments.append(sum(gradients[part] for part in done) + sum(kept[part] for part in left))
+        return max(moments)
+
+    def _kept(self, part: str) -> int:
+        own = self.passes[part]
+        if not (self.recipe.optim.gradient_checkpointing and own.entries):
+            return own.kept + own.casts
+        # copies of trained weights live until the forward pass is over, even where blocks are recomputed
+        casts = sum(2 * p.numel() // self.world for p in self._trained(part) if p.ndim > 1) if self.size == 2 else 0
+        return own.entries + max(own.block, casts)
+
+    def _frozen_copy(self) -> int:
+        """The anchor's copy of whatever is trained of tower and projector."""
+        return nbytes(p for part in ("tower", "projector") for p in self._trained(part)) if self._anchored else 0
+
+    @property
+    def _anchored(self) -> bool:
+        return self.recipe.uses_geometry and self.recipe.geometry.weights.anchor > 0
+
+    @property
+    def logits(self) -> int:
+        """How many logits a micro-batch computes."""
+        return self.batch.answers * int(self.text.vocab_size) if self.recipe.arm != "geometry_only" else 0
+
+    def _trained(self, part: str) -> Iterable[nn.Parameter]:
+        return [p for p in self.parts[part] if p.requires_grad]
+
+    # -------------------------------------------------------------------------------------------------------- work
+    @property
+    def work(self) -> Work:
+        passes, again = self.passes.values(), self.recipe.optim.gradient_checkpointing
+        linear = sum(own.forward + own.backward + again * own.again for own in passes)
+        linear += 6 * self.logits * int(self.text.hidden_size)
+        attention = sum(own.attention * (1 + 2 * own.through + again * own.through) for own in passes)
+        between = sum((own.kept - own.scores + own.passing) * (3 + again) // 3 for own in passes)
+        between += LOGIT_BYTES * self.logits
+        if self._anchored:
+            linear += self.passes["tower"].forward + self.passes["projector"].forward
+            attention += self.passes["tower"].attention
+            between += self.passes["tower"].kept // 3
+        blocks = sum(own.blocks * (1 + again / 3) for own in passes)
+        accum = self.recipe.optim.grad_accum
+        trained = sum(count(self._trained(part)) for part in PARTS)
+        return Work(
+            linear=accum * linear,
+            attention=accum * attention,
+            between=accum * between,
+            cast=accum * sum(own.casts for own in passes),
+            update=trained // self.world,
+            blocks=round(accum * blocks),
+        )
+
+    # ------------------------------------------------------------------------------------------------------ passes
+    def _passes(self) -> dict[str, _Pass]:
+        batch, learns = self.batch, {part: bool(self._trained(part)) for part in PARTS}
+        through = learns["tower"]
+        projector = self.family.projector(self.model)
+        tower = self._pass(layers_of(self._modules["tower"], projector), batch.tower_tokens, through)
+        self._add_blocks(tower, "tower", batch.tower_tokens, batch.tower_reach, through)
+        through |= learns["projector"]
+        joined = self._pass(layers_of(projector), batch.visual_tokens, through)
+        through |= learns["llm"]
+        llm, tokens = _Pass(), batch.rows * batch.length
+        if self.recipe.arm != "geometry_only" or self.recipe.geometry.place == "llm":
+            llm = self._pass(layers_of(self._modules["llm"]), tokens, through)
+            self._add_blocks(llm, "llm", tokens, batch.length, through)
+        return {"tower": tower, "projector": joined, "llm": llm, "head": self._head()}
+
+    def _pass(self, layers: Iterable[Layer], tokens: int, through: bool) -> _Pass:
+        """`through`: whether a gradient goes through these layers; without one nothing waits for it."""
+        found = _Pass(through)
+        for layer in layers:
+            if not layer.norm:
+                operations = 2 * layer.size * tokens
+                found.forward += operations
+                found.backward += through * operations * (2 if layer.trained else 1)
+                found.casts += through * layer.full * (self.size == 2) * 2 * layer.size // self.world
+                found.passing += through * layer.added * 2 * self.size * layer.gives * tokens
+            found.kept += through * tokens * self._layer_bytes(layer)
+        return found
+
+    def _layer_bytes(self, layer: Layer) -> int:
+        """Kept of one token. Norms run in float32; one that is written out keeps what it multiplies its weight by."""
+        if layer.norm:
+            return 4 * layer.reads * (2 if layer.written_out and layer.trained else 1)
+        read = layer.trained and not (layer.shares and self.size == 4)  # in bf16 each layer has a copy of its own
+        return self.size * (layer.reads * read + layer.gives * (not layer.added))
+
+    def _add_blocks(self, found: _Pass, part: str, tokens: int, reach: int, through: bool) -> None:
+        """What attention adds, and what is left of the blocks where they are recomputed."""
+        config = self.model.config.vision_config if part == "tower" else self.text
+        heads = int(getattr(config, "num_attention_heads", None) or config.num_heads)
+        hidden = self.family.tower_width if part == "tower" else int(self.text.hidden_size)
+        width = int(getattr(config, "head_dim", None) or hidden // heads) * heads
+        attention = 4 * tokens * reach * width  # of queries and keys, and of weights and values
+        groups = int(getattr(config, "num_key_value_heads", None) or heads)
+        repeated = through * 2 * self.size * tokens * width * (heads - groups) // heads
+        scores = through * self._score_bytes(config, reach) * heads * tokens * reach
+        embeddings = plain(self.model).get_input_embeddings().weight
+        stream = max(self.size, embeddings.element_size())
+        for block in blocks_of(self._modules[part]):
+            inner = self._pass(layers_of(block), tokens, through)
+            found.blocks += 1
+            found.attention += attention
+            found.kept += repeated + scores
+            found.scores += scores
+            found.again += through * inner.forward
+            found.block = max(found.block, inner.kept + repeated + scores + inner.casts)
+            found.entries += through * tokens * hidden * stream
+
+    def _score_bytes(self, config: Any, reach: int) -> int:
+        """Kept for each pair of tokens and head; nothing by kernels that make them again."""
+        if config._attn_implementation == "eager":
+            return self.size + 4
+        return self.size * self.by_products(reach)
+
+    def by_products(self, reach: int) -> bool:
+        """Whether attention over `reach` tokens is made of two products, see `training.attention`."""
+        return self.on_cpu and self.size == 2 and self.recipe.data.turns == "isolated" and reach <= LONGEST
+
+    def _head(self) -> _Pass:
+        """Float32 always: every tap's tokens as they came and normalised, and maps between its convolutions."""
+        if self.head is None:
+            return _Pass()
+        told, cells = self.head.settings, self.batch.cells
+        size = sum(p.numel() for p in self.head.parameters() if p.ndim > 1)
+        numbers = 2 * told["taps"] * told["in_width"] + told["width"] * (2 * told["blocks"] + 2)
+        return _Pass(True, forward=2 * size * cells, backward=4 * size * cells, kept=4 * cells * numbers)
