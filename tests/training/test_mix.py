@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
 from pseudogd.student.load import load_student
+from pseudogd.training import setup
 from pseudogd.training.mix import split_photos
 from pseudogd.training.recipe import KINDS, MixSection
-from pseudogd.training.setup import _rows, _with_turns, conversations_of
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,8 @@ def rows_of(student, half_asked, recipe_of):
     def make(mix, **changes):
         settings = {f"data__mix__{kind}": share for kind, share in mix.items()}
         recipe = recipe_of(**{"data__path": str(half_asked)} | settings | changes)
-        recipe = _with_turns(recipe, student)
-        return _rows(recipe, Store(recipe.data.path), student, conversations_of(recipe))
+        recipe = setup.with_turns(recipe, student)
+        return setup.rows_of(recipe, Store(recipe.data.path), student, setup.conversations_of(recipe))
 
     return make
 
@@ -178,8 +178,8 @@ def test_a_kind_without_rows_is_an_error_that_says_why(rows_of, half_asked, tmp_
 
 
 def test_a_mix_of_one_kind_is_the_rows_without_a_mix(rows_of, student, half_asked, recipe_of):
-    recipe = _with_turns(recipe_of(data__path=str(half_asked)), student)
-    plain = _rows(recipe, Store(half_asked), student, None)
+    recipe = setup.with_turns(recipe_of(data__path=str(half_asked)), student)
+    plain = setup.rows_of(recipe, Store(half_asked), student, None)
     mixed = rows_of({"both": 7})
     assert len(plain) == len(mixed)
     for index in range(len(plain)):
