@@ -19,6 +19,7 @@ def test_one_backward_pass_tells_both_gradients_apart():
     assert language == pytest.approx(a.norm().item(), rel=1e-5)
     assert torch.allclose(x.grad, 2 * (a + 3 * b))  # watching changes nothing
     assert balance.read() == {}
+    assert not balance._geometry  # norms are kept, not gradients
 
 
 def test_no_graph_no_hook():

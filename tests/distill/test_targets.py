@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -173,3 +175,14 @@ def test_any_geometry_gives_finite_targets(seed, scale, has_camera):
     for a in (t.log_depth, t.weight, t.normals, t.normal_weight, t.sky, t.sky_weight):
         assert np.isfinite(a).all()
     assert ((t.weight >= 0) & (t.weight <= 1)).all() and ((t.sky >= 0) & (t.sky <= 1)).all()
+
+
+def test_targets_of_a_view_take_no_more_than_two_milliseconds():
+    geo, grid = geometry(2 + np.random.default_rng(0).random((480, 640))), (14, 14)
+    boxes = grid_boxes(grid, 16, (640 / 224, 480 / 224))
+    spent = []
+    for _ in range(20):
+        before = time.process_time()
+        cell_targets(geo, boxes, grid, 16, True, (640, 480))
+        spent.append(time.process_time() - before)
+    assert min(spent) < 2e-3

@@ -18,25 +18,27 @@ class GradientBalance:
 
     def __init__(self) -> None:
         self._geometry: dict[str, Tensor] = {}
-        self._sum: dict[str, Tensor] = {}
+        self._norms: dict[str, tuple[Tensor, Tensor]] = {}
 
     def watch(self, name: str, h: Tensor) -> Tensor:
         """Return the alias of h that the geometry head must read. Without a graph h itself is returned."""
         if not h.requires_grad:
             return h
         alias = h.view_as(h)
-        alias.register_hook(lambda g: self._geometry.__setitem__(name, g.detach()))
-        h.register_hook(lambda g: self._sum.__setitem__(name, g.detach()))
+        alias.register_hook(lambda gradient: self._geometry.__setitem__(name, gradient.detach()))
+        h.register_hook(lambda gradient: self._both(name, gradient.detach()))
         return alias
+
+    def _both(self, name: str, total: Tensor) -> None:
+        """Keep two norms: the gradients themselves may go."""
+        geometry = self._geometry.pop(name, None)
+        if geometry is not None:
+            self._norms[name] = (geometry.float().norm(), (total - geometry).float().norm())
 
     def read(self) -> dict[str, tuple[float, float]]:
         """(|geometry|, |language|) of every tap since the last call; call it after `backward`."""
-        found = {}
-        for name, geometry in self._geometry.items():
-            if name in self._sum:
-                found[name] = (float(geometry.float().norm()), float((self._sum[name] - geometry).float().norm()))
-        self._geometry.clear()
-        self._sum.clear()
+        found = {name: (float(geometry), float(language)) for name, (geometry, language) in self._norms.items()}
+        self._norms.clear()
         return found
 
     def ratios(self) -> dict[str, float]:

@@ -54,11 +54,10 @@ def encode_normals(normals: np.ndarray) -> bytes:
 
 def decode_normals(data: bytes) -> np.ndarray:
     """Inverse of `encode_normals`: (H, W, 3) float32 unit vectors, nan unknown; within half a degree."""
-    codes = _png_array(data, np.uint8, channels=3)
-    vectors = codes.astype(np.float32) / np.float32(127.5) - 1
-    length = np.linalg.norm(vectors, axis=2, keepdims=True)
-    vectors = vectors / length  # never 0: no code stands for the zero vector
-    vectors[(codes == 0).all(axis=2)] = np.nan
+    vectors = _AXIS_OF_CODE.take(_png_array(data, np.uint8, channels=3))
+    square = np.einsum("ijk,ijk->ij", vectors, vectors)  # never 0: no code stands for the zero vector
+    scale = np.where(square == 3, np.float32(np.nan), 1 / np.sqrt(square))  # 3: the code (0, 0, 0) alone
+    vectors *= scale[..., None]
     return vectors
 
 
@@ -96,3 +95,4 @@ def _depth_table() -> np.ndarray:
 
 
 _DEPTH_OF_CODE = _depth_table()
+_AXIS_OF_CODE = np.arange(256, dtype=np.float32) / np.float32(127.5) - 1

@@ -64,6 +64,8 @@ class Joint(nn.Module):
         anchor: what keeps the visual tokens near where they were: None, "frozen" (a frozen copy of tower and projector
             as they are NOW, so build `Joint` from the base weights, before loading a checkpoint), or "adapters" (the
             model with its LoRA adapters off; needs no memory, and a projector that is frozen or adapted).
+        anchor_dtype: of the frozen copy's matrices; None: the model's own. Under autocast its type loses nothing and
+            saves room and casts.
         balance: watches gradient norms at the taps.
         answer_logits: compute logits where there is a label to predict alone, (labels, vocabulary) in row-major order,
             wherever the model's logits are a plain linear map: most tokens are the photo's and the question's.
@@ -84,6 +86,7 @@ class Joint(nn.Module):
         anchor: str | None = None,
         balance: GradientBalance | None = None,
         answer_logits: bool = False,
+        anchor_dtype: torch.dtype | None = None,
     ):
         super().__init__()
         self.model = model
@@ -102,7 +105,7 @@ class Joint(nn.Module):
             raise InputError("anchor 'adapters' needs a model with LoRA adapters; use 'frozen'")
         self.anchor = anchor if self.weights.anchor else None
         # in a tuple, so that the frozen copy is neither trained nor saved with this module
-        self._frozen = (_frozen_encoder(model, family),) if self.anchor == "frozen" else ()
+        self._frozen = (_frozen_encoder(model, family, anchor_dtype),) if self.anchor == "frozen" else ()
 
     def plain_model(self) -> nn.Module:
         """The ordinary model, without anything of ours."""
@@ -308,7 +311,7 @@ def _gather(flat: list[Tensor], group: ViewGroup) -> list[Tensor]:
     return [h.index_select(0, index).unflatten(0, group.tokens.shape) for h in flat]
 
 
-def _frozen_encoder(model: nn.Module, family: FamilyAdapter) -> nn.Module:
+def _frozen_encoder(model: nn.Module, family: FamilyAdapter, dtype: torch.dtype | None) -> nn.Module:
     """A copy of the model whose tower and projector are frozen.
 
     Weights that are not trained (the language model's, and under LoRA those of the tower) are shared, not copied.
@@ -319,6 +322,11 @@ def _frozen_encoder(model: nn.Module, family: FamilyAdapter) -> nn.Module:
     frozen = copy.deepcopy(model, memo=shared)
     for part in (family.tower(frozen), family.projector(frozen)):
         part.requires_grad_(False).eval()
+        for module in part.modules():
+            if isinstance(module, (nn.Linear, nn.Conv2d, nn.Conv3d)):  # what autocast casts, and nothing else
+                for parameter in module.parameters(recurse=False):
+                    if dtype is not None and id(parameter) not in shared:
+                        parameter.data = parameter.data.to(dtype)
     return frozen
 
 

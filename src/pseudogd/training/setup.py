@@ -198,4 +198,5 @@ def _joint(recipe: Recipe, student: Student, photos: PhotoInputs, rows: Rows) ->
     anchor = "frozen" if weights.anchor else None
     balance = GradientBalance()
     head.requires_grad_(recipe.optim.lr.head > 0)
-    return Joint(student.model, student.family, head, weights, taps, anchor, balance, answer_logits=True)
+    options = {"answer_logits": True, "anchor_dtype": _half(recipe)}
+    return Joint(student.model, student.family, head, weights, taps, anchor, balance, **options)

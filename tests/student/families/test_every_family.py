@@ -12,9 +12,11 @@ from peft import LoraConfig, get_peft_model
 from PIL import Image
 from torch import nn
 
+from pseudogd.distill.kinds import JointWeights
 from pseudogd.student.ask import generate_answers
 from pseudogd.student.chat import chat_text, encode_chats, user_turn
 from pseudogd.student.families.base import adapters
+from pseudogd.student.joint import Joint
 from pseudogd.student.load import load_student
 
 CASES = [(name, variant) for name, module in FAMILIES.items() for variant in module.VARIANTS]
@@ -239,3 +241,16 @@ def test_answers_are_those_of_plain_transformers(name, load):
         want.append(student.processor.tokenizer.decode(out, skip_special_tokens=True).strip())
     assert generate_answers(student, items, max_new_tokens=8, batch_size=12) == want
     assert len(set(want)) > 1
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_frozen_copy_at_the_type_of_autocast_loses_nothing(name, load):
+    student = load(name)
+    inputs = batch_of(student, FAMILIES[name].SIZES[:2])
+    inputs = {k: v.bfloat16() if v.is_floating_point() else v for k, v in inputs.items()}  # as the collator keeps them
+    weights, tokens = JointWeights(anchor=1.0), []
+    for dtype in (None, torch.bfloat16):
+        joint = Joint(student.model, student.family, weights=weights, anchor="frozen", anchor_dtype=dtype)
+        with torch.autocast("cpu", torch.bfloat16):
+            tokens.append(joint._anchor_tokens(inputs))
+    assert tokens[0].abs().max() > 0 and torch.equal(*tokens)

@@ -217,8 +217,9 @@ class Estimate:
         return own.entries + max(own.block, casts)
 
     def _frozen_copy(self) -> int:
-        """The anchor's copy of whatever is trained of tower and projector."""
-        return nbytes(p for part in ("tower", "projector") for p in self._trained(part)) if self._anchored else 0
+        """The anchor's copy of whatever is trained of tower and projector; matrices at the type that they run in."""
+        copied = [p for part in ("tower", "projector") for p in self._trained(part)] if self._anchored else []
+        return sum(p.numel() * (self.size if p.ndim > 1 else 4) for p in copied)
 
     @property
     def _anchored(self) -> bool:
