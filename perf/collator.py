@@ -26,14 +26,14 @@ from pseudogd.training.setup import Setup, build
 def main() -> None:
     parser = arguments(__doc__, photos=48, size=128, batch_size=16, turns=8, subcells=2, rounds=5)
     students.add_sizes(parser)
-    args = parser.parse_args()
+    args = students.fill_sizes(parser.parse_args())
     one_thread()
     with rooms(args.photos, args.size) as folder:
         scratch = folder.parent
         data, student = students.questions(labelled(folder)), students.save_student(scratch / "student", args)
-        store, geometry = Store(data), {"geometry.subcells": args.subcells}
+        store, more = Store(data), {"geometry.subcells": args.subcells}
         setups = {
-            arm: build(students.recipe(arm, student, data, scratch / arm, args, **geometry), store)
+            arm: build(students.recipe(arm, student, data, scratch / arm, args, more), store)
             for arm in ("joint", "vqa_only")
         }
         rows = setups["joint"].rows

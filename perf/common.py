@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import statistics
@@ -61,6 +62,23 @@ def ratio(times: Times, a: str, b: str) -> dict[str, float]:
         clock: round(statistics.median(x / y for x, y in zip(times[a][clock], times[b][clock]) if y > 0), 3)
         for clock in ("wall", "cpu")
     }
+
+
+def interval(times: Times, a: str, b: str, coverage: float = 0.95) -> dict[str, list[float]]:
+    """Where the median over rounds of time(a) / time(b) lies, by both clocks: [low, high].
+
+    Order statistics of the rounds' ratios (the sign test turned round); of fewer than 6 rounds, all that was seen.
+    """
+    found = {}
+    for clock in ("wall", "cpu"):
+        ratios = sorted(x / y for x, y in zip(times[a][clock], times[b][clock]) if y > 0)
+        count, outside = len(ratios), 0
+        # both tails of the binomial distribution, as long as they stay outside of what is asked for
+        while count and 2 * sum(math.comb(count, i) for i in range(outside + 1)) / 2**count <= 1 - coverage:
+            outside += 1
+        cut = max(outside - 1, 0)
+        found[clock] = [round(value, 3) for value in (ratios[cut], ratios[-1 - cut])] if count else []
+    return found
 
 
 def emit(name: str, settings: Any, result: Mapping[str, Any]) -> None:

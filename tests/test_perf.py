@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "perf"
@@ -24,12 +25,26 @@ RUNS = {
     "label": ["--photos", "3", "--size", "64", "--rounds", "1"],
     "synth": ["--photos", "2", "--size", "64", "--rounds", "1"],
     "collator": ["--photos", "3", "--size", "64", "--rounds", "1", *TINY],
-    "train_step": ["--photos", "3", "--size", "64", "--rounds", "1", *TINY],
+    "train_step": [
+        "--photos",
+        "3",
+        "--size",
+        "64",
+        "--rounds",
+        "1",
+        *TINY,
+        "--teacher",
+        "tiny",
+        "--teacher-side",
+        "56",
+    ],
+    "geometry_branch": ["--photos", "3", "--size", "64", "--rounds", "1", *TINY],
+    "accuracy_against_seconds": ["--photos", "40", "--items", "40", "--steps", "2", "--every", "1"],
 }
 
 
 def test_all_benchmarks_are_tried():
-    assert set(RUNS) == {path.stem for path in FOLDER.glob("*.py")} - {"common", "students"}
+    assert set(RUNS) == {path.stem for path in FOLDER.glob("*.py")} - {"common", "students", "depth_teachers"}
 
 
 @pytest.mark.slow
@@ -45,3 +60,27 @@ def test_prints_one_json_object(name):
     assert result["benchmark"] == name and result["floor"] and ratios and result["machine"]["cores"] > 0
     if name == "train_step":
         assert ratios[0]["joint_anchor"]["floor"] > ratios[0]["joint"]["floor"] > 1
+        assert ratios[1]["teacher_in_loop"]["floor"] > 1
+    if name == "accuracy_against_seconds":
+        assert all(
+            [point["step"] for point in curve] == [0, 1, 2] and curve[0]["seconds"] == 0
+            for curve in result["seeds"][0]["curves"].values()
+        )
+
+
+def test_the_interval_of_a_ratio_holds_its_median_and_narrows_with_rounds():
+    sys.path.insert(0, str(FOLDER))
+    from common import interval, ratio
+
+    rng, width = np.random.default_rng(0), {}
+    for rounds in (3, 6, 40):
+        times = {
+            name: {clock: list(scale * rng.uniform(0.9, 1.1, rounds)) for clock in ("wall", "cpu")}
+            for name, scale in (("a", 2.0), ("b", 1.0))
+        }
+        low, high = interval(times, "a", "b")["cpu"]
+        assert low <= ratio(times, "a", "b")["cpu"] <= high
+        width[rounds] = high - low
+    assert width[40] < width[6]
+    one_to_six = {"a": {"wall": [1, 2, 3, 4, 5, 6], "cpu": [1] * 6}, "b": {"wall": [1] * 6, "cpu": [1] * 6}}
+    assert interval(one_to_six, "a", "b")["wall"] == [1, 6]  # 1 - 2 / 2**6 = 0.97; without the ends 0.78
