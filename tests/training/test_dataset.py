@@ -14,7 +14,7 @@ from pseudogd.store.dataset import Store
 from pseudogd.student.load import load_processor
 from pseudogd.training.dataset import build_rows
 from pseudogd.training.order import StepSampler
-from pseudogd.training.recipe import DataSection
+from pseudogd.training.sections import DataSection
 from pseudogd.training.turns import TurnEncoder
 
 

@@ -10,7 +10,7 @@ from helpers.tiny_general import ROWS, save_tiny_general
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
 from pseudogd.training.metrics import MetricsLog
-from pseudogd.training.recipe import KINDS
+from pseudogd.training.sections import KINDS
 from pseudogd.training.setup import build
 from pseudogd.training.train import run_training
 

@@ -15,7 +15,7 @@ from pseudogd.store.dataset import Store
 from pseudogd.student.load import load_student
 from pseudogd.training import setup
 from pseudogd.training.mix import split_photos
-from pseudogd.training.recipe import KINDS, MixSection
+from pseudogd.training.sections import KINDS, MixSection
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pseudogd.training.order import MixedSampler, StepSampler, epoch_rows, kind_order
-from pseudogd.training.recipe import KINDS
+from pseudogd.training.sections import KINDS
 
 parts = st.sampled_from([0, 1, 2, 5, 7.5, 10, 20, 30, 33.3, 50, 99, 0.1])
 shares = st.tuples(parts, parts, parts, parts).filter(any)

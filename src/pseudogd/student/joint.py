@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from pseudogd.distill.losses import Prediction, anchor_loss, geometry_loss, view
 from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.student.batch import GeometryBatch, PhotoTargets, ViewGroup
 from pseudogd.student.families.base import Encoded, FamilyAdapter
+from pseudogd.student.frozen import frozen_encoder
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.items import IGNORED, Items
 from pseudogd.student.taps import Taps, resolve_taps
@@ -105,7 +105,7 @@ class Joint(nn.Module):
             raise InputError("anchor 'adapters' needs a model with LoRA adapters; use 'frozen'")
         self.anchor = anchor if self.weights.anchor else None
         # in a tuple, so that the frozen copy is neither trained nor saved with this module
-        self._frozen = (_frozen_encoder(model, family, anchor_dtype),) if self.anchor == "frozen" else ()
+        self._frozen = (frozen_encoder(model, family, anchor_dtype),) if self.anchor == "frozen" else ()
 
     def plain_model(self) -> nn.Module:
         """The ordinary model, without anything of ours."""
@@ -309,25 +309,6 @@ def _gather(flat: list[Tensor], group: ViewGroup) -> list[Tensor]:
     """One (V, N, D) tensor per tap: the cells of a group of views, row-major."""
     index = group.tokens.flatten()
     return [h.index_select(0, index).unflatten(0, group.tokens.shape) for h in flat]
-
-
-def _frozen_encoder(model: nn.Module, family: FamilyAdapter, dtype: torch.dtype | None) -> nn.Module:
-    """A copy of the model whose tower and projector are frozen.
-
-    Weights that are not trained (the language model's, and under LoRA those of the tower) are shared, not copied.
-    """
-    parts = (family.tower(model), family.projector(model))
-    own = {id(p) for part in parts for p in part.parameters() if p.requires_grad}
-    shared = {id(p): p for p in (*model.parameters(), *model.buffers()) if id(p) not in own}
-    frozen = copy.deepcopy(model, memo=shared)
-    for part in (family.tower(frozen), family.projector(frozen)):
-        part.requires_grad_(False).eval()
-        for module in part.modules():
-            if isinstance(module, (nn.Linear, nn.Conv2d, nn.Conv3d)):  # what autocast casts, and nothing else
-                for parameter in module.parameters(recurse=False):
-                    if dtype is not None and id(parameter) not in shared:
-                        parameter.data = parameter.data.to(dtype)
-    return frozen
 
 
 def _any_label(labels: Tensor | None) -> bool:

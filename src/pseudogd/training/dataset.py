@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
 from pseudogd.training.balance import shortcuts_to_drop
-from pseudogd.training.recipe import DataSection
+from pseudogd.training.messages import Exchange
 from pseudogd.training.rows import LeftOut, Limits, Piece, Rows, Size, WrittenPhotos
+from pseudogd.training.sections import DataSection
 from pseudogd.training.tokens import PhotoTokens, Tokens
-from pseudogd.training.turns import Exchange, TurnEncoder
+from pseudogd.training.turns import TurnEncoder
 
 _ENCODED_TOGETHER = 4096
 

@@ -17,8 +17,9 @@ from pseudogd.training.arms import total_steps
 from pseudogd.training.dataset import photo_sizes, question_rows
 from pseudogd.training.general import GeneralEncoder
 from pseudogd.training.order import epoch_rows
-from pseudogd.training.recipe import KINDS, DataSection, MixSection, Recipe
+from pseudogd.training.recipe import Recipe
 from pseudogd.training.rows import LeftOut, Limits, Piece, Rows, Size, WrittenPhotos
+from pseudogd.training.sections import KINDS, DataSection, MixSection
 from pseudogd.training.tokens import PhotoTokens
 from pseudogd.training.turns import TurnEncoder
 

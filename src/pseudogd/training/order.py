@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pseudogd.training.recipe import KINDS
+from pseudogd.training.sections import KINDS
 
 
 class StepSampler(torch.utils.data.Sampler[int]):

@@ -9,7 +9,8 @@ from torch import nn
 from pseudogd.student.families.base import FamilyAdapter
 from pseudogd.student.joint import Joint, freeze_unused
 from pseudogd.student.lora import LoraPart, add_lora
-from pseudogd.training.recipe import LoraPartSection, OptimSection, Recipe
+from pseudogd.training.recipe import Recipe
+from pseudogd.training.sections import LoraPartSection, OptimSection
 
 PARTS = ("tower", "projector", "llm", "head")
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pseudogd.store.conversations import PREFIX
 from pseudogd.training.order import MixedSampler, StepSampler, epoch_rows
-from pseudogd.training.recipe import KINDS
+from pseudogd.training.sections import KINDS
 from pseudogd.training.tokens import PhotoTokens, Tokens, with_photos
 
 Size = tuple[int, int]

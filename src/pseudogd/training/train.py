@@ -28,11 +28,12 @@ from pseudogd.training.card import model_card
 from pseudogd.training.export import difference, write_plain
 from pseudogd.training.failures import explained
 from pseudogd.training.interrupt import Interrupt
+from pseudogd.training.joint_files import HEAD_NAME, save_head
 from pseudogd.training.parameters import prepare
 from pseudogd.training.recipe import Recipe, differences, load_recipe, recipe_text
 from pseudogd.training.rows import LeftOut
 from pseudogd.training.setup import Setup, build, conversations_of, model_digest
-from pseudogd.training.trainer import HEAD_NAME, PROGRESS_NAME, PseudoGDTrainer
+from pseudogd.training.trainer import PROGRESS_NAME, PseudoGDTrainer
 
 RECIPE_NAME, RESULT_NAME, MODEL_NAME, ADAPTER_NAME = "recipe.yaml", "train.json", "model", "adapter"
 _SHOWN_LEFT_OUT = 3
@@ -180,7 +181,7 @@ def _finish(
     if recipe.data.mix is not None:
         counts |= {f"{kind} rows": f"{n}, seen {trainer.seen()[kind]} times" for kind, n in by_kind.items() if n}
     card = model_card(recipe.model.path, recipe.to_dict(), counts, _teachers(store, photos))
-    trainer.save_head(out / HEAD_NAME, weights)
+    save_head(setup.joint, out, weights)
     ours = plain_probe.logits(model, processor) if check else None
     if is_adapted(model):
         _save_adapter(model, out / ADAPTER_NAME)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,10 +22,8 @@ from transformers.trainer_callback import PrinterCallback
 from pseudogd.distill.balance import LambdaController
 from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.progress import Bar
-from pseudogd.student.head import GeometryHead
 from pseudogd.student.joint import Items, Joint, JointOutput
-from pseudogd.student.lora import is_adapted
-from pseudogd.training import checkpoints, ranks, sharding
+from pseudogd.training import checkpoints, joint_files, ranks, sharding
 from pseudogd.training.arguments import Flow, arguments_of
 from pseudogd.training.arms import Mix, mix_at, parts_reached
 from pseudogd.training.checks import FirstSteps
@@ -36,7 +34,6 @@ from pseudogd.training.parameters import parameter_groups, parts_of
 from pseudogd.training.recipe import Recipe
 from pseudogd.training.rows import Rows
 
-HEAD_NAME = "geometry_head.safetensors"
 _STATE_NAME = "trainer_state.json"
 PROGRESS_NAME = "progress.json"
 _TOTALS = ("loss", "lm_loss", "geometry_loss", "anchor_loss")
@@ -318,7 +315,7 @@ class PseudoGDTrainer(Trainer):
 
     def _write_checkpoint(self, found: _State) -> None:
         with checkpoints.appearing_folder(self.run / f"checkpoint-{self.state.global_step}") as folder:
-            self.save_plain(folder, found.weights)
+            joint_files.save(self.model, self.processor, folder, found.weights)
             checkpoints.save_optimizer(folder, found.optimizer, self.lr_scheduler.state_dict())
             for number, state in enumerate(found.random):
                 checkpoints.save_random_state(folder / _random_name(number), state)
@@ -334,28 +331,6 @@ class PseudoGDTrainer(Trainer):
             (folder / PROGRESS_NAME).write_text(json.dumps(progress, indent=2), encoding="utf-8")
         checkpoints.keep_newest(self.run, self.recipe.checkpoint.keep)
 
-    def save_plain(self, folder: Path, weights: Mapping[str, Tensor] | None = None) -> None:
-        """The ordinary model and processor, and the geometry head in its own file.
-
-        With adapters: those, in PEFT's own format, and beside them whatever else was trained. `weights` are the full
-        ones of a sharded `Joint`.
-        """
-        plain = self.model.plain_model()
-        full = None if weights is None else _under("model.", weights)
-        plain.save_pretrained(folder, **({} if full is None else {"state_dict": full}))
-        if is_adapted(plain):
-            checkpoints.save_trained(folder, plain, full)
-        self.processor.save_pretrained(folder)
-        self.save_head(folder / HEAD_NAME, weights)
-
-    def save_head(self, path: Path, weights: Mapping[str, Tensor] | None = None) -> None:
-        """The geometry head with the taps it listens to; nothing where there is none."""
-        head = self.model.head
-        if head is not None:
-            taps = self.model.taps
-            extra = {"place": taps.place, "layers": list(taps.layers)}
-            head.save(path, extra, None if weights is None else _under("head.", weights))
-
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         folder = Path(resume_from_checkpoint)
         progress = checkpoints.read_json(folder / PROGRESS_NAME)
@@ -365,14 +340,7 @@ class PseudoGDTrainer(Trainer):
                 "or choose another out"
             )
         self.metrics_log.rewind(int(checkpoints.read_json(folder / _STATE_NAME)["global_step"]))
-        plain = self.model.plain_model()
-        if is_adapted(plain):
-            sharding.load_into(plain, checkpoints.load_trained(folder, plain))
-        else:
-            sharding.load_into(plain, type(plain).from_pretrained(folder, dtype=torch.float32).state_dict())
-        if self.model.head is not None:
-            head, _ = GeometryHead.load(folder / HEAD_NAME)
-            sharding.load_into(self.model.head, head.state_dict())
+        joint_files.load(self.model, folder)
         self._elapsed_before, self._clock = float(progress["seconds"]), time.monotonic()
         # means of the step are over all ranks: what was summed before is taken up by one of them
         self._sums = dict(progress["sums"]) if ranks.is_main() else {}
@@ -389,10 +357,6 @@ class PseudoGDTrainer(Trainer):
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
             checkpoints.load_random_state(Path(checkpoint) / _random_name(ranks.rank()))
-
-
-def _under(prefix: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
 def _random_name(rank: int) -> str:

@@ -14,16 +14,13 @@ import numpy as np
 
 from pseudogd.errors import InputError
 from pseudogd.student.chat import run_processor, template_settings
+from pseudogd.training.messages import Exchange, Message, photo_count, up_to_last_answer, without_photos, words
 from pseudogd.training.tokens import PhotoTokens, Tokens, with_photos
 
 _NOTHING = re.compile(r"\s*(<think>\s*</think>\s*|<\|channel>thought\s*<channel\|>\s*)?")
 """What a prompt may end with that an answered question has not."""
 
 _WHAT = {"type": "text", "text": "What?"}
-
-Message = dict[str, Any]
-Exchange = tuple[Message, Message]
-"""A question of the user (with the photo) and the assistant's answer."""
 
 
 class TurnEncoder:
@@ -103,7 +100,7 @@ class TurnEncoder:
             raise InputError("data.turns=chat needs a fast tokenizer (tokenizer.json); set data.turns=isolated")
         messages: list[Message] = []
         for number, (user, answer) in enumerate(exchanges):
-            messages += [user if number == 0 else _without_photo(user), answer]
+            messages += [user if number == 0 else without_photos(user), answer]
         return self.conversation(messages)
 
     def conversation(self, messages: Sequence[Message]) -> Tokens:
@@ -145,7 +142,7 @@ class TurnEncoder:
 
     def _check_photos(self, messages: Sequence[Message], ids: Sequence[int]) -> None:
         """See that every placeholder is a photo, and that the processor's own tokens stand nowhere."""
-        photos, found = sum(map(_photos, messages)), ids.count(self.image_id)
+        photos, found = sum(map(photo_count, messages)), ids.count(self.image_id)
         inner = getattr(self.processor, "image_token_id", self.image_id)
         if found != photos or (inner != self.image_id and inner in ids):
             found += ids.count(inner) if inner != self.image_id else 0
@@ -176,7 +173,7 @@ class TurnEncoder:
             if not text.startswith(prompt):
                 same = next((i for i, (a, b) in enumerate(zip(text, prompt)) if a != b), len(text))
                 begin = len(text) - len(text[same:].lstrip())
-                if not _NOTHING.fullmatch(prompt[same:]) or not text[begin:].startswith(_text(answer).strip()):
+                if not _NOTHING.fullmatch(prompt[same:]) or not text[begin:].startswith(words(answer).strip()):
                     raise InputError(_unstable(prompt))
             asked += text[done:same] + prompt[same:]
             starts.append(len(asked))
@@ -190,7 +187,7 @@ class TurnEncoder:
     @staticmethod
     def _said_until(text: str, start: int, answer: Message) -> int | None:
         """Where the words of an answer end that begins at `start`; None if others stand there."""
-        said = _text(answer).strip()
+        said = words(answer).strip()
         begin = len(text) - len(text[start:].lstrip())
         return begin + len(said) if text.startswith(said, begin) else None
 
@@ -319,42 +316,12 @@ def _tokens(ids: Sequence[int], learn: Sequence[bool], turn: Sequence[int]) -> T
     return Tokens(np.array(ids, np.int32), np.array(learn, np.bool_), np.array(turn, np.int16))
 
 
-def up_to_last_answer(messages: Sequence[Message]) -> list[Message]:
-    """The messages up to the assistant's last.
-
-    Raises:
-        InputError: the assistant says nothing, begins, or shows a photo.
-    """
-    answers = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
-    if not answers:
-        raise InputError("has no turn of the assistant, so there is nothing to learn")
-    if answers[0] == 0:
-        raise InputError("begins with the assistant; a conversation begins with the user")
-    if any(_photos(messages[index]) for index in answers):
-        raise InputError("a picture stands in the assistant's own turn")
-    return list(messages[: answers[-1] + 1])
-
-
-def _text(message: Message) -> str:
-    content = message["content"]
-    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
-
-
 def _find(ids: Sequence[int], wanted: Sequence[int], start: int) -> int | None:
     """Where `wanted` stands in `ids`, from `start` on."""
     for at in range(start, len(ids) - len(wanted) + 1):
         if ids[at : at + len(wanted)] == wanted:
             return at
     return None
-
-
-def _photos(message: Message) -> int:
-    content = message["content"]
-    return 0 if isinstance(content, str) else sum(part["type"] == "image" for part in content)
-
-
-def _without_photo(message: Message) -> Message:
-    return {**message, "content": [part for part in message["content"] if part["type"] != "image"]}
 
 
 def _placeholder_id(processor: Any, placeholder: str | None) -> int:
