@@ -17,6 +17,7 @@ COLUMNS = (
     "accumulation",
     "resume",
     "DDP",
+    "FSDP2",
     "export",
     "serve",
 )

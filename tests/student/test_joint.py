@@ -261,7 +261,11 @@ def test_the_frozen_copy_is_neither_saved_nor_trained_nor_a_second_language_mode
     assert [n for n, _ in joint.named_parameters()] == [f"model.{n}" for n, _ in clip.model.named_parameters()]
     assert list(joint.state_dict()) == [f"model.{n}" for n in clip.model.state_dict()]
     (frozen,) = joint._frozen
-    assert frozen.lm_head.weight is clip.model.lm_head.weight and clip.model.lm_head.weight.requires_grad
+    words = {id(p) for part in (clip.model.get_decoder(), clip.model.lm_head) for p in part.parameters()}
+    assert words and not any(id(p) in words for p in frozen.parameters())
+    read = [*clip.family.tower(clip.model).parameters(), *clip.family.projector(clip.model).parameters()]
+    assert sum(p.numel() for p in frozen.parameters()) == sum(p.numel() for p in read)
+    assert clip.model.lm_head.weight.requires_grad
     own = next(clip.family.tower(frozen).parameters())
     assert own is not next(clip.family.tower(clip.model).parameters()) and not own.requires_grad
 

@@ -6,6 +6,7 @@ rounding is not blown up to whole steps.
 
 import json
 import shutil
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,9 @@ KINDS = {
     "accumulated": STEADY
     | {"optim.batch_size": 2, "optim.grad_accum": 2, "geometry.weights": {"order": 1.0, "anchor": 0.5}},
     "ranks": STEADY | {"optim.batch_size": 2, "geometry.weights": {"order": 1.0, "anchor": 0.5}},
+    "sharded": STEADY
+    | {"optim.batch_size": 2, "geometry.weights": {"order": 1.0, "anchor": 0.5}}
+    | {"optim.fsdp": True, "optim.gradient_checkpointing": True},
 }
 
 
@@ -190,9 +194,9 @@ def test_a_resumed_run_ends_with_the_very_same_weights(name, runs):
 @pytest.fixture(scope="module")
 def two_ranks(runs):
     paths = []
-    for name in FAMILIES:
-        path = runs.scratch / f"{name}.yaml"
-        path.write_text(recipe_text(runs.recipe(name, "ranks")))
+    for name, kind in product(FAMILIES, ("ranks", "sharded")):
+        path = runs.scratch / f"{name}-{kind}.yaml"
+        path.write_text(recipe_text(runs.recipe(name, kind, **{"checkpoint.every": 0})))
         paths.append(path)
     return torchrun(Path(__file__).with_name("ddp_families.py"), *paths, seconds=900)
 
@@ -204,6 +208,16 @@ def test_two_ranks_train_what_one_process_trains(name, runs, two_ranks):
     assert two_ranks.returncode == 0, two_ranks.stdout[-4000:]
     runs(name, "whole")
     agree(runs.weights(name, "whole"), runs.weights(name, "ranks"))
+
+
+@pytest.mark.slow
+@pytest.mark.column("FSDP2")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_two_ranks_that_share_all_weights_do_too(name, runs, two_ranks):
+    """Every block on its own, recomputed in the backward pass; the frozen copy of the anchor whole on each."""
+    assert two_ranks.returncode == 0, two_ranks.stdout[-4000:]
+    runs(name, "whole")
+    agree(runs.weights(name, "whole"), runs.weights(name, "sharded"))
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,17 @@ def test_one_part_by_adapters_the_other_in_full(recipe_of, data_path):
     assert not any("language_model" in n for n in trained)
 
 
+def test_adapters_start_as_the_seed_decides(recipe_of, data_path):
+    def start(seed, arm="joint"):
+        joint = setup.build(recipe_of(lora=BOTH, seed=seed, arm=arm), Store(data_path)).joint
+        return torch.cat([p.flatten() for name, p in joint.model.named_parameters() if "lora_A" in name])
+
+    first = start(0)
+    torch.rand(3)  # whatever was drawn before
+    assert torch.equal(first, start(0)) and torch.equal(first, start(0, "vqa_only"))
+    assert not torch.equal(first, start(1))
+
+
 def test_frozen_weights_may_be_bfloat16_and_trained_ones_are_not(recipe_of, data_path):
     recipe = recipe_of(lora=BOTH, optim__precision="bf16", model__dtype="bfloat16", optim__steps=2)
     joint = setup.build(recipe, Store(data_path)).joint

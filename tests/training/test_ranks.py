@@ -14,6 +14,7 @@ from pseudogd.training.metrics import MetricsLog
 from pseudogd.training.recipe import recipe_text
 from pseudogd.training.train import run_training
 
+ADAPTER = "adapter_model.safetensors"
 # with eps far above the gradients an AdamW step is linear in them, and rounding is not blown up to a whole step
 STEADY = {"optim__eps": 1.0, "optim__lr": {"tower": 1.0, "projector": 1.0, "llm": 1.0, "head": 1.0}}
 
@@ -70,6 +71,23 @@ def test_two_ranks_go_on_from_their_checkpoint_and_another_number_is_refused(fsd
     assert done.returncode == 0, done.stdout
     again = load_file(run / "model" / "model.safetensors")
     assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+@pytest.mark.slow
+def test_sharded_adapters_over_bfloat16_weights_train_as_in_one_process(recipe_of, tmp_path):
+    """Frozen weights and adapters of one block have different types; rounding to bfloat16 is all that may differ."""
+    lora = {"tower": {"r": 2}, "llm": {"r": 2}}
+    common = {"lora": lora, "model__dtype": "bfloat16", "optim__precision": "bf16", "data__group_by_length": False}
+    common |= {"optim__gradient_checkpointing": True, **STEADY}
+    alone = run_training(recipe_of(out=str(tmp_path / "one"), optim__batch_size=2, **common), quiet=True, check=False)
+    two = recipe_of(out=str(tmp_path / "two"), optim__batch_size=1, optim__fsdp=True, **common)
+    done = started(two, tmp_path)
+    assert done.returncode == 0, done.stdout
+    one, two = (load_file(folder / "adapter" / ADAPTER) for folder in (alone.out, tmp_path / "two"))
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        assert torch.allclose(value, two[name], atol=2e-3), name
+    assert any(value.abs().max() > 1e-2 for name, value in one.items() if "lora_B" in name)
 
 
 SHARDED = """

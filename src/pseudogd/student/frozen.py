@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,19 +14,22 @@ _CAST = (nn.Linear, nn.Conv2d, nn.Conv3d)
 """Layers whose weights autocast casts."""
 
 
-def frozen_encoder(model: nn.Module, family: FamilyAdapter, dtype: torch.dtype | None) -> nn.Module:
-    """A copy of the model whose tower and projector are frozen.
+def frozen_encoder(model: Any, family: FamilyAdapter, dtype: torch.dtype | None) -> nn.Module:
+    """A copy of the model without its language model, frozen: tower, projector, and whatever stands beside them.
 
-    Weights that are not trained (the language model's, and under LoRA those of the tower) are shared, not copied.
-    Matrices that are copied get `dtype` (None: keep their own), in which autocast would run them anyhow; norms and
-    embeddings keep theirs.
+    Weights that are not trained (under LoRA those of the tower) are shared, not copied. Matrices that are copied get
+    `dtype` (None: keep their own), in which autocast would run them anyhow; norms and embeddings keep theirs.
     """
-    parts = (family.tower(model), family.projector(model))
-    own = {id(p) for part in parts for p in part.parameters() if p.requires_grad}
-    shared = {id(p): p for p in (*model.parameters(), *model.buffers()) if id(p) not in own}
-    frozen = copy.deepcopy(model, memo=shared)
+    # not even a reference to the language model: sharded later on, it would stay in memory as a whole
+    left_out = {id(part): nn.Identity() for part in (model.get_decoder(), model.get_output_embeddings()) if part}
+    inner = {id(p) for part in (model.get_decoder(), model.get_output_embeddings()) if part for p in part.parameters()}
+    read = [p for p in model.parameters() if id(p) not in inner]
+    shared = {id(p): p for p in (*(p for p in read if not p.requires_grad), *model.buffers())}
+    frozen = copy.deepcopy(model, memo={**left_out, **shared})
+    for parameter in frozen.parameters():
+        parameter.requires_grad_(False)
     for part in (family.tower(frozen), family.projector(frozen)):
-        part.requires_grad_(False).eval()
+        part.eval()
         for module in part.modules():
             if isinstance(module, _CAST):
                 for parameter in module.parameters(recurse=False):

@@ -61,8 +61,8 @@ class Joint(nn.Module):
         weights: of the geometry terms and the anchor.
         taps: what the head reads: None (the family's default), a list of the tower's layers, "projector", "llm", or
             `Taps`.
-        anchor: what keeps the visual tokens near where they were: None, "frozen" (a frozen copy of tower and projector
-            as they are NOW, so build `Joint` from the base weights, before loading a checkpoint), or "adapters" (the
+        anchor: what keeps the visual tokens near where they were: None, "frozen" (a frozen copy of all but the language
+            model as it is NOW, so build `Joint` from the base weights, before loading a checkpoint), or "adapters" (the
             model with its LoRA adapters off; needs no memory, and a projector that is frozen or adapted).
         anchor_dtype: of the frozen copy's matrices; None: the model's own. Under autocast its type loses nothing and
             saves room and casts.
@@ -299,9 +299,7 @@ class Joint(nn.Module):
             with self.model.disable_adapter():
                 return self.family.encode(self.model, inputs, hidden_states=False).tokens
         (frozen,) = self._frozen
-        device = next(self.family.tower(self.model).parameters()).device
-        for part in (self.family.tower(frozen), self.family.projector(frozen)):
-            part.to(device)
+        frozen.to(next(self.family.tower(self.model).parameters()).device)
         return self.family.encode(frozen, inputs, hidden_states=False).tokens
 
 

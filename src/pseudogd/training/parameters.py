@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from pseudogd.student.families.base import FamilyAdapter
@@ -31,11 +32,12 @@ def prepare(model: Any, family: FamilyAdapter, recipe: Recipe) -> Any:
     """The model with adapters where the recipe wants them, and with everything frozen that is not to be trained.
 
     Frozen are parts whose learning rate is 0, what language can never train, and under LoRA all but the adapters of the
-    part. Trained weights become float32, whatever the checkpoint's type.
+    part. Trained weights become float32, whatever the checkpoint's type. Adapters start as the recipe's seed decides.
     """
     unused = {id(dict(model.named_parameters())[name]) for name in freeze_unused(model, family)}
     adapters = {"tower": _lora(recipe.lora.tower), "llm": _lora(recipe.lora.llm)}
     if recipe.uses_lora:
+        torch.manual_seed(recipe.seed)
         model = add_lora(model, family, **adapters, dropout=recipe.lora.dropout)
     added = {id(p) for name, p in model.named_parameters() if ".lora_" in name}
     for part, parameters in parts_of(model, family).items():

@@ -254,3 +254,16 @@ def test_a_frozen_copy_at_the_type_of_autocast_loses_nothing(name, load):
         with torch.autocast("cpu", torch.bfloat16):
             tokens.append(joint._anchor_tokens(inputs))
     assert tokens[0].abs().max() > 0 and torch.equal(*tokens)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_frozen_copy_stays_what_it_was_whatever_is_trained(name, load):
+    student = load(name)
+    inputs = batch_of(student, FAMILIES[name].SIZES[:2])
+    joint = Joint(student.model, student.family, weights=JointWeights(anchor=1.0), anchor="frozen")
+    with torch.no_grad():
+        before = student.family.encode(student.model, inputs, hidden_states=False).tokens
+        assert torch.equal(joint._anchor_tokens(inputs), before)
+        for parameter in student.model.parameters():
+            parameter.add_(0.05)
+    assert torch.equal(joint._anchor_tokens(inputs), before)
