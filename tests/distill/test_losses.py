@@ -172,3 +172,53 @@ def test_metres_can_be_recovered_by_descent():
         opt.step()
     metres = (z - z.mean(-1, keepdim=True) + (s + phi)[:, None]).exp()
     assert (metres / true.exp() - 1).abs().mean() < 0.05
+
+
+def two_sets(rows, width=6, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    return (torch.randn(sum(rows), width, generator=rng) for _ in range(2))
+
+
+def test_the_gram_term_sees_how_tokens_stand_to_one_another_and_nothing_else():
+    rows = [5, 0, 7]
+    tokens, _ = two_sets(rows)
+    turn = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(3)))[0]
+    assert L.gram_loss(3 * tokens @ turn, tokens, rows).item() == pytest.approx(0, abs=1e-6)
+    swapped = tokens[torch.randperm(12, generator=torch.Generator().manual_seed(1))]
+    assert L.gram_loss(swapped, tokens, rows) > 0.1
+
+
+def test_the_gram_term_is_the_mean_over_all_pairs_of_a_row():
+    rows = [4, 3]
+    now, base = two_sets(rows)
+    cos = torch.nn.functional.cosine_similarity
+    each = [
+        torch.stack([(cos(now[i], now[j], dim=0) - cos(base[i], base[j], dim=0)).abs() for j in part]).mean()
+        for part in (range(4), range(4, 7))
+        for i in part
+    ]
+    assert L.gram_loss(now, base, rows).item() == pytest.approx(torch.stack(each).mean().item(), rel=1e-5)
+
+
+def test_shares_of_the_gram_term_add_up_with_few_columns_too():
+    rows = [9, 4, 8]
+    now, base = two_sets(rows)
+    whole = L.gram_loss(now, base, rows, seed=5, columns=3)
+    parts, begin = [], 0
+    for count in rows:
+        part = slice(begin, begin + count)
+        parts.append(L.gram_loss(now[part], base[part], [count], seed=5, columns=3) * count / sum(rows))
+        begin += count
+    assert whole.item() == pytest.approx(sum(parts).item(), rel=1e-5)
+    assert whole.item() != pytest.approx(L.gram_loss(now, base, rows, seed=6, columns=3).item(), rel=1e-3)
+
+
+def test_the_gram_term_has_gradients_that_exist_without_tokens_and_vanish_at_the_base():
+    tokens, _ = two_sets([5])
+    for now, rows in ((tokens.clone().requires_grad_(), [5]), (torch.zeros(0, 6, requires_grad=True), [0])):
+        L.gram_loss(now, now.detach().clone(), rows).backward()
+        assert now.grad is not None and not now.grad.abs().gt(1e-6).any()
+    with torch.autocast("cpu", torch.bfloat16):
+        exact = L.gram_loss(*two_sets([30]), [30])
+    assert exact.dtype == torch.float32
+    assert exact.item() == pytest.approx(L.gram_loss(*two_sets([30]), [30]).item(), rel=1e-6)

@@ -31,17 +31,18 @@ SIZES = [(150, 97), (72, 72), (60, 233), (97, 150)]
 RATE = {"tower": 1e-3, "projector": 1e-3, "llm": 1e-3, "head": 1e-3}
 STEADY = {"optim.eps": 1.0, "optim.lr": {part: 1.0 for part in RATE}, "data.group_by_length": False}
 CASES = [(name, variant) for name, module in FAMILIES.items() for variant in module.VARIANTS]
+HELD = {"order": 1.0, "anchor": 0.5, "gram": 0.5}
 ADAPTERS = {"lora.tower.r": 2, "lora.llm.r": 2}
 
 KINDS = {
     "joint": {"optim.lr": RATE},
     "lora": {"optim.lr": {**RATE, "tower": 1e-2, "llm": 1e-2}, **ADAPTERS},
-    "whole": STEADY | {"optim.batch_size": 4, "geometry.weights": {"order": 1.0, "anchor": 0.5}},
+    "whole": STEADY | {"optim.batch_size": 4, "geometry.weights": HELD},
     "accumulated": STEADY
-    | {"optim.batch_size": 2, "optim.grad_accum": 2, "geometry.weights": {"order": 1.0, "anchor": 0.5}},
-    "ranks": STEADY | {"optim.batch_size": 2, "geometry.weights": {"order": 1.0, "anchor": 0.5}},
+    | {"optim.batch_size": 2, "optim.grad_accum": 2, "geometry.weights": HELD},
+    "ranks": STEADY | {"optim.batch_size": 2, "geometry.weights": HELD},
     "sharded": STEADY
-    | {"optim.batch_size": 2, "geometry.weights": {"order": 1.0, "anchor": 0.5}}
+    | {"optim.batch_size": 2, "geometry.weights": HELD}
     | {"optim.fsdp": True, "optim.gradient_checkpointing": True},
 }
 

@@ -51,9 +51,9 @@ def pays(kind: str, is_global: bool) -> tuple[bool, ...]:
 
 @dataclass(frozen=True)
 class JointWeights:
-    """Weights inside the geometry loss (all but `anchor`, which stands beside it).
+    """Weights inside the geometry loss (all but `anchor` and `gram`, which stand beside it).
 
-    loss = lm + lambda * (structure * L_structure + ... + scale * L_scale) + anchor * L_anchor
+    loss = lm + lambda * (structure * L_structure + ... + scale * L_scale) + anchor * L_anchor + gram * L_gram
     """
 
     structure: float = 1.0
@@ -63,3 +63,4 @@ class JointWeights:
     sky: float = 0.1
     scale: float = 0.5
     anchor: float = 0.1
+    gram: float = 0.0

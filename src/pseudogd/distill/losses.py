@@ -7,6 +7,7 @@ What must never mix: structure, gradient and order ignore scale altogether, the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from pseudogd.distill.kinds import TERMS, JointWeights
 
 ORDER_PAIRS = 256
 ORDER_MARGIN = 0.05
+GRAM_COLUMNS = 256
 TRIM = 0.05
 SCALES = 3
 HUBER_BETA = 0.1
@@ -120,6 +122,30 @@ def scale_losses(s: Tensor, phi: Tensor, y: Tensor, w: Tensor, log_focal: Tensor
 def anchor_loss(tokens: Tensor, frozen: Tensor) -> Tensor:
     """Mean 1 - cos between what the language model reads now and what the frozen model gave it. Scalar in [0, 2]."""
     return (1 - nnf.cosine_similarity(tokens.float(), frozen.float(), dim=-1)).mean()
+
+
+def gram_loss(
+    tokens: Tensor, frozen: Tensor, rows: Sequence[int], seed: int | None = None, columns: int = GRAM_COLUMNS
+) -> Tensor:
+    """Mean |cos(t_i, t_j) - cos(f_i, f_j)| over all tokens i and at most `columns` random j of the same row. Scalar.
+
+    Keeps how alike the tokens of a row's photos are, though all of them may turn together: the Gram anchoring of DINOv3
+    (Simeoni et al. 2025), in L1 and against the base.
+
+    Args:
+        tokens, frozen: (T, D), what the language model reads now and what the frozen model gave it.
+        rows: how many of the tokens each row has, in their order.
+        seed: of the columns j, which depend on it and on the row's number of tokens alone; None draws anew.
+    """
+    with torch.autocast(device_type=tokens.device.type, enabled=False):
+        t, f = (nnf.normalize(a.float(), dim=-1) for a in (tokens, frozen))
+        total = t.sum() * 0.0
+        for now, base in zip(t.split(list(rows)), f.split(list(rows))):
+            generator = None if seed is None else torch.Generator().manual_seed(seed)
+            chosen = torch.randperm(len(now), generator=generator)[:columns].to(now.device)
+            if len(now):
+                total = total + (now @ now[chosen].T - base @ base[chosen].T).abs().mean(1).sum()
+        return total / max(len(tokens), 1)
 
 
 @dataclass

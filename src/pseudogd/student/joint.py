@@ -12,7 +12,7 @@ from transformers.utils import ModelOutput
 
 from pseudogd.distill.balance import GradientBalance
 from pseudogd.distill.kinds import JointWeights
-from pseudogd.distill.losses import Prediction, anchor_loss, geometry_loss, view_losses
+from pseudogd.distill.losses import Prediction, anchor_loss, geometry_loss, gram_loss, view_losses
 from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.student.batch import GeometryBatch, PhotoTargets, ViewGroup
 from pseudogd.student.families.base import Encoded, FamilyAdapter
@@ -35,7 +35,7 @@ __all__ = [
 
 @dataclass
 class JointOutput(ModelOutput):
-    """`loss` is what to differentiate; the three losses are its unweighted summands.
+    """`loss` is what to differentiate; the other losses are its unweighted summands, None where there is none.
 
     `parts` holds detached scalars for the log: structure, gradient, normal, order, sky, scale (unweighted), and
     anchor_cos. `logits` is None where the batch has no labels at all; see `answer_logits` of `Joint`.
@@ -45,6 +45,8 @@ class JointOutput(ModelOutput):
     lm_loss: Tensor | None = None
     geometry_loss: Tensor | None = None
     anchor_loss: Tensor | None = None
+    gram_loss: Tensor | None = None
+    teacher_loss: Tensor | None = None
     parts: dict[str, Tensor] | None = None
     logits: Tensor | None = None
 
@@ -52,7 +54,7 @@ class JointOutput(ModelOutput):
 class Joint(nn.Module):
     """A vision-language model, its geometry head and the joint loss.
 
-        loss = lm + lam * (structure terms + scale terms) + weights.anchor * anchor
+        loss = lm + lam * (structure terms + scale terms) + weights.anchor * anchor + weights.gram * gram
 
     Args:
         model: the vision-language model (a `peft` wrapper is fine).
@@ -61,9 +63,10 @@ class Joint(nn.Module):
         weights: of the geometry terms and the anchor.
         taps: what the head reads: None (the family's default), a list of the tower's layers, "projector", "llm", or
             `Taps`.
-        anchor: what keeps the visual tokens near where they were: None, "frozen" (a frozen copy of all but the language
-            model as it is NOW, so build `Joint` from the base weights, before loading a checkpoint), or "adapters" (the
-            model with its LoRA adapters off; needs no memory, and a projector that is frozen or adapted).
+        anchor: what `weights.anchor` and `weights.gram` hold the visual tokens near to: None, "frozen" (a frozen copy
+            of all but the language model as it is NOW, so build `Joint` from the base weights, before loading a
+            checkpoint), or "adapters" (the model with its LoRA adapters off; needs no memory, and a projector that is
+            frozen or adapted).
         anchor_dtype: of the frozen copy's matrices; None: the model's own. Under autocast its type loses nothing and
             saves room and casts.
         balance: watches gradient norms at the taps.
@@ -103,7 +106,7 @@ class Joint(nn.Module):
             raise InputError(f"anchor {anchor!r} is not known; use 'frozen', 'adapters' or none")
         if anchor == "adapters" and not hasattr(model, "disable_adapter"):
             raise InputError("anchor 'adapters' needs a model with LoRA adapters; use 'frozen'")
-        self.anchor = anchor if self.weights.anchor else None
+        self.anchor = anchor if self.weights.anchor or self.weights.gram else None
         # in a tuple, so that the frozen copy is neither trained nor saved with this module
         self._frozen = (frozen_encoder(model, family, anchor_dtype),) if self.anchor == "frozen" else ()
 
@@ -148,21 +151,53 @@ class Joint(nn.Module):
             return JointOutput(loss=lm, lm_loss=lm, parts={}, logits=logits)
         encoded = self.family.encode(self.model, inputs, hidden_states=self._reads("encoder"))
         lm, logits, states = self._language_of(inputs, encoded, num_items_in_batch)
-        loss, parts = lm, {}
-        geo = anchor = None
+        found = JointOutput(loss=lm, lm_loss=lm, parts={}, logits=logits)
         if self.head is not None:
             # a gradient of one of them alone is no ratio, and would be taken for one beside another micro-batch's
             watched = geometry is not None and bool(geometry.groups) and _any_label(inputs.get("labels"))
             tapped = self._tapped(inputs, encoded, states, watched)
-            geo, parts = self._geometry(tapped, geometry, items, seed)
-            loss = loss + lam / accumulation_steps * geo
+            found.geometry_loss, found.parts = self._geometry(tapped, geometry, items, seed)
+            found.loss = found.loss + lam / accumulation_steps * found.geometry_loss
+            found.teacher_loss = self.teacher_term(tapped, geometry, items)
+            if found.teacher_loss is not None:
+                found.loss = found.loss + lam / accumulation_steps * found.teacher_loss
         if self.anchor is not None:
-            anchor = anchor_loss(encoded.tokens, self._anchor_tokens(inputs))
-            if items is not None:
-                anchor = anchor * (len(encoded.tokens) / items.tokens)
-            parts["anchor_cos"] = 1 - anchor.detach()
-            loss = loss + self.weights.anchor / accumulation_steps * anchor
-        return JointOutput(loss=loss, lm_loss=lm, geometry_loss=geo, anchor_loss=anchor, parts=parts, logits=logits)
+            self._hold(found, inputs, encoded.tokens, items, accumulation_steps, seed)
+        return found
+
+    def teacher_term(self, tapped: list[Tensor], geometry: GeometryBatch | None, items: Items | None) -> Tensor | None:
+        """A term on features of a teacher, for a subclass to fill; it is added to the loss with weight lambda.
+
+        None here: what a teacher's maps say is distilled, its features are not stored (docs/how-it-works.md shows how
+        to add them).
+
+        Args:
+            tapped: one (all tokens of all photos, D) tensor per tap.
+            geometry: the batch's targets; `groups[i].tokens` are the tokens that a view's cells read.
+            items: what the whole step holds: divide a sum over this batch by it, so that shares of a step add up.
+        """
+        return None
+
+    def _hold(
+        self,
+        found: JointOutput,
+        inputs: Mapping[str, Any],
+        tokens: Tensor,
+        items: Items | None,
+        accumulation_steps: int,
+        seed: int | None,
+    ) -> None:
+        """Add what holds the visual tokens near those of the base to `found`."""
+        frozen = self._anchor_tokens(inputs)
+        share = 1.0 if items is None else len(tokens) / items.tokens
+        if self.weights.anchor:
+            anchor = anchor_loss(tokens, frozen) * share
+            found.anchor_loss, found.parts["anchor_cos"] = anchor, 1 - anchor.detach()
+            found.loss = found.loss + self.weights.anchor / accumulation_steps * anchor
+        if self.weights.gram:
+            rows = (inputs["input_ids"] == self.family.image_token_id).sum(1).tolist()
+            found.gram_loss = gram_loss(tokens, frozen, rows, seed) * share
+            found.loss = found.loss + self.weights.gram / accumulation_steps * found.gram_loss
 
     def _reads(self, place: str) -> bool:
         return self.head is not None and self.taps.place == place

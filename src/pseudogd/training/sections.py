@@ -120,7 +120,7 @@ class OptimSection(Section):
 
 
 class WeightSection(Section):
-    """Weights of the geometry terms inside lambda's bracket, and of the anchor beside it."""
+    """Weights of the geometry terms inside lambda's bracket, and of anchor and Gram term beside it."""
 
     structure: float = Field(JointWeights.structure, ge=0)
     gradient: float = Field(JointWeights.gradient, ge=0)
@@ -129,6 +129,12 @@ class WeightSection(Section):
     sky: float = Field(JointWeights.sky, ge=0)
     scale: float = Field(JointWeights.scale, ge=0)
     anchor: float = Field(JointWeights.anchor, ge=0)
+    gram: float = Field(JointWeights.gram, ge=0)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether a term compares with the frozen base."""
+        return bool(self.anchor or self.gram)
 
 
 class GeometrySection(Section):

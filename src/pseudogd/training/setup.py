@@ -195,7 +195,7 @@ def _joint(recipe: Recipe, student: Student, photos: PhotoInputs, rows: Rows) ->
     shape = {"blocks": geometry.head_blocks, "subcells": geometry.subcells}
     head = GeometryHead.for_family(student.family, taps, geometry.head_width, **biases, **shape)
     weights = JointWeights(**geometry.weights.model_dump())
-    anchor = "frozen" if weights.anchor else None
+    anchor = "frozen" if geometry.weights.frozen else None
     balance = GradientBalance()
     head.requires_grad_(recipe.optim.lr.head > 0)
     options = {"answer_logits": True, "anchor_dtype": _half(recipe)}

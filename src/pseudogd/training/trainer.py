@@ -36,7 +36,7 @@ from pseudogd.training.rows import Rows
 
 _STATE_NAME = "trainer_state.json"
 PROGRESS_NAME = "progress.json"
-_TOTALS = ("loss", "lm_loss", "geometry_loss", "anchor_loss")
+_TOTALS = ("loss", "lm_loss", "geometry_loss", "anchor_loss", "gram_loss", "teacher_loss")
 _NOTED = (*_TOTALS, "structure", "gradient", "normal", "order", "sky", "scale")
 
 
@@ -216,7 +216,7 @@ class PseudoGDTrainer(Trainer):
         self._add("lm_loss", out.lm_loss.detach())
         if not geometry:
             return
-        for name in ("geometry_loss", "anchor_loss"):
+        for name in _TOTALS[2:]:
             value = getattr(out, name)
             if value is not None:
                 self._add(name, value.detach())
@@ -367,6 +367,7 @@ _MEND = "lower optim.lr, or set optim.precision=fp32"
 
 
 def _not_finite(step: int, out: JointOutput) -> str:
-    named = {"language": out.lm_loss, "geometry": out.geometry_loss, "anchor": out.anchor_loss, **(out.parts or {})}
+    named = {name: getattr(out, f"{name}_loss") for name in ("lm", "geometry", "anchor", "gram", "teacher")}
+    named |= out.parts or {}
     values = ", ".join(f"{name} {float(value.detach()):.3g}" for name, value in named.items() if value is not None)
     return f"the loss is no longer a number at step {step} ({values}); {_MEND}"

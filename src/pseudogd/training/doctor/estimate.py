@@ -223,7 +223,7 @@ class Estimate:
 
     @property
     def _anchored(self) -> bool:
-        return self.recipe.uses_geometry and self.recipe.geometry.weights.anchor > 0
+        return self.recipe.uses_geometry and self.recipe.geometry.weights.frozen
 
     @property
     def logits(self) -> int:
