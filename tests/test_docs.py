@@ -102,15 +102,26 @@ def test_the_geometry_branch_alone_runs(tmp_path, monkeypatch):
 
     (tmp_path / "student").symlink_to(checkpoint("student"))
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"^```python\n(.*?)^```", HOW, flags=re.M | re.S)
+    features, code = re.findall(r"^```python\n(.*?)^```", HOW, flags=re.M | re.S)
     names: dict = {}
     exec(compile(code, "how-it-works.md", "exec"), names)
+    exec("import torch\nfrom pseudogd.student.joint import Joint\n" + features, names)
     processor, photo = names["student"].processor, Image.new("RGB", (64, 64), "gray")
     turn = [user_turn("Is there a chair?"), {"role": "assistant", "content": [{"type": "text", "text": "yes"}]}]
     inputs = encode_chats(processor, [chat_text(processor, turn)], [photo], "right")
     inputs["labels"] = inputs["input_ids"].clone()
     views = names["targets"](photo.size, plane(np.random.default_rng(0), 64), inputs, 0)
-    out = names["joint"](inputs, names["GeometryBatch"].collate([views]), lam=0.3)
+    batch = names["GeometryBatch"].collate([views])
+    out = names["joint"](inputs, batch, lam=0.3)
     out.loss.backward()
     tower = names["family"].tower(names["student"].model)
     assert out.geometry_loss > 0 and any(p.grad is not None and p.grad.abs().sum() > 0 for p in tower.parameters())
+
+    class OfOnes(names["WithFeatures"]):
+        def features(self, geometry):
+            width = self.family.tower_width
+            return names["torch"].ones(sum(group.tokens.numel() for group in geometry.groups), width)
+
+    joint = names["joint"]
+    with_term = OfOnes(joint.model, joint.family, joint.head, taps=joint.taps)(inputs, batch, lam=0.3)
+    assert 0 < with_term.teacher_loss < 2 and with_term.loss > with_term.lm_loss
