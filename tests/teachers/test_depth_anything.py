@@ -92,6 +92,16 @@ def test_depth_is_never_larger_than_the_photo(metric):
     assert rows <= 20 and columns <= 3000
 
 
+def test_depth_of_a_smaller_photo_is_sampled_never_blended(metric):
+    photo = scene(1, 30, 22)
+    prepared = metric.prepare(Photo(photo))
+    with torch.no_grad():
+        seen = metric.model(pixel_values=torch.from_numpy(prepared.pixels[None])).predicted_depth[0].numpy()
+    found = metric.predict(photo).depth
+    assert found.shape == (22, 30) and seen.size > found.size
+    assert np.abs(found[..., None] - seen.ravel()).min(-1).max() < 1e-5
+
+
 def test_options(metric, metric_folder):
     larger = load_teacher(str(metric_folder), size=112, device="cpu", name="mine", licence="MIT")
     assert larger.predict(scene(1, 112, 112)).depth.shape == (112, 112)

@@ -127,7 +127,7 @@ class DepthAnything(Teacher):
             focal = float(np.sqrt(seen.fx * seen.fy))
         width, height = (min(have, photo) for have, photo in zip((raw.shape[1], raw.shape[0]), item.size))
         if (height, width) != tuple(raw.shape):
-            raw = interpolate(raw[None, None], (height, width), mode="bilinear", align_corners=False)[0, 0]
+            raw = interpolate(raw[None, None], (height, width), mode="nearest-exact")[0, 0]  # a mean is no depth
         depth, scale = to_depth(raw.cpu().numpy(), self.unit, focal)
         return Geometry(depth, item.camera, scale=scale, teacher=self.info)
 
