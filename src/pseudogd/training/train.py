@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -283,12 +284,14 @@ def _teachers(store: Store, image_ids: list[str]) -> dict[str, str]:
 
 @contextmanager
 def quiet_library() -> Iterator[None]:
-    """Without the library's own bars and chatter; its errors still show."""
+    """Without the library's own bars, chatter and notes to its own developers; its errors still show."""
     level, bars = library_logging.get_verbosity(), library_logging.is_progress_bar_enabled()
     library_logging.set_verbosity_error()
     library_logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+            yield
     finally:
         library_logging.set_verbosity(level)
         if bars:
