@@ -38,8 +38,7 @@ KINDS = {
     "joint": {"optim.lr": RATE},
     "lora": {"optim.lr": {**RATE, "tower": 1e-2, "llm": 1e-2}, **ADAPTERS},
     "whole": STEADY | {"optim.batch_size": 4, "geometry.weights": HELD},
-    "accumulated": STEADY
-    | {"optim.batch_size": 2, "optim.grad_accum": 2, "geometry.weights": HELD},
+    "accumulated": STEADY | {"optim.batch_size": 2, "optim.grad_accum": 2, "geometry.weights": HELD},
     "ranks": STEADY | {"optim.batch_size": 2, "geometry.weights": HELD},
     "sharded": STEADY
     | {"optim.batch_size": 2, "geometry.weights": HELD}

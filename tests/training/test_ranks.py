@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 import torch
-from helpers.ranks import torchrun
+from helpers.ranks import accelerate, torchrun
 from safetensors.torch import load_file
 
 from pseudogd.errors import InputError
@@ -19,10 +19,10 @@ ADAPTER = "adapter_model.safetensors"
 STEADY = {"optim__eps": 1.0, "optim__lr": {"tower": 1.0, "projector": 1.0, "llm": 1.0, "head": 1.0}}
 
 
-def started(recipe, tmp_path, *more):
+def started(recipe, tmp_path, *more, launcher=torchrun):
     path = tmp_path / "recipe.yaml"
     path.write_text(recipe_text(recipe))
-    return torchrun("-m", "pseudogd", "train", path, "--no-check", *more)
+    return launcher("-m", "pseudogd", "train", path, "--no-check", *more)
 
 
 def agree(a, b, tolerance=1e-5):
@@ -33,13 +33,15 @@ def agree(a, b, tolerance=1e-5):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arm, fsdp", [("joint", False), ("two_stage", False), ("joint", True)])
-def test_two_ranks_train_what_one_process_trains(arm, fsdp, recipe_of, tmp_path):
+@pytest.mark.parametrize(
+    "arm, fsdp, launcher", [("joint", False, torchrun), ("two_stage", False, accelerate), ("joint", True, torchrun)]
+)
+def test_two_ranks_train_what_one_process_trains(arm, fsdp, launcher, recipe_of, tmp_path):
     """Rows of unlike lengths, photos without a neighbour's geometry: only sums over all ranks agree."""
     common = {"arm": arm, "data__group_by_length": False, "optim__grad_accum": 2, **STEADY}
     alone = run_training(recipe_of(out=str(tmp_path / "one"), optim__batch_size=2, **common), quiet=True, check=False)
     two = recipe_of(out=str(tmp_path / "two"), optim__batch_size=1, optim__fsdp=fsdp, **common)
-    done = started(two, tmp_path)
+    done = started(two, tmp_path, launcher=launcher)
     assert done.returncode == 0, done.stdout
     agree(alone.model, tmp_path / "two" / "model")
     a, b = (MetricsLog(tmp_path / name / "metrics.jsonl").rows() for name in ("one", "two"))
