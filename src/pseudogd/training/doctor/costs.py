@@ -98,7 +98,7 @@ def step(case: Case) -> Finding:
     with quiet_library():
         student = load_student(case.recipe.model.path, dtype=case.recipe.model.dtype)
         setup = assemble(case.recipe, student, case.rows, case.photos)
-        measured = run_steps(case.recipe, setup, case.heaviest, water)
+        measured = run_steps(case.recipe, setup, case.heaviest, water, case.tries)
     case.found.measured = measured
     need, seconds = case.found.memory, case.found.seconds
     assert need is not None and seconds is not None

@@ -291,7 +291,8 @@ class Estimate:
         if layer.norm:
             return 4 * layer.reads * (2 if layer.written_out and layer.trained else 1)
         read = layer.trained and not (layer.shares and self.size == 4)  # in bf16 each layer has a copy of its own
-        return self.size * (layer.reads * read + layer.gives * (not layer.added))
+        gives = not (layer.added or layer.summed)
+        return self.size * (layer.reads * read + layer.gives * gives + layer.between)
 
     def _add_blocks(self, found: _Pass, part: str, tokens: int, reach: int, through: bool) -> None:
         """What attention adds, and what is left of the blocks where they are recomputed."""
@@ -302,24 +303,31 @@ class Estimate:
         attention = 4 * tokens * reach * width  # of queries and keys, and of weights and values
         groups = int(getattr(config, "num_key_value_heads", None) or heads)
         repeated = through * 2 * self.size * tokens * width * (heads - groups) // heads
-        scores = through * self._score_bytes(config, reach) * heads * tokens * reach
+        scores = through * self._score_bytes(config, part, heads, reach) * tokens * reach
         embeddings = plain(self.model).get_input_embeddings().weight
         stream = max(self.size, embeddings.element_size())
+        fused = through and config._attn_implementation != "eager" and not self.by_products(reach)
         for block in blocks_of(self._modules[part]):
-            inner = self._pass(layers_of(block), tokens, through)
+            layers = layers_of(block)
+            inner = self._pass(layers, tokens, through)
+            last = [layer.size for layer in layers if not layer.norm][-1]  # nothing waits for what it gives
+            # a fused kernel keeps what it gives; a trained layer that reads it keeps the same
+            output = fused * (not any(layer.trained for layer in layers)) * self.size * tokens * width
             found.blocks += 1
             found.attention += attention
-            found.kept += repeated + scores
+            found.kept += repeated + scores + output
             found.scores += scores
-            found.again += through * inner.forward
-            found.block = max(found.block, inner.kept + repeated + scores + inner.casts)
+            found.again += through * (inner.forward - 2 * last * tokens)
+            found.block = max(found.block, inner.kept + repeated + scores + output + inner.casts)
             found.entries += through * tokens * hidden * stream
 
-    def _score_bytes(self, config: Any, reach: int) -> int:
-        """Kept for each pair of tokens and head; nothing by kernels that make them again."""
+    def _score_bytes(self, config: Any, part: str, heads: int, reach: int) -> int:
+        """Kept for each pair of tokens; nothing by kernels that make them again, but for a CPU's copy of the mask."""
         if config._attn_implementation == "eager":
-            return self.size + 4
-        return self.size * self.by_products(reach)
+            return heads * (self.size + 4)
+        if self.by_products(reach):
+            return heads * self.size
+        return self.size * (self.on_cpu and part == "llm" and self.recipe.data.turns == "chat")
 
     def by_products(self, reach: int) -> bool:
         """Whether attention over `reach` tokens is made of two products, see `training.attention`."""
