@@ -18,8 +18,9 @@ def grown(folder: Path, vision: Mapping[str, Any], text: Mapping[str, Any], seed
 
     values = json.loads((folder / "config.json").read_text())
     values["vision_config"] |= vision
+    for name in ("layer_types", "head_dim"):  # those of the tiny checkpoint, which follow from its other sizes
+        values["text_config"].pop(name, None)
     values["text_config"] |= text
-    values["text_config"].pop("layer_types", None)  # one for each of the tiny checkpoint's layers
     (folder / "config.json").write_text(json.dumps(values))
     torch.manual_seed(seed)
     model = AutoModelForImageTextToText.from_config(AutoConfig.from_pretrained(folder))
