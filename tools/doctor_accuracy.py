@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "perf")]
 
-PHOTOS, SIZE, TURNS, STEPS = 4, (640, 480), 8, 5
+PHOTOS, SIZE, TURNS = 4, (640, 480), 8
 
 STUDENTS: dict[str, dict[str, Any]] = {
     "llava": {
@@ -78,7 +78,7 @@ def student(family: str, folder: Path) -> Path:
     return grown(FAMILIES[family].save(folder, **sizes["save"]), sizes["vision"], {**TEXT, **sizes["text"]})
 
 
-def examine(name: str, folder: Path, data: Path) -> dict[str, Any]:
+def examine(name: str, folder: Path, data: Path, steps: int) -> dict[str, Any]:
     """One case, in this process."""
     import torch
     from transformers.utils import logging
@@ -98,7 +98,7 @@ def examine(name: str, folder: Path, data: Path) -> dict[str, Any]:
         "device": "cpu",
         **CASES[name][1],
     }
-    found = diagnose(load_recipe(None, changes), lambda: data, tries=STEPS)
+    found = diagnose(load_recipe(None, changes), lambda: data, tries=steps)
     wrong = [f"{check.name}: {check.text}" for check in found.checks if check.status == "fail"]
     if wrong:
         raise SystemExit(f"{name}: {wrong[0]}")
@@ -142,13 +142,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; default all")
     parser.add_argument("--table", nargs="+", type=Path, metavar="JSON", help="write the table of what was printed")
+    parser.add_argument("--steps", type=int, default=5, help="real steps of each case, default 5")
     parser.add_argument("--one", nargs=3, metavar=("CASE", "STUDENT", "DATA"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.table:
         print(table({"cases": {n: c for path in args.table for n, c in json.loads(path.read_text())["cases"].items()}}))
         return
     if args.one:
-        print(json.dumps(examine(args.one[0], Path(args.one[1]), Path(args.one[2]))))
+        print(json.dumps(examine(args.one[0], Path(args.one[1]), Path(args.one[2]), args.steps)))
         return
     unknown = [name for name in args.cases if name not in CASES]
     if unknown:
@@ -165,11 +166,11 @@ def main() -> None:
             folder = made.setdefault(family, Path(scratch, family))
             if not folder.exists():
                 student(family, folder)
-            command = [sys.executable, __file__, "--one", name, str(folder), str(data)]
+            command = [sys.executable, __file__, "--steps", str(args.steps), "--one", name, str(folder), str(data)]
             out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
             results[name] = json.loads(out.splitlines()[-1])
             print(f"{name}: memory {results[name]['memory_ratio']}, time {results[name]['time_ratio']}", file=sys.stderr)
-        settings = {"photos": list(SIZE), "turns": TURNS, "rows": 2, "steps": STEPS, "threads": 1}
+        settings = {"photos": list(SIZE), "turns": TURNS, "rows": 2, "steps": args.steps, "threads": 1}
         print(json.dumps({"settings": settings, "cases": results, "machine": machine()}, indent=1))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,3 +159,102 @@ def published_config(sizes: Published, folder: Path) -> None:
             settings = json.loads((folder / name).read_text())
             settings.get("image_processor", settings).update(sizes.images)
             (folder / name).write_text(json.dumps(settings))
+
+
+def costs(recipe_path: Path, scratch: Path) -> dict[str, Any]:
+    """What one recipe asks of one GPU."""
+    from PIL import Image
+
+    from pseudogd.student.load import load_config, load_processor, load_skeleton
+    from pseudogd.student.taps import resolve_taps
+    from pseudogd.training.doctor.costs import tower_reach
+    from pseudogd.training.doctor.estimate import Batch, Estimate, part_sizes
+    from pseudogd.training.doctor.student import prepared
+    from pseudogd.training.recipe import load_recipe
+    from pseudogd.training.setup import with_turns
+
+    recipe = load_recipe(recipe_path)
+    sizes, folder = MODELS[recipe.model.path], scratch / recipe.model.path.replace("/", "_")
+    if not folder.exists():
+        published_config(sizes, folder)
+    config = load_config(folder)
+    student = load_skeleton(folder, config, load_processor(folder, config), recipe.model.dtype)
+    parameters = sum(p.numel() for p in student.model.parameters())
+    if abs(parameters / sizes.parameters - 1) > 0.005:
+        raise SystemExit(f"{recipe.model.path}: {parameters:,} parameters, but {sizes.parameters:,.0f} are published")
+    recipe, family = with_turns(recipe, student), student.family
+    pixels = family.encode_photo(Image.new("RGB", PHOTO))
+    views, rows = family.views(PHOTO, pixels), recipe.optim.batch_size
+    tokens, visual = family.token_count(PHOTO, pixels), family.token_count(PHOTO, pixels, place="projector")
+    turns = recipe.data.turns_per_row
+    batch = Batch(
+        rows=rows,
+        length=visual + turns * QUESTION,
+        answers=rows * turns * ANSWER,
+        tower_tokens=rows * tokens,
+        tower_reach=tower_reach(student, tokens // len(views)),
+        visual_tokens=rows * visual,
+        cells=rows * sum(view.grid[0] * view.grid[1] for view in views),
+    )
+    model, head = prepared(student, recipe, resolve_taps(recipe.geometry.taps, family, recipe.geometry.place))
+    world = GPUS if recipe.optim.fsdp else 1
+    trained = sum(size.trained for size in part_sizes(model, family, head).values())
+    return {
+        "recipe": recipe_path.stem,
+        "parameters": parameters,
+        "trained": trained,
+        "gpus": world,
+        "batch": batch,
+        "memory": Estimate(model, family, head, recipe, batch, False, world).memory,
+    }
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """One line for each recipe."""
+    from pseudogd.training.doctor.words import amount
+
+    head = ("recipe", "parameters", "trained", "GPUs", "rows × tokens", "weights", "gradients", "AdamW")
+    lines = [[*head, "activations, logits", "**at most**"], ["---"] * 10]
+    for row in rows:
+        batch, need = row["batch"], row["memory"]
+        sizes = (need.weights, need.gradients, need.optimizer, need.activations + need.logits, need.peak)
+        cells = [f"{size / 2**30:.1f}" for size in sizes]
+        lines.append(
+            [
+                f"`{row['recipe']}`",
+                amount(row["parameters"]),
+                amount(row["trained"]),
+                str(row["gpus"]),
+                f"{batch.rows} × {batch.length:,}",
+                *cells[:-1],
+                f"**{cells[-1]}**",
+            ]
+        )
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def named_recipes() -> list[Path]:
+    return sorted(path for path in (ROOT / "recipes").glob("*.yaml") if path.stem.endswith(("_lora", "_full")))
+
+
+def printed() -> str:
+    """The table of docs/recipes.md."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    with tempfile.TemporaryDirectory() as scratch:
+        return table([costs(path, Path(scratch)) for path in named_recipes()])
+
+
+def main() -> None:
+    text = printed()
+    print(text)
+    if "--write" in sys.argv[1:]:
+        page = PAGE.read_text(encoding="utf-8")
+        before, after = page.split(BEGIN)[0], page.split(END)[1]
+        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

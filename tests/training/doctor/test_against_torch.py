@@ -71,7 +71,7 @@ class Real:
 def test_operations_are_those_that_torch_counts(family, way, case_of, medium):
     case = case_of(**medium(family), **WAYS[way])
     work = case.estimate.work
-    assert work.linear + work.attention == pytest.approx(Real(case).operations(), rel=0.035)
+    assert work.linear + work.full + work.attention == pytest.approx(Real(case).operations(), rel=0.035)
 
 
 @pytest.mark.slow

@@ -25,8 +25,11 @@ ADAM_BYTES = 8
 """Of a trained parameter's two moments, float32."""
 LOGIT_BYTES = 12
 """Of a logit at most: itself in bf16, log-probability and gradient in float32, the gradient in bf16."""
-HEAP_SHARE, HEAP_BYTES = 0.45, 128 << 20
-"""What libraries hold beyond what is in use, on a CPU: a share of the activations, and so much at the least."""
+LIBRARIES, WORKING_SHARE = 128 << 20, 0.1
+"""On a CPU: what libraries hold, and what operations at work take, as a share of the activations."""
+FREED_SHARE, FREED_BYTES = 1.5, 320 << 20
+"""On a CPU: freed memory that the C library keeps, as a share of the activations; and at most, since it gives large
+pieces (of 32 MiB and more) back at once. Read off tools/doctor_accuracy.py, as are the two above."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Batch:
 class Memory:
     """Bytes of one process, by kind. `peak` is less than their sum: gradients come as activations go.
 
-    `heap` is what the C library holds beyond what is in use, on a CPU alone.
+    `heap` is what a process holds beside these, on a CPU alone: libraries, buffers, freed memory that is kept.
     """
 
     weights: int
@@ -82,7 +85,7 @@ class Work:
     """What one process does in one optimizer step.
 
     Attributes:
-        linear, attention: operations.
+        linear, full, attention: operations; `full` those of linear layers in float32 whatever the precision.
         between: bytes that are kept, or made again, for the backward pass.
         cast: bytes of bf16 copies of float32 weights.
         update: parameters that AdamW moves.
@@ -90,6 +93,7 @@ class Work:
     """
 
     linear: int
+    full: int
     attention: int
     between: int
     cast: int
@@ -100,6 +104,7 @@ class Work:
         """One after the other, at the rates of `machine`."""
         return (
             self.linear / machine.linear
+            + self.full / machine.full
             + self.attention / machine.attention
             + self.between / machine.between
             + self.cast / machine.cast
@@ -184,17 +189,22 @@ class Estimate:
     def memory(self) -> Memory:
         everything = [p for members in self.parts.values() for p in members]
         weights = nbytes(everything) // self.world + self._frozen_copy()
-        if self.world > 1:  # two blocks are whole at a time, the one at work and the next
-            blocks = [block for module in self._modules.values() for block in blocks_of(module)]
-            weights += 2 * max(nbytes(block.parameters()) for block in blocks)
         gradients = {part: nbytes(self._trained(part)) // self.world for part in PARTS}
         optimizer = ADAM_BYTES * sum(count(self._trained(part)) for part in PARTS) // self.world
+        whole = 0
+        if self.world > 1:
+            blocks = [list(block.parameters()) for module in self._modules.values() for block in blocks_of(module)]
+            inside = {id(p) for block in blocks for p in block}
+            outside = [p for p in everything if id(p) not in inside]
+            # FSDP2 has two blocks in full, the one at work and the next, and for the whole step what is in no block
+            weights += 2 * max(map(nbytes, blocks)) + nbytes(outside)
+            whole = max(_trained_bytes(block) for block in blocks) + _trained_bytes(outside)
         kept = {part: self._kept(part) for part in PARTS}
         logits = LOGIT_BYTES * self.logits
         activations = sum(kept.values())
-        heap = int(HEAP_SHARE * activations) + HEAP_BYTES if self.on_cpu else 0
-        peak = weights + optimizer + heap + self._most(gradients, kept, logits)
-        return Memory(weights, sum(gradients.values()), optimizer, activations, logits, heap, peak)
+        heap = _heap(activations) if self.on_cpu else 0
+        peak = weights + optimizer + heap + whole + self._most(gradients, kept, logits)
+        return Memory(weights, sum(gradients.values()) + whole, optimizer, activations, logits, heap, peak)
 
     def _most(self, gradients: Mapping[str, int], kept: Mapping[str, int], logits: int) -> int:
         """The largest sum of gradients and of what waits for the backward pass, which walks from head to tower."""
@@ -236,7 +246,8 @@ class Estimate:
     @property
     def work(self) -> Work:
         passes, again = self.passes.values(), self.recipe.optim.gradient_checkpointing
-        linear = sum(own.forward + own.backward + again * own.again for own in passes)
+        head = self.passes["head"]
+        linear = sum(own.forward + own.backward + again * own.again for own in passes if own is not head)
         linear += 6 * self.logits * int(self.text.hidden_size)
         attention = sum(own.attention * (1 + 2 * own.through + again * own.through) for own in passes)
         between = sum((own.kept - own.scores + own.passing) * (3 + again) // 3 for own in passes)
@@ -250,6 +261,7 @@ class Estimate:
         trained = sum(count(self._trained(part)) for part in PARTS)
         return Work(
             linear=accum * linear,
+            full=accum * (head.forward + head.backward),
             attention=accum * attention,
             between=accum * between,
             cast=accum * sum(own.casts for own in passes),
@@ -282,7 +294,8 @@ class Estimate:
                 found.forward += operations
                 found.backward += through * operations * (2 if layer.trained else 1)
                 found.casts += through * layer.full * (self.size == 2) * 2 * layer.size // self.world
-                found.passing += through * layer.added * 2 * self.size * layer.gives * tokens
+                beside = layer.added * 2 * self.size * layer.gives + layer.enters * 4 * layer.reads
+                found.passing += through * beside * tokens
             found.kept += through * tokens * self._layer_bytes(layer)
         return found
 
@@ -341,3 +354,12 @@ class Estimate:
         size = sum(p.numel() for p in self.head.parameters() if p.ndim > 1)
         numbers = 2 * told["taps"] * told["in_width"] + told["width"] * (2 * told["blocks"] + 2)
         return _Pass(True, forward=2 * size * cells, backward=4 * size * cells, kept=4 * cells * numbers)
+
+
+def _trained_bytes(parameters: Iterable[nn.Parameter]) -> int:
+    return nbytes(p for p in parameters if p.requires_grad)
+
+
+def _heap(activations: int) -> int:
+    """What a process holds beyond the tensors that wait, on a CPU."""
+    return LIBRARIES + int(WORKING_SHARE * activations) + min(int(FREED_SHARE * activations), FREED_BYTES)

@@ -21,6 +21,7 @@ class Layer:
         norm: whether it is one; `written_out`: one of several operations (RMSNorm), not of one kernel.
         trained: whether its weight is.
         full: whether its weight is float32.
+        enters: whether it reads a float32 copy (the first half of an adapter).
         added: whether its output is added to another layer's at once (the second half of an adapter).
         shares: whether a trained layer beside it reads numbers of the same width, most likely the same ones.
         summed: whether its output goes into a sum, which keeps nothing of it: the last of its module's layers.
@@ -35,6 +36,7 @@ class Layer:
     written_out: bool
     trained: bool
     full: bool
+    enters: bool
     added: bool
     shares: bool
     summed: bool
@@ -109,6 +111,7 @@ def _layer(name: str, module: nn.Module) -> Layer:
         written_out=norm and not isinstance(module, nn.LayerNorm),
         trained=weight.requires_grad,
         full=weight.dtype == torch.float32,
+        enters="lora_A" in name.split("."),
         added="lora_B" in name.split("."),
         shares=False,
         summed=False,
