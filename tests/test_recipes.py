@@ -63,7 +63,15 @@ def test_the_models_that_people_own_have_a_recipe_of_each_way():
 def test_every_named_recipe_passes_the_doctor_with_a_tiny_checkpoint_of_its_family(path, tiny, tmp_path, monkeypatch):
     data, checkpoint_of = tiny
     monkeypatch.chdir(tmp_path)  # the recipe's own `out` is relative
-    command = ["doctor", path, f"data.path={data}", "device=cpu", "--offline", "--model", checkpoint_of(family_of(path))]
+    command = [
+        "doctor",
+        path,
+        f"data.path={data}",
+        "device=cpu",
+        "--offline",
+        "--model",
+        checkpoint_of(family_of(path)),
+    ]
     assert exits.run(cli.app, [str(word) for word in (*command, "--out", "looked", "--quiet")]) == 0
     told = json.loads(Path("looked/doctor.json").read_text(encoding="utf-8"))
     assert {check["name"]: check["status"] for check in told["checks"] if check["status"] in ("fail", "skip")} == {}

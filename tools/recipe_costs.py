@@ -111,7 +111,7 @@ MODELS: dict[str, Published] = {
         "llava_onevision",
         8.03e9,
         _tower(1152, 4304, 26, 16),
-        {**_text(**_QWEN2_7B, words=152000), **_UNTIED},
+        {**_text(**_QWEN2_7B, words=152064), **_UNTIED},
         {"side": 384},
         top=_UNTIED,
     ),
