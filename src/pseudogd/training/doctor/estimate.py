@@ -25,9 +25,9 @@ ADAM_BYTES = 8
 """Of a trained parameter's two moments, float32."""
 LOGIT_BYTES = 12
 """Of a logit at most: itself in bf16, log-probability and gradient in float32, the gradient in bf16."""
-LIBRARIES, WORKING_SHARE = 128 << 20, 0.1
+LIBRARIES, WORKING_SHARE = 72 << 20, 0.1
 """On a CPU: what libraries hold, and what operations at work take, as a share of the activations."""
-FREED_SHARE, FREED_BYTES = 1.5, 320 << 20
+FREED_SHARE, FREED_BYTES = 1.3, 380 << 20
 """On a CPU: freed memory that the C library keeps, as a share of the activations; and at most, since it gives large
 pieces (of 32 MiB and more) back at once. Read off tools/doctor_accuracy.py, as are the two above."""
 
