@@ -87,7 +87,7 @@ class Work:
     Attributes:
         linear, full, attention: operations; `full` those of linear layers in float32 whatever the precision.
         between: bytes that are kept, or made again, for the backward pass.
-        cast: bytes of bf16 copies of float32 weights.
+        cast: bytes that are copied: bf16 copies of float32 weights, what adapters read and add.
         update: parameters that AdamW moves.
         blocks: passes through a block.
     """
@@ -250,7 +250,7 @@ class Estimate:
         linear = sum(own.forward + own.backward + again * own.again for own in passes if own is not head)
         linear += 6 * self.logits * int(self.text.hidden_size)
         attention = sum(own.attention * (1 + 2 * own.through + again * own.through) for own in passes)
-        between = sum((own.kept - own.scores + own.passing) * (3 + again) // 3 for own in passes)
+        between = sum((own.kept - own.scores) * (3 + again) // 3 for own in passes)
         between += LOGIT_BYTES * self.logits
         if self._anchored:
             linear += self.passes["tower"].forward + self.passes["projector"].forward
@@ -264,7 +264,7 @@ class Estimate:
             full=accum * (head.forward + head.backward),
             attention=accum * attention,
             between=accum * between,
-            cast=accum * sum(own.casts for own in passes),
+            cast=accum * sum(own.casts + own.passing * (3 + again) // 3 for own in passes),
             update=trained // self.world,
             blocks=round(accum * blocks),
         )
