@@ -168,7 +168,8 @@ def costs(recipe_path: Path, scratch: Path) -> dict[str, Any]:
     from pseudogd.student.load import load_config, load_processor, load_skeleton
     from pseudogd.student.taps import resolve_taps
     from pseudogd.training.doctor.costs import tower_reach
-    from pseudogd.training.doctor.estimate import Batch, Estimate, part_sizes
+    from pseudogd.training.doctor.estimate import Estimate, part_sizes
+    from pseudogd.training.doctor.sizes import Batch
     from pseudogd.training.doctor.student import prepared
     from pseudogd.training.recipe import load_recipe
     from pseudogd.training.setup import with_turns

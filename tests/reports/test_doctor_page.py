@@ -13,7 +13,7 @@ from pseudogd.distill.targets import cell_targets
 from pseudogd.reports.doctor import write_doctor_page
 from pseudogd.student.families.base import View, grid_boxes
 from pseudogd.training.doctor import FAIL, PASS, SKIP, WARN, Check, Diagnosis, SeenPhoto
-from pseudogd.training.doctor.estimate import Batch, Memory, PartSize
+from pseudogd.training.doctor.sizes import Batch, Memory, PartSize
 from pseudogd.training.doctor.trial import Measured
 from pseudogd.training.recipe import load_recipe
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from pseudogd.training.doctor.estimate import Work
+from pseudogd.training.doctor.sizes import Work
 from pseudogd.training.doctor.speed import Machine, Shapes, calibrate
 
 MACHINE = Machine(linear=2.0, full=1.0, attention=3.0, between=5.0, cast=7.0, update=11.0, per_block=0.5)

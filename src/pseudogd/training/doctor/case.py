@@ -16,7 +16,8 @@ from pseudogd.student.families.base import View
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.load import Student
 from pseudogd.student.taps import Taps
-from pseudogd.training.doctor.estimate import Batch, Estimate, Memory, PartSize
+from pseudogd.training.doctor.estimate import Estimate
+from pseudogd.training.doctor.sizes import Batch, Memory, PartSize
 from pseudogd.training.doctor.trial import STEPS, Measured
 from pseudogd.training.photos import PhotoInputs
 from pseudogd.training.recipe import Recipe

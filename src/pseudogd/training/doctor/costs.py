@@ -12,7 +12,8 @@ import torch
 from pseudogd.student.load import Student, load_student
 from pseudogd.training import memory as room
 from pseudogd.training.doctor.case import FAIL, PASS, WARN, Case, Finding
-from pseudogd.training.doctor.estimate import Batch, Estimate
+from pseudogd.training.doctor.estimate import Estimate
+from pseudogd.training.doctor.sizes import Batch
 from pseudogd.training.doctor.speed import Shapes, calibrate
 from pseudogd.training.doctor.trial import HighWater, run_steps
 from pseudogd.training.doctor.words import duration, gib, plural

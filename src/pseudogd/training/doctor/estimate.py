@@ -17,7 +17,7 @@ from pseudogd.student.families.base import FamilyAdapter
 from pseudogd.student.head import GeometryHead
 from pseudogd.training.attention import LONGEST
 from pseudogd.training.doctor.layers import Layer, blocks_of, count, layers_of, nbytes, plain
-from pseudogd.training.doctor.speed import Machine
+from pseudogd.training.doctor.sizes import Batch, Memory, PartSize, Work
 from pseudogd.training.parameters import PARTS, parts_of
 from pseudogd.training.recipe import Recipe
 
@@ -32,87 +32,6 @@ FREED_SHARE, FREED_BYTES = 1.3, 380 << 20
 pieces (of 32 MiB and more) back at once. Read off tools/doctor_accuracy.py, as are the two above."""
 
 
-@dataclass(frozen=True)
-class PartSize:
-    """Parameters of one part: how many there are, how many are trained, and how ("full", "LoRA" or "frozen")."""
-
-    total: int
-    trained: int
-    how: str
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one micro-batch of one process holds.
-
-    Attributes:
-        rows: photos with their questions.
-        length: tokens of each row, filling counted.
-        answers: label tokens of all rows together.
-        tower_tokens: tokens that the tower reads of all photos, class tokens counted.
-        tower_reach: tokens of the tower that attend to one another (those of one tile).
-        visual_tokens: tokens of all photos that the language model reads.
-        cells: cells of all views that the geometry head answers for.
-    """
-
-    rows: int
-    length: int
-    answers: int
-    tower_tokens: int
-    tower_reach: int
-    visual_tokens: int
-    cells: int
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes of one process, by kind. `peak` is less than their sum: gradients come as activations go.
-
-    `heap` is what a process holds beside these, on a CPU alone: libraries, buffers, freed memory that is kept.
-    """
-
-    weights: int
-    gradients: int
-    optimizer: int
-    activations: int
-    logits: int
-    heap: int
-    peak: int
-
-
-@dataclass(frozen=True)
-class Work:
-    """What one process does in one optimizer step.
-
-    Attributes:
-        linear, full, attention: operations; `full` those of linear layers in float32 whatever the precision.
-        between: bytes that are kept, or made again, for the backward pass.
-        cast: bytes that are copied: bf16 copies of float32 weights, what adapters read and add.
-        update: parameters that AdamW moves.
-        blocks: passes through a block.
-    """
-
-    linear: int
-    full: int
-    attention: int
-    between: int
-    cast: int
-    update: int
-    blocks: int
-
-    def seconds(self, machine: Machine) -> float:
-        """One after the other, at the rates of `machine`."""
-        return (
-            self.linear / machine.linear
-            + self.full / machine.full
-            + self.attention / machine.attention
-            + self.between / machine.between
-            + self.cast / machine.cast
-            + self.update / machine.update
-            + self.blocks * machine.per_block
-        )
-
-
 @dataclass
 class _Pass:
     """One part under one batch.
@@ -122,7 +41,7 @@ class _Pass:
         forward, backward: operations of its linear layers. again: of its blocks' forward pass.
         attention: operations of its blocks' attention, forward.
         kept: bytes that wait for the backward pass, `scores` of them attention's.
-        passing: bytes that adapters move beside it.
+        passing: bytes that adapters move, forward.
         casts: bytes of bf16 copies of float32 weights, which wait too.
         entries: bytes of what enters its blocks. block: kept bytes and casts of the largest block.
         blocks: how many there are.
@@ -264,7 +183,7 @@ class Estimate:
             full=accum * (head.forward + head.backward),
             attention=accum * attention,
             between=accum * between,
-            cast=accum * sum(own.casts + own.passing * (3 + again) // 3 for own in passes),
+            cast=accum * sum(own.casts + own.passing * (3 + again) for own in passes),
             update=trained // self.world,
             blocks=round(accum * blocks),
         )
@@ -294,10 +213,16 @@ class Estimate:
                 found.forward += operations
                 found.backward += through * operations * (2 if layer.trained else 1)
                 found.casts += through * layer.full * (self.size == 2) * 2 * layer.size // self.world
-                beside = layer.added * 2 * self.size * layer.gives + layer.enters * 4 * layer.reads
-                found.passing += through * beside * tokens
+                found.passing += through * tokens * self._adapter_bytes(layer)
             found.kept += through * tokens * self._layer_bytes(layer)
         return found
+
+    def _adapter_bytes(self, layer: Layer) -> int:
+        """Moved forward for one token by half an adapter, whose products are too narrow to take long.
+
+        Its input is copied to float32 and back (`peft` and autocast), then read; its output is written, scaled, added.
+        """
+        return layer.enters * (8 if self.size == 2 else 4) * layer.reads + layer.added * 3 * self.size * layer.gives
 
     def _layer_bytes(self, layer: Layer) -> int:
         """Kept of one token. Norms run in float32; one that is written out keeps what it multiplies its weight by."""
