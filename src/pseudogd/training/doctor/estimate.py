@@ -27,9 +27,10 @@ LOGIT_BYTES = 12
 """Of a logit at most: itself in bf16, log-probability and gradient in float32, the gradient in bf16."""
 LIBRARIES, WORKING_SHARE = 72 << 20, 0.1
 """On a CPU: what libraries hold, and what operations at work take, as a share of the activations."""
-FREED_SHARE, FREED_BYTES = 1.3, 380 << 20
-"""On a CPU: freed memory that the C library keeps, as a share of the activations; and at most, since it gives large
-pieces (of 32 MiB and more) back at once. Read off tools/doctor_accuracy.py, as are the two above."""
+FREED_SHARE, FREED_BYTES = 0.45, 400 << 20
+"""On a CPU: freed memory that the C library keeps, as a share of what blocks leave behind, recomputed or not; and at
+most, since it gives large pieces (of 32 MiB and more) back at once. Read off tools/doctor_accuracy.py, as are the two
+above."""
 
 
 @dataclass
@@ -121,7 +122,7 @@ class Estimate:
         kept = {part: self._kept(part) for part in PARTS}
         logits = LOGIT_BYTES * self.logits
         activations = sum(kept.values())
-        heap = _heap(activations) if self.on_cpu else 0
+        heap = self._heap(activations) if self.on_cpu else 0
         peak = weights + optimizer + heap + whole + self._most(gradients, kept, logits)
         return Memory(weights, sum(gradients.values()) + whole, optimizer, activations, logits, heap, peak)
 
@@ -144,6 +145,11 @@ class Estimate:
         # copies of trained weights live until the forward pass is over, even where blocks are recomputed
         casts = sum(2 * p.numel() // self.world for p in self._trained(part) if p.ndim > 1) if self.size == 2 else 0
         return own.entries + max(own.block, casts)
+
+    def _heap(self, activations: int) -> int:
+        """What a process holds beyond the tensors that wait, on a CPU."""
+        left = sum(own.kept + own.casts for own in self.passes.values())
+        return LIBRARIES + int(WORKING_SHARE * activations) + min(int(FREED_SHARE * left), FREED_BYTES)
 
     def _frozen_copy(self) -> int:
         """The anchor's copy of whatever is trained of tower and projector."""
@@ -283,8 +289,3 @@ class Estimate:
 
 def _trained_bytes(parameters: Iterable[nn.Parameter]) -> int:
     return nbytes(p for p in parameters if p.requires_grad)
-
-
-def _heap(activations: int) -> int:
-    """What a process holds beyond the tensors that wait, on a CPU."""
-    return LIBRARIES + int(WORKING_SHARE * activations) + min(int(FREED_SHARE * activations), FREED_BYTES)
