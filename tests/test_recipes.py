@@ -1,5 +1,6 @@
 """The example recipes are valid, say what they seem to say, and differ only where they should."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,10 @@ import yaml
 from helpers.tiny import FAMILIES
 from helpers.tiny_data import save_tiny_data
 
+from pseudogd import cli, exits
 from pseudogd.embedded import RECIPE
 from pseudogd.student.load import load_student
+from pseudogd.training.doctor import LOOKS
 from pseudogd.training.recipe import Recipe, load_recipe
 from pseudogd.training.train import run_training
 
@@ -27,6 +30,12 @@ FAMILY_OF = {
 }
 """Beginning of a recipe's name -> the family of its model."""
 NAMED = [path for path in EXAMPLES if path.stem.endswith(("_lora", "_full"))]
+HOW = {"lora": "LoRA", "full": "full"}
+
+
+def family_of(path):
+    (family,) = (family for begin, family in FAMILY_OF.items() if path.stem.startswith(begin))
+    return family
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +60,36 @@ def test_the_models_that_people_own_have_a_recipe_of_each_way():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NAMED, ids=lambda path: path.stem)
-def test_every_named_recipe_trains_a_tiny_checkpoint_of_its_family(path, tiny, tmp_path):
+def test_every_named_recipe_passes_the_doctor_with_a_tiny_checkpoint_of_its_family(path, tiny, tmp_path, monkeypatch):
     data, checkpoint_of = tiny
-    (family,) = (family for begin, family in FAMILY_OF.items() if path.stem.startswith(begin))
-    smaller = {"optim.steps": 1, "optim.batch_size": 2, "optim.grad_accum": 1, "optim.fsdp": False, "device": "cpu"}
+    monkeypatch.chdir(tmp_path)  # the recipe's own `out` is relative
+    command = [
+        "doctor",
+        path,
+        f"data.path={data}",
+        "device=cpu",
+        "--offline",
+        "--model",
+        checkpoint_of(family_of(path)),
+    ]
+    assert exits.run(cli.app, [str(word) for word in (*command, "--out", "looked", "--quiet")]) == 0
+    told = json.loads(Path("looked/doctor.json").read_text(encoding="utf-8"))
+    assert {check["name"]: check["status"] for check in told["checks"] if check["status"] in ("fail", "skip")} == {}
+    assert {check["name"] for check in told["checks"]} == set(LOOKS)
+    assert {told["parameters"][part]["how"] for part in ("tower", "llm")} == {HOW[path.stem.rpartition("_")[2]]}
+    assert told["measured"]["loss"] > 0 and told["measured"]["untaught"] == []
+    assert not Path("runs").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", list(FAMILY_OF.values()))
+def test_a_named_recipe_of_each_family_trains_a_tiny_checkpoint(family, tiny, tmp_path):
+    data, checkpoint_of = tiny
+    path = next(path for path in NAMED if family_of(path) == family and path.stem.endswith("_lora"))
+    smaller = {"optim.steps": 1, "optim.batch_size": 2, "optim.grad_accum": 1, "device": "cpu"}
     places = {"model.path": str(checkpoint_of(family)), "data.path": str(data), "out": str(tmp_path / "run")}
     recipe = load_recipe(path, smaller | places)
-    assert recipe.uses_lora == path.stem.endswith("_lora")
+    assert recipe.uses_lora
     result = run_training(recipe, quiet=True, check=False)
     assert result.steps == 1 and result.metrics["geometry_loss"] > 0 and not result.left_out
     assert load_student(result.model).family.model_types[0] == family

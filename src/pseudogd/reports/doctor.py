@@ -24,6 +24,8 @@ from pseudogd.training.recipe import recipe_text
 
 PAGE, NUMBERS, VIEWS = "doctor.html", "doctor.json", "views.png"
 _KINDS = ("weights", "gradients", "optimizer", "activations", "logits", "heap")
+_WORTH_A_LINE = 1 << 19
+"""Less is 0 MiB."""
 
 
 def write_doctor_page(found: Diagnosis, out: Path) -> Path:
@@ -61,7 +63,9 @@ def render_doctor_page(found: Diagnosis, drawn: Mapping[str, Any] | None) -> str
     pages = environment()
     pages.filters |= {"amount": amount, "gib": gib, "duration": duration, "png": png_url}
     need = found.memory
-    kinds = [] if need is None else [(kind, getattr(need, kind)) for kind in _KINDS if getattr(need, kind)]
+    kinds = (
+        [] if need is None else [(kind, getattr(need, kind)) for kind in _KINDS if getattr(need, kind) >= _WORTH_A_LINE]
+    )
     return pages.get_template("doctor.html.j2").render(
         style=style("report.css", "doctor.css"),
         found=found,

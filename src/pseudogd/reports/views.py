@@ -17,11 +17,11 @@ from pseudogd.training.doctor.data import outside
 
 SIDE, CELL = 360, 6
 """A view is drawn with its longer side so many pixels long, more where its cells would be smaller than `CELL`."""
-_OF_MANY = ((5, 360), (13, 230), (10**9, 150))
-"""Sides of views that show a part of the photo: the more of them, the smaller."""
+_OF_MANY = ((5, 360), (13, 220), (10**9, 150))
+"""Sides of views that show a part of the photo: the more of them, the smaller. Two pairs of 220 fit into the page."""
 _LONGEST = 900
 _GRID, _PADDING, _HATCH = (255, 255, 255, 110), (226, 228, 233), (150, 156, 168)
-_GAP, _LETTERS = 14, 15
+_GAP, _LETTERS, _WIDEST = 14, 15, 1600
 Pairs = Sequence[tuple[View, ViewTargets | None]]
 
 
@@ -92,14 +92,16 @@ def sheet(overview: Image.Image, pictures: Sequence[ViewPicture], scale: Scale, 
     font = ImageFont.load_default(_LETTERS)
     cards = [_card(overview, None, title, "#1b2330", font)]
     cards += [_card(p.seen, p.targets, f"{p.name}: {p.caption}", p.colour, font) for p in pictures]
-    width = max(1600, max(card.width for card in cards) + 2 * _GAP)
+    most = max(_WIDEST, max(card.width for card in cards) + 2 * _GAP)
     rows: list[list[Image.Image]] = [[]]
     for card in cards:
-        if rows[-1] and sum(c.width + _GAP for c in rows[-1]) + card.width + 2 * _GAP > width:
+        if rows[-1] and sum(c.width + _GAP for c in rows[-1]) + card.width + 2 * _GAP > most:
             rows.append([])
         rows[-1].append(card)
     height = sum(max(c.height for c in row) + _GAP for row in rows) + _GAP
     legend = _legend(scale, font) if any(p.targets is not None for p in pictures) else None
+    widths = [sum(c.width + _GAP for c in row) for row in rows] + ([legend.width + _GAP] if legend else [])
+    width = max(widths) + _GAP
     page = Image.new("RGB", (width, height + (legend.height + _GAP if legend else 0)), "white")
     y = _GAP
     for row in rows:
@@ -234,8 +236,9 @@ def _legend(scale: Scale, font: ImageFont.ImageFont) -> Image.Image:
         legend.paste(_hatched(swatch, np.ones((1, 1), np.bool_)) if kind == "padding" else swatch, (x, 4))
         draw.text((x + 22, 2), text, fill="#1b2330", font=font)
         x += 40 + int(font.getlength(text))
-    draw.text((x + 4, 2), "paler: weighs less", fill="#1b2330", font=font)
-    return legend
+    last = "paler: weighs less"
+    draw.text((x + 4, 2), last, fill="#1b2330", font=font)
+    return legend.crop((0, 0, x + 4 + int(font.getlength(last)) + 1, legend.height))
 
 
 def _fitted(box: tuple[float, float, float, float], side: int) -> tuple[int, int]:

@@ -14,6 +14,7 @@ import torch
 from pseudogd.errors import PseudoGDError
 from pseudogd.training.doctor import costs, data, student
 from pseudogd.training.doctor.case import FAIL, PASS, SKIP, WARN, Case, Check, Diagnosis, Finding, SeenPhoto
+from pseudogd.training.doctor.trial import STEPS
 from pseudogd.training.recipe import Recipe
 
 __all__ = ["FAIL", "LOOKS", "PASS", "SKIP", "WARN", "Check", "Diagnosis", "SeenPhoto", "diagnose"]
@@ -41,6 +42,7 @@ def diagnose(
     sample: Callable[[], Path],
     instead_of: str | None = None,
     told: Callable[[Check], None] = lambda check: None,
+    tries: int = STEPS,
 ) -> Diagnosis:
     """Look at everything a run of this recipe needs.
 
@@ -49,9 +51,10 @@ def diagnose(
         sample: makes a small data folder, for a recipe whose own is not there.
         instead_of: the checkpoint in whose place `recipe.model.path` stands.
         told: is given every check as soon as it is made.
+        tries: real steps that are made, two at least.
     """
     found = Diagnosis(recipe)
-    case = Case(recipe, sample, instead_of, _device(recipe), found)
+    case = Case(recipe, sample, instead_of, _device(recipe), found, tries)
     broken: set[str] = set()
     for name, (look, needed) in LOOKS.items():
         missing = [other for other in needed if other in broken]

@@ -16,8 +16,9 @@ from pseudogd.student.families.base import View
 from pseudogd.student.head import GeometryHead
 from pseudogd.student.load import Student
 from pseudogd.student.taps import Taps
-from pseudogd.training.doctor.estimate import Batch, Estimate, Memory, PartSize
-from pseudogd.training.doctor.trial import Measured
+from pseudogd.training.doctor.estimate import Estimate
+from pseudogd.training.doctor.sizes import Batch, Memory, PartSize
+from pseudogd.training.doctor.trial import STEPS, Measured
 from pseudogd.training.photos import PhotoInputs
 from pseudogd.training.recipe import Recipe
 from pseudogd.training.rows import Rows
@@ -84,7 +85,7 @@ class Case:
     Attributes:
         recipe: with turns decided and the sample's folder, once they are.
         sample: makes a small data folder. instead_of: the checkpoint in whose place `recipe.model.path` stands.
-        device: where training will put the model.
+        device: where training will put the model. tries: how many real steps are made.
         student: without its weights, before it is prepared; `model` and `head` are what is trained, without values.
         rows: of some photos. steps: of the whole run. heaviest: the rows of the batch that costs are told of.
     """
@@ -94,6 +95,7 @@ class Case:
     instead_of: str | None
     device: torch.device
     found: Diagnosis
+    tries: int = STEPS
     config: Any = None
     processor: Any = None
     student: Student = field(init=False)

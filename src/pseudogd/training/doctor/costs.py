@@ -12,7 +12,8 @@ import torch
 from pseudogd.student.load import Student, load_student
 from pseudogd.training import memory as room
 from pseudogd.training.doctor.case import FAIL, PASS, WARN, Case, Finding
-from pseudogd.training.doctor.estimate import Batch, Estimate
+from pseudogd.training.doctor.estimate import Estimate
+from pseudogd.training.doctor.sizes import Batch
 from pseudogd.training.doctor.speed import Shapes, calibrate
 from pseudogd.training.doctor.trial import HighWater, run_steps
 from pseudogd.training.doctor.words import duration, gib, plural
@@ -59,7 +60,7 @@ def time(case: Case) -> Finding:
     assert batch is not None
     heads = int(text.num_attention_heads)
     shapes = Shapes(
-        tokens=min(batch.rows * batch.length, _CALIBRATED_TOKENS),
+        tokens=min(max(batch.rows * batch.length, batch.tower_tokens), _CALIBRATED_TOKENS),
         width=int(text.hidden_size),
         inner=int(text.intermediate_size),
         heads=heads,
@@ -71,7 +72,7 @@ def time(case: Case) -> Finding:
     case.found.seconds = seconds = case.estimate.work.seconds(machine)
     work = case.estimate.work
     return PASS, (
-        f"{duration(seconds)} a step, estimated ({(work.linear + work.attention) / 1e12:.3g} TFLOP; "
+        f"{duration(seconds)} a step, estimated ({(work.linear + work.full + work.attention) / 1e12:.3g} TFLOP; "
         f"{case.device.type} does {machine.linear / 1e12:.3g} TFLOP/s), {duration(case.steps * seconds)} for "
         f"{plural(case.steps, 'step')} of the heaviest batch"
     )
@@ -98,7 +99,7 @@ def step(case: Case) -> Finding:
     with quiet_library():
         student = load_student(case.recipe.model.path, dtype=case.recipe.model.dtype)
         setup = assemble(case.recipe, student, case.rows, case.photos)
-        measured = run_steps(case.recipe, setup, case.heaviest, water)
+        measured = run_steps(case.recipe, setup, case.heaviest, water, case.tries)
     case.found.measured = measured
     need, seconds = case.found.memory, case.found.seconds
     assert need is not None and seconds is not None
@@ -132,7 +133,7 @@ def batch_of(student: Student, photos: PhotoInputs, rows: list[Row], made: Mappi
         size, pixels = photos.size_of(name), photos[name].pixels
         tokens = family.token_count(size, pixels)
         tower_tokens += tokens
-        reach = max(reach, _reach(student, tokens // len(family.views(size, pixels))))
+        reach = max(reach, tower_reach(student, tokens // len(family.views(size, pixels))))
         visual += family.token_count(size, pixels, place="projector")
     return Batch(
         rows=inputs["input_ids"].shape[0],
@@ -145,7 +146,7 @@ def batch_of(student: Student, photos: PhotoInputs, rows: list[Row], made: Mappi
     )
 
 
-def _reach(student: Student, tokens: int) -> int:
+def tower_reach(student: Student, tokens: int) -> int:
     """How many of the `tokens` of a view attend to one another, on average over blocks (some look at windows alone)."""
     vision = student.model.config.vision_config
     full, window = getattr(vision, "fullatt_block_indexes", None), getattr(vision, "window_size", None)

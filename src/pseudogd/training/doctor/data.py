@@ -108,7 +108,7 @@ def labels(case: Case) -> Finding:
     share = coverage(photos)
     check_coverage(share, case.recipe.geometry.min_coverage, len(photos))
     paid = {term for kind in kinds for term, pay in zip(TERMS, pays(kind, True)) if pay}
-    counted = ", ".join(f"{kind.replace('_', ' ').replace('+', ' with ')} {n}" for kind, n in kinds.most_common())
+    counted = ", ".join(f"{n} {kind.replace('_', ' ').replace('+', ' with ')}" for kind, n in kinds.most_common())
     said = f"views of {len(photos)} photos: {counted}; geometry says something about {share:.0%} of the cells"
     if not paid & {"s", "s_phi"}:
         return WARN, f"{said}; no label knows metres, so no metric scale is taught"

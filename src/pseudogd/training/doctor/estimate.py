@@ -17,7 +17,7 @@ from pseudogd.student.families.base import FamilyAdapter
 from pseudogd.student.head import GeometryHead
 from pseudogd.training.attention import LONGEST
 from pseudogd.training.doctor.layers import Layer, blocks_of, count, layers_of, nbytes, plain
-from pseudogd.training.doctor.speed import Machine
+from pseudogd.training.doctor.sizes import Batch, Memory, PartSize, Work
 from pseudogd.training.parameters import PARTS, parts_of
 from pseudogd.training.recipe import Recipe
 
@@ -25,87 +25,12 @@ ADAM_BYTES = 8
 """Of a trained parameter's two moments, float32."""
 LOGIT_BYTES = 12
 """Of a logit at most: itself in bf16, log-probability and gradient in float32, the gradient in bf16."""
-HEAP_SHARE, HEAP_BYTES = 0.45, 128 << 20
-"""What libraries hold beyond what is in use, on a CPU: a share of the activations, and so much at the least."""
-
-
-@dataclass(frozen=True)
-class PartSize:
-    """Parameters of one part: how many there are, how many are trained, and how ("full", "LoRA" or "frozen")."""
-
-    total: int
-    trained: int
-    how: str
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one micro-batch of one process holds.
-
-    Attributes:
-        rows: photos with their questions.
-        length: tokens of each row, filling counted.
-        answers: label tokens of all rows together.
-        tower_tokens: tokens that the tower reads of all photos, class tokens counted.
-        tower_reach: tokens of the tower that attend to one another (those of one tile).
-        visual_tokens: tokens of all photos that the language model reads.
-        cells: cells of all views that the geometry head answers for.
-    """
-
-    rows: int
-    length: int
-    answers: int
-    tower_tokens: int
-    tower_reach: int
-    visual_tokens: int
-    cells: int
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes of one process, by kind. `peak` is less than their sum: gradients come as activations go.
-
-    `heap` is what the C library holds beyond what is in use, on a CPU alone.
-    """
-
-    weights: int
-    gradients: int
-    optimizer: int
-    activations: int
-    logits: int
-    heap: int
-    peak: int
-
-
-@dataclass(frozen=True)
-class Work:
-    """What one process does in one optimizer step.
-
-    Attributes:
-        linear, attention: operations.
-        between: bytes that are kept, or made again, for the backward pass.
-        cast: bytes of bf16 copies of float32 weights.
-        update: parameters that AdamW moves.
-        blocks: passes through a block.
-    """
-
-    linear: int
-    attention: int
-    between: int
-    cast: int
-    update: int
-    blocks: int
-
-    def seconds(self, machine: Machine) -> float:
-        """One after the other, at the rates of `machine`."""
-        return (
-            self.linear / machine.linear
-            + self.attention / machine.attention
-            + self.between / machine.between
-            + self.cast / machine.cast
-            + self.update / machine.update
-            + self.blocks * machine.per_block
-        )
+LIBRARIES, WORKING_SHARE = 72 << 20, 0.1
+"""On a CPU: what libraries hold, and what operations at work take, as a share of the activations."""
+FREED_SHARE, FREED_BYTES = 0.45, 400 << 20
+"""On a CPU: freed memory that the C library keeps, as a share of what blocks leave behind, recomputed or not; and at
+most, since it gives large pieces (of 32 MiB and more) back at once. Read off tools/doctor_accuracy.py, as are the two
+above."""
 
 
 @dataclass
@@ -117,7 +42,7 @@ class _Pass:
         forward, backward: operations of its linear layers. again: of its blocks' forward pass.
         attention: operations of its blocks' attention, forward.
         kept: bytes that wait for the backward pass, `scores` of them attention's.
-        passing: bytes that adapters move beside it.
+        passing: bytes that adapters move, forward.
         casts: bytes of bf16 copies of float32 weights, which wait too.
         entries: bytes of what enters its blocks. block: kept bytes and casts of the largest block.
         blocks: how many there are.
@@ -184,17 +109,22 @@ class Estimate:
     def memory(self) -> Memory:
         everything = [p for members in self.parts.values() for p in members]
         weights = nbytes(everything) // self.world + self._frozen_copy()
-        if self.world > 1:  # two blocks are whole at a time, the one at work and the next
-            blocks = [block for module in self._modules.values() for block in blocks_of(module)]
-            weights += 2 * max(nbytes(block.parameters()) for block in blocks)
         gradients = {part: nbytes(self._trained(part)) // self.world for part in PARTS}
         optimizer = ADAM_BYTES * sum(count(self._trained(part)) for part in PARTS) // self.world
+        whole = 0
+        if self.world > 1:
+            blocks = [list(block.parameters()) for module in self._modules.values() for block in blocks_of(module)]
+            inside = {id(p) for block in blocks for p in block}
+            outside = [p for p in everything if id(p) not in inside]
+            # FSDP2 has two blocks in full, the one at work and the next, and for the whole step what is in no block
+            weights += 2 * max(map(nbytes, blocks)) + nbytes(outside)
+            whole = max(_trained_bytes(block) for block in blocks) + _trained_bytes(outside)
         kept = {part: self._kept(part) for part in PARTS}
         logits = LOGIT_BYTES * self.logits
         activations = sum(kept.values())
-        heap = int(HEAP_SHARE * activations) + HEAP_BYTES if self.on_cpu else 0
-        peak = weights + optimizer + heap + self._most(gradients, kept, logits)
-        return Memory(weights, sum(gradients.values()), optimizer, activations, logits, heap, peak)
+        heap = self._heap(activations) if self.on_cpu else 0
+        peak = weights + optimizer + heap + whole + self._most(gradients, kept, logits)
+        return Memory(weights, sum(gradients.values()) + whole, optimizer, activations, logits, heap, peak)
 
     def _most(self, gradients: Mapping[str, int], kept: Mapping[str, int], logits: int) -> int:
         """The largest sum of gradients and of what waits for the backward pass, which walks from head to tower."""
@@ -215,6 +145,11 @@ class Estimate:
         # copies of trained weights live until the forward pass is over, even where blocks are recomputed
         casts = sum(2 * p.numel() // self.world for p in self._trained(part) if p.ndim > 1) if self.size == 2 else 0
         return own.entries + max(own.block, casts)
+
+    def _heap(self, activations: int) -> int:
+        """What a process holds beyond the tensors that wait, on a CPU."""
+        left = sum(own.kept + own.casts for own in self.passes.values())
+        return LIBRARIES + int(WORKING_SHARE * activations) + min(int(FREED_SHARE * left), FREED_BYTES)
 
     def _frozen_copy(self) -> int:
         """The anchor's copy of whatever is trained of tower and projector; matrices at the type that they run in."""
@@ -237,10 +172,11 @@ class Estimate:
     @property
     def work(self) -> Work:
         passes, again = self.passes.values(), self.recipe.optim.gradient_checkpointing
-        linear = sum(own.forward + own.backward + again * own.again for own in passes)
+        head = self.passes["head"]
+        linear = sum(own.forward + own.backward + again * own.again for own in passes if own is not head)
         linear += 6 * self.logits * int(self.text.hidden_size)
         attention = sum(own.attention * (1 + 2 * own.through + again * own.through) for own in passes)
-        between = sum((own.kept - own.scores + own.passing) * (3 + again) // 3 for own in passes)
+        between = sum((own.kept - own.scores) * (3 + again) // 3 for own in passes)
         between += LOGIT_BYTES * self.logits
         if self._anchored:
             linear += self.passes["tower"].forward + self.passes["projector"].forward
@@ -251,9 +187,10 @@ class Estimate:
         trained = sum(count(self._trained(part)) for part in PARTS)
         return Work(
             linear=accum * linear,
+            full=accum * (head.forward + head.backward),
             attention=accum * attention,
             between=accum * between,
-            cast=accum * sum(own.casts for own in passes),
+            cast=accum * sum(own.casts + own.passing * (3 + again) for own in passes),
             update=trained // self.world,
             blocks=round(accum * blocks),
         )
@@ -283,16 +220,24 @@ class Estimate:
                 found.forward += operations
                 found.backward += through * operations * (2 if layer.trained else 1)
                 found.casts += through * layer.full * (self.size == 2) * 2 * layer.size // self.world
-                found.passing += through * layer.added * 2 * self.size * layer.gives * tokens
+                found.passing += through * tokens * self._adapter_bytes(layer)
             found.kept += through * tokens * self._layer_bytes(layer)
         return found
+
+    def _adapter_bytes(self, layer: Layer) -> int:
+        """Moved forward for one token by half an adapter, whose products are too narrow to take long.
+
+        Its input is copied to float32 and back (`peft` and autocast), then read; its output is written, scaled, added.
+        """
+        return layer.enters * (8 if self.size == 2 else 4) * layer.reads + layer.added * 3 * self.size * layer.gives
 
     def _layer_bytes(self, layer: Layer) -> int:
         """Kept of one token. Norms run in float32; one that is written out keeps what it multiplies its weight by."""
         if layer.norm:
             return 4 * layer.reads * (2 if layer.written_out and layer.trained else 1)
         read = layer.trained and not (layer.shares and self.size == 4)  # in bf16 each layer has a copy of its own
-        return self.size * (layer.reads * read + layer.gives * (not layer.added))
+        gives = not (layer.added or layer.summed)
+        return self.size * (layer.reads * read + layer.gives * gives + layer.between)
 
     def _add_blocks(self, found: _Pass, part: str, tokens: int, reach: int, through: bool) -> None:
         """What attention adds, and what is left of the blocks where they are recomputed."""
@@ -303,24 +248,31 @@ class Estimate:
         attention = 4 * tokens * reach * width  # of queries and keys, and of weights and values
         groups = int(getattr(config, "num_key_value_heads", None) or heads)
         repeated = through * 2 * self.size * tokens * width * (heads - groups) // heads
-        scores = through * self._score_bytes(config, reach) * heads * tokens * reach
+        scores = through * self._score_bytes(config, part, heads, reach) * tokens * reach
         embeddings = plain(self.model).get_input_embeddings().weight
         stream = max(self.size, embeddings.element_size())
+        fused = through and config._attn_implementation != "eager" and not self.by_products(reach)
         for block in blocks_of(self._modules[part]):
-            inner = self._pass(layers_of(block), tokens, through)
+            layers = layers_of(block)
+            inner = self._pass(layers, tokens, through)
+            last = [layer.size for layer in layers if not layer.norm][-1]  # nothing waits for what it gives
+            # a fused kernel keeps what it gives; a trained layer that reads it keeps the same
+            output = fused * (not any(layer.trained for layer in layers)) * self.size * tokens * width
             found.blocks += 1
             found.attention += attention
-            found.kept += repeated + scores
+            found.kept += repeated + scores + output
             found.scores += scores
-            found.again += through * inner.forward
-            found.block = max(found.block, inner.kept + repeated + scores + inner.casts)
+            found.again += through * (inner.forward - 2 * last * tokens)
+            found.block = max(found.block, inner.kept + repeated + scores + output + inner.casts)
             found.entries += through * tokens * hidden * stream
 
-    def _score_bytes(self, config: Any, reach: int) -> int:
-        """Kept for each pair of tokens and head; nothing by kernels that make them again."""
+    def _score_bytes(self, config: Any, part: str, heads: int, reach: int) -> int:
+        """Kept for each pair of tokens; nothing by kernels that make them again, but for a CPU's copy of the mask."""
         if config._attn_implementation == "eager":
-            return self.size + 4
-        return self.size * self.by_products(reach)
+            return heads * (self.size + 4)
+        if self.by_products(reach):
+            return heads * self.size
+        return self.size * (self.on_cpu and part == "llm" and self.recipe.data.turns == "chat")
 
     def by_products(self, reach: int) -> bool:
         """Whether attention over `reach` tokens is made of two products, see `training.attention`."""
@@ -334,3 +286,7 @@ class Estimate:
         size = sum(p.numel() for p in self.head.parameters() if p.ndim > 1)
         numbers = 2 * told["taps"] * told["in_width"] + told["width"] * (2 * told["blocks"] + 2)
         return _Pass(True, forward=2 * size * cells, backward=4 * size * cells, kept=4 * cells * numbers)
+
+
+def _trained_bytes(parameters: Iterable[nn.Parameter]) -> int:
+    return nbytes(p for p in parameters if p.requires_grad)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
+from transformers.activations import QuickGELUActivation
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,12 @@ class Layer:
         norm: whether it is one; `written_out`: one of several operations (RMSNorm), not of one kernel.
         trained: whether its weight is.
         full: whether its weight is float32.
+        enters: whether it reads a float32 copy (the first half of an adapter).
         added: whether its output is added to another layer's at once (the second half of an adapter).
-        shares: whether a layer beside it reads numbers of the same width, most likely the same ones.
+        shares: whether a trained layer beside it reads numbers of the same width, most likely the same ones.
+        summed: whether its output goes into a sum, which keeps nothing of it: the last of its module's layers.
+        between: numbers kept between it and the layer that reads its activation: a gate before it is multiplied, or an
+            activation that is made of two operations.
     """
 
     reads: int
@@ -31,23 +36,39 @@ class Layer:
     written_out: bool
     trained: bool
     full: bool
+    enters: bool
     added: bool
     shares: bool
+    summed: bool
+    between: int
 
 
 def layers_of(module: nn.Module, without: nn.Module | None = None) -> list[Layer]:
     """The layers inside of `module`, but for those inside of `without`."""
     skipped = {id(m) for m in without.modules()} if without is not None else set()
+    counted = [(name, m) for name, m in module.named_modules() if id(m) not in skipped and _counts(m)]
+    beside: dict[str, list[tuple[str, nn.Module]]] = {}
+    for name, inner in counted:
+        if inner.weight.ndim > 1 and ".lora_" not in name:
+            beside.setdefault(_parent(name), []).append((_own(name), inner))
+    modules = dict(module.named_modules())
+    last = {members[-1][0] for members in beside.values()}
+    between = {members[0][0]: _between(modules[parent], [m for _, m in members]) for parent, members in beside.items()}
     found: list[Layer] = []
     seen: set[tuple[str, int]] = set()
-    for name, inner in module.named_modules():
-        if id(inner) in skipped or not _counts(inner):
-            continue
-        layer = _layer(name, inner)
-        beside = (name.partition(".lora_A.")[0].rpartition(".")[0], layer.reads)
-        found.append(replace(layer, shares=beside in seen and not layer.norm))
-        if not layer.norm:
-            seen.add(beside)
+    for name, inner in counted:
+        layer, own, adapter = _layer(name, inner), _own(name), ".lora_" in name
+        read = (_parent(name), layer.reads)
+        found.append(
+            replace(
+                layer,
+                shares=read in seen and own not in last and not layer.norm,
+                summed=own in last and not adapter,
+                between=0 if adapter else between.get(own, 0),
+            )
+        )
+        if layer.trained and not layer.norm:
+            seen.add(read)
     return found
 
 
@@ -90,6 +111,28 @@ def _layer(name: str, module: nn.Module) -> Layer:
         written_out=norm and not isinstance(module, nn.LayerNorm),
         trained=weight.requires_grad,
         full=weight.dtype == torch.float32,
+        enters="lora_A" in name.split("."),
         added="lora_B" in name.split("."),
         shares=False,
+        summed=False,
+        between=0,
     )
+
+
+def _own(name: str) -> str:
+    """The layer's name, that of the layer which it adapts for an adapter's half."""
+    return name.partition(".lora_")[0].removesuffix(".base_layer")
+
+
+def _parent(name: str) -> str:
+    return _own(name).rpartition(".")[0]
+
+
+def _between(parent: nn.Module, layers: Sequence[nn.Module]) -> int:
+    """What the first of a module's layers leaves for the backward pass on the way to the next, beside its output."""
+    shapes = [tuple(layer.weight.shape[:2]) for layer in layers]
+    if len(shapes) == 3 and shapes[0] == shapes[1] == shapes[2][::-1]:  # down(act(gate(x)) * up(x))
+        return shapes[0][0]
+    if any(isinstance(child, QuickGELUActivation) for child in parent.children()):  # x * sigmoid(1.702 x)
+        return shapes[0][0]
+    return 0

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pseudogd.training.attention import products_attention
 
-_SECONDS, _CALLS = 0.2, 6
+_SECONDS, _CALLS = 0.1, 6
 _NUMBERS = 1 << 23
 _BLOCK_OPERATIONS = 4
 """A block of a language model calls so many times as many operations as the one that is timed here."""
@@ -23,7 +23,7 @@ class Machine:
     """Rates of a device.
 
     Attributes:
-        linear: operations a second of matrix products in linear layers.
+        linear: operations a second of matrix products in linear layers. full: the same in float32.
         attention: the same of attention, softmax and all.
         between: bytes a second of what is kept for the backward pass, for norms, activations and sums around products.
         cast: bytes a second of copies of float32 weights in bfloat16.
@@ -32,6 +32,7 @@ class Machine:
     """
 
     linear: float
+    full: float
     attention: float
     between: float
     cast: float
@@ -62,8 +63,10 @@ def calibrate(device: torch.device, half: bool, shapes: Shapes) -> Machine:
     x = torch.randn(shapes.tokens, shapes.width, device=device)
     block = _Block(shapes.width, shapes.inner).to(device)
     narrow, weight = x.to(dtype), block.up.weight.detach().to(dtype)
+    square = torch.randn(shapes.width, shapes.width, device=device)
     product = timer.best(lambda: nn.functional.linear(narrow, weight))
     linear = 2 * shapes.tokens * shapes.width * shapes.inner / product
+    full = 2 * shapes.tokens * shapes.width**2 / timer.best(lambda: nn.functional.linear(x, square)) if half else linear
 
     def both_ways(x: Tensor) -> None:
         with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
@@ -78,6 +81,7 @@ def calibrate(device: torch.device, half: bool, shapes: Shapes) -> Machine:
     weights = torch.ones(_NUMBERS, device=device)
     return Machine(
         linear=linear,
+        full=full,
         attention=_attention(timer, dtype, shapes),
         between=kept / max(whole - products, 0.05 * whole),
         cast=2 * _NUMBERS / timer.best(lambda: weights.to(torch.bfloat16)),
@@ -104,13 +108,14 @@ def _attention(timer: _Timer, dtype: torch.dtype, shapes: Shapes) -> float:
         ).requires_grad_()
         for _ in range(3)
     )
-    mask = torch.zeros(1, 1, shapes.length, shapes.length, device=timer.device, dtype=dtype)
+    sees = torch.ones(1, 1, shapes.length, shapes.length, device=timer.device, dtype=torch.bool).tril()
+    mask = torch.zeros(sees.shape, device=timer.device, dtype=dtype)
 
     def both_ways() -> None:
         if shapes.by_products:
             out, _ = products_attention(nn.Module(), q, k, v, mask)
-        else:
-            out = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:  # rows of several lengths have a mask, under which kernels do the whole square
+            out = nn.functional.scaled_dot_product_attention(q, k, v, sees)
         out.backward(out.detach())
 
     return 12 * shapes.length**2 * shapes.heads * shapes.head_width / timer.best(both_ways)

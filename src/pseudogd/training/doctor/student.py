@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from pseudogd.errors import InputError
 from pseudogd.student.families.base import get_family
 from pseudogd.student.head import GeometryHead
-from pseudogd.student.load import load_config, load_processor, load_skeleton
-from pseudogd.student.taps import resolve_taps
+from pseudogd.student.load import Student, load_config, load_processor, load_skeleton
+from pseudogd.student.taps import Taps, resolve_taps
 from pseudogd.training.doctor.case import PASS, WARN, Case, Finding
 from pseudogd.training.doctor.estimate import part_sizes
 from pseudogd.training.doctor.words import amount
 from pseudogd.training.parameters import prepare
+from pseudogd.training.recipe import Recipe
 from pseudogd.training.setup import with_turns
 
 
@@ -54,15 +57,8 @@ def taps(case: Case) -> Finding:
 
 
 def parameters(case: Case) -> Finding:
-    geometry, family = case.recipe.geometry, case.student.family
-    with torch.device("meta"):
-        case.model = prepare(case.student.model, family, case.recipe)
-        case.head = None
-        if case.recipe.uses_geometry:
-            shape = {"blocks": geometry.head_blocks, "subcells": geometry.subcells}
-            case.head = GeometryHead.for_family(family, case.taps, geometry.head_width, **shape)
-            case.head.requires_grad_(case.recipe.optim.lr.head > 0)
-    case.found.parameters = part_sizes(case.model, family, case.head)
+    case.model, case.head = prepared(case.student, case.recipe, case.taps if case.recipe.uses_geometry else None)
+    case.found.parameters = part_sizes(case.model, case.student.family, case.head)
     sizes = {part: size for part, size in case.found.parameters.items() if size.total}
     total, trained = (sum(getattr(size, name) for size in sizes.values()) for name in ("total", "trained"))
     each = ", ".join(
@@ -70,3 +66,15 @@ def parameters(case: Case) -> Finding:
         for part, size in sizes.items()
     )
     return PASS, f"{amount(trained)} of {amount(total)} are trained: {each}"
+
+
+def prepared(student: Student, recipe: Recipe, taps: Taps | None) -> tuple[Any, GeometryHead | None]:
+    """Model and head as they are trained, without values; no taps, no head. The student is changed in place."""
+    geometry, head = recipe.geometry, None
+    with torch.device("meta"):
+        model = prepare(student.model, student.family, recipe)
+        if taps is not None:
+            shape = {"blocks": geometry.head_blocks, "subcells": geometry.subcells}
+            head = GeometryHead.for_family(student.family, taps, geometry.head_width, **shape)
+            head.requires_grad_(recipe.optim.lr.head > 0)
+    return model, head

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import TrainerCallback
 
@@ -25,7 +26,7 @@ from pseudogd.training.setup import Setup
 from pseudogd.training.trainer import PseudoGDTrainer
 
 STEPS = 2
-"""The first makes the optimizer's state and warms the device up, the second is timed."""
+"""The first makes the optimizer's state and warms the device up; the others are timed."""
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -35,7 +36,7 @@ class Measured:
 
     Attributes:
         device: where they ran.
-        seconds: of one whole optimizer step, all of its micro-batches, by the clock.
+        seconds: of one whole optimizer step, all of its micro-batches, by the clock; the median of the timed ones.
         processor_seconds: of all threads of this process together; on a CPU they do not count what else it does.
         peak: bytes at most, weights and all; None where the system does not tell.
         loss: of the last step.
@@ -79,8 +80,8 @@ class HighWater:
         return most - self._before
 
 
-def run_steps(recipe: Recipe, setup: Setup, order: Sequence[int], water: HighWater) -> Measured:
-    """Make `STEPS` optimizer steps on the rows `order`, over and over; nothing is written but into a scratch folder.
+def run_steps(recipe: Recipe, setup: Setup, order: Sequence[int], water: HighWater, steps: int = STEPS) -> Measured:
+    """Make so many optimizer steps on the rows `order`, over and over; nothing is written but into a scratch folder.
 
     The setup's weights are changed. Of an accumulated step two micro-batches are run, and the time is scaled up.
 
@@ -93,7 +94,7 @@ def run_steps(recipe: Recipe, setup: Setup, order: Sequence[int], water: HighWat
             recipe,
             {
                 "out": scratch,
-                "optim.steps": STEPS,
+                "optim.steps": steps,
                 "optim.grad_accum": micro,
                 "optim.fsdp": False,
                 "checkpoint.every": 0,
@@ -103,7 +104,7 @@ def run_steps(recipe: Recipe, setup: Setup, order: Sequence[int], water: HighWat
         )
         rows: Any = _Some(setup.rows, order)
         trainer = PseudoGDTrainer(
-            setup.joint, short, rows, setup.collator, STEPS, setup.student.processor, {}, SilentBar(), Interrupt()
+            setup.joint, short, rows, setup.collator, steps, setup.student.processor, {}, SilentBar(), Interrupt()
         )
         watch = _Watch(trainer)
         trainer.add_callback(watch)
@@ -114,11 +115,11 @@ def run_steps(recipe: Recipe, setup: Setup, order: Sequence[int], water: HighWat
         ):
             trainer.train()
         loss = float(trainer.metrics_log.rows()[-1]["loss"])
-    share, taught, updated = recipe.optim.grad_accum / micro, watch.taught, watch.updated
+    seconds, processor_seconds = watch.seconds(recipe.optim.grad_accum / micro)
     return Measured(
         device=str(trainer.args.device),
-        seconds=taught[0] * share + updated[0],
-        processor_seconds=taught[1] * share + updated[1],
+        seconds=seconds,
+        processor_seconds=processor_seconds,
         peak=water.peak,
         loss=loss,
         untaught=tuple(part for part, lacking in watch.lacking.items() if lacking),
@@ -147,12 +148,23 @@ class _Some(torch.utils.data.Dataset[Row]):
 
 
 class _Watch(TrainerCallback):
-    """Times every step and sees which parts get a gradient; the last step's times stay."""
+    """Times every step and sees which parts get a gradient."""
 
     def __init__(self, trainer: PseudoGDTrainer):
         self.trainer = trainer
-        self.taught = self.updated = self._since = (0.0, 0.0)
         self.lacking: dict[str, bool] = {}
+        self._taught: list[tuple[float, float]] = []
+        self._updated: list[tuple[float, float]] = []
+        self._since = (0.0, 0.0)
+
+    def seconds(self, share: float) -> tuple[float, float]:
+        """Of a step by the clock and of processor time: the median, but for the first step.
+
+        `share`: how many times as many micro-batches as here a whole step has.
+        """
+        taught, updated = np.array(self._taught[1:]), np.array(self._updated[1:])
+        wall, processor = np.median(taught * share + updated, axis=0)
+        return float(wall), float(processor)
 
     def _lap(self) -> tuple[float, float]:
         """Seconds by the clock and of processor time since the last call."""
@@ -165,7 +177,7 @@ class _Watch(TrainerCallback):
         self._lap()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.taught = self._lap()
+        self._taught.append(self._lap())
         joint = self.trainer.model
         parts = parts_of(joint.plain_model(), joint.family, joint.head)
         for part in self.trainer.parts_taught():
@@ -175,7 +187,7 @@ class _Watch(TrainerCallback):
         self._lap()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.updated = self._lap()
+        self._updated.append(self._lap())
 
 
 def _resident(field: str) -> int:
