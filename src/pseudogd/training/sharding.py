@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from pseudogd.student.families.base import FamilyAdapter
 from pseudogd.student.joint import Joint
 from pseudogd.training import ranks
 
@@ -76,7 +77,7 @@ def _like(value: Any, target: Tensor) -> Any:
 
 
 def shard(joint: Joint, device: torch.device) -> None:
-    """Spread a `Joint` over all ranks, in place: every block of the tower and layer of the language model on its own.
+    """Spread a `Joint` over all ranks, in place: each of `units` on its own, whatever is in none of them together.
 
     Sharded here rather than by the library's trainer, which does so on accelerators alone: this way a test on the CPU
     runs what a GPU runs.
@@ -85,10 +86,21 @@ def shard(joint: Joint, device: torch.device) -> None:
 
     joint.to(device)
     mesh = init_device_mesh(device.type, (ranks.world(),))
-    model = joint.plain_model()
-    for layer in (*_layers(joint.family.tower(model)), *_layers(model.get_decoder())):
-        fully_shard(layer, mesh=mesh)
+    for unit in units(joint.plain_model(), joint.family):
+        fully_shard(unit, mesh=mesh)
     fully_shard(joint, mesh=mesh)
+
+
+def units(model: Any, family: FamilyAdapter) -> list[nn.Module]:
+    """What is gathered while it is at work alone: blocks of tower and language model, embeddings, the output layer.
+
+    Embeddings that are the output layer's weights too stay out: their unit would be whole from first to last anyhow.
+    """
+    found = [*_layers(family.tower(model)), *_layers(model.get_decoder())]
+    words, output = model.get_input_embeddings(), model.get_output_embeddings()
+    if output is not None and words.weight is not output.weight:
+        found += [words, output]
+    return found
 
 
 def _layers(part: nn.Module) -> nn.ModuleList:

@@ -82,8 +82,10 @@ def test_processes_share_what_fsdp_shares(case_of):
     assert again(case, world=8).memory == one  # without fsdp each process has all of it
     assert eight.optimizer == one.optimizer // 8
     tower, text = case.student.family.tower(case.model).encoder.layers, case.model.get_decoder().layers
-    sizes = [sum(p.numel() for p in block.parameters()) for block in (*tower, *text)]
-    outside = numbers(case) - sum(sizes)  # embeddings, projector, head: in full on all of them
+    words = (case.model.get_input_embeddings(), case.model.get_output_embeddings())
+    assert words[0].weight is not words[1].weight  # then each is gathered on its own
+    sizes = [sum(p.numel() for p in unit.parameters()) for unit in (*tower, *text, *words)]
+    outside = numbers(case) - sum(sizes)  # projector, head, the tower's embeddings: in full on all of them
     assert eight.weights == one.weights // 8 + 2 * 4 * max(sizes) + 4 * outside
     shared = one.gradients / 8 + 4 * max(sizes)
     assert shared < eight.gradients <= shared + 4 * outside

@@ -20,6 +20,7 @@ from pseudogd.training.doctor.layers import Layer, blocks_of, count, layers_of, 
 from pseudogd.training.doctor.sizes import Batch, Memory, PartSize, Work
 from pseudogd.training.parameters import PARTS, parts_of
 from pseudogd.training.recipe import Recipe
+from pseudogd.training.sharding import units
 
 ADAM_BYTES = 8
 """Of a trained parameter's two moments, float32."""
@@ -113,12 +114,12 @@ class Estimate:
         optimizer = ADAM_BYTES * sum(count(self._trained(part)) for part in PARTS) // self.world
         whole = 0
         if self.world > 1:
-            blocks = [list(block.parameters()) for module in self._modules.values() for block in blocks_of(module)]
-            inside = {id(p) for block in blocks for p in block}
+            shared = [list(unit.parameters()) for unit in units(self.model, self.family)]
+            inside = {id(p) for unit in shared for p in unit}
             outside = [p for p in everything if id(p) not in inside]
-            # FSDP2 has two blocks in full, the one at work and the next, and for the whole step what is in no block
-            weights += 2 * max(map(nbytes, blocks)) + nbytes(outside)
-            whole = max(_trained_bytes(block) for block in blocks) + _trained_bytes(outside)
+            # FSDP2 has two units in full, the one at work and the next, and for the whole step what is in none
+            weights += 2 * max(map(nbytes, shared)) + nbytes(outside)
+            whole = max(_trained_bytes(unit) for unit in shared) + _trained_bytes(outside)
         kept = {part: self._kept(part) for part in PARTS}
         logits = LOGIT_BYTES * self.logits
         activations = sum(kept.values())
