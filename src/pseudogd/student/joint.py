@@ -114,6 +114,10 @@ class Joint(nn.Module):
         """The ordinary model, without anything of ours."""
         return self.model
 
+    def networks(self) -> tuple[nn.Module, ...]:
+        """The model and, if there is one, the frozen copy that the anchor reads."""
+        return (self.model, *self._frozen)
+
     def forward(
         self,
         inputs: Mapping[str, Any],

@@ -26,6 +26,7 @@ from pseudogd.training import checkpoints, plain_probe, ranks, sharding
 from pseudogd.training.arms import total_steps
 from pseudogd.training.attention import attention_for
 from pseudogd.training.card import model_card
+from pseudogd.training.convolutions import patches_by_products
 from pseudogd.training.export import difference, write_plain
 from pseudogd.training.failures import explained
 from pseudogd.training.interrupt import Interrupt
@@ -149,6 +150,7 @@ def _train(
         products = trainer.args.device.type == "cpu" and recipe.optim.precision == "bf16"
         with (
             attention_for(setup.joint.plain_model(), products and setup.isolated),
+            patches_by_products(setup.joint.networks()),
             explained(out, lambda: trainer.state.global_step),
         ):
             trainer.train(resume_from_checkpoint=None if newest is None else str(newest))

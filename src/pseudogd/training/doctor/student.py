@@ -17,6 +17,7 @@ from pseudogd.training.doctor.words import amount
 from pseudogd.training.parameters import prepare
 from pseudogd.training.recipe import Recipe
 from pseudogd.training.setup import with_turns
+from pseudogd.training.train import quiet_library
 
 
 def family(case: Case) -> Finding:
@@ -72,7 +73,8 @@ def prepared(student: Student, recipe: Recipe, taps: Taps | None) -> tuple[Any, 
     """Model and head as they are trained, without values; no taps, no head. The student is changed in place."""
     geometry, head = recipe.geometry, None
     with torch.device("meta"):
-        model = prepare(student.model, student.family, recipe)
+        with quiet_library():
+            model = prepare(student.model, student.family, recipe)
         if taps is not None:
             shape = {"blocks": geometry.head_blocks, "subcells": geometry.subcells}
             head = GeometryHead.for_family(student.family, taps, geometry.head_width, **shape)

@@ -17,6 +17,7 @@ from transformers import TrainerCallback
 from pseudogd.progress import SilentBar
 from pseudogd.training import memory
 from pseudogd.training.attention import attention_for
+from pseudogd.training.convolutions import patches_by_products
 from pseudogd.training.failures import explained
 from pseudogd.training.interrupt import Interrupt
 from pseudogd.training.parameters import parts_of
@@ -111,6 +112,7 @@ def run_steps(recipe: Recipe, setup: Setup, order: Sequence[int], water: HighWat
         products = trainer.args.device.type == "cpu" and recipe.optim.precision == "bf16"
         with (
             attention_for(setup.joint.plain_model(), products and setup.isolated),
+            patches_by_products(setup.joint.networks()),
             explained(Path(scratch), lambda: trainer.state.global_step),
         ):
             trainer.train()
