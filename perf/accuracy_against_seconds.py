@@ -177,12 +177,13 @@ def plot(path: Path, seeds: list[dict[str, Any]], chance: float) -> None:
     for number, seed in enumerate(seeds):
         for arm, curve in seed["curves"].items():
             x, y = [p["seconds"] for p in curve], [100 * p["accuracy"] for p in curve]
-            name = f"{label(arm)}" if number == 0 else None
+            name = f"{label(arm)}, seed {seed['seed']}"
             axes.plot(x, y, color=colour(arm), marker="o", markersize=3, alpha=1 - 0.4 * (number > 0), label=name)
             if number == 0:
                 low, high = zip(*((100 * a, 100 * b) for a, b in (p["ci95"] for p in curve)))
                 axes.fill_between(x, low, high, color=colour(arm), alpha=0.12, linewidth=0)
     axes.axhline(100 * chance, color="#6b7280", linewidth=0.8, linestyle="--", label="chance")
+    axes.set_ylim(bottom=100 * chance - 1)
     axes.set(xlabel="seconds of training (one core each, at the same time)", ylabel="items right, per cent")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
