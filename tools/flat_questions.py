@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pseudogd.vqa import phrasing
-from pseudogd.vqa.phrasing import LETTERS, multiple_choice, point
+from pseudogd.vqa.phrasing import LETTERS, NO, YES, multiple_choice, point
+from pseudogd.vqa.words import hypothetical
 from pseudogd.world.shapes import KINDS
 from pseudogd.world.textures import COLORS
 
@@ -168,12 +168,12 @@ def turn(rng, things):
     if side is None or min(distance(x, y), distance(x, z), distance(y, z)) < NEAR:
         return None
     stem = pick(rng, TURNED if away else FACING).format(x=x.name, y=y.name)
-    answers = phrasing.SIDES
+    answers = hypothetical.SIDES
     if rng.random() < 0.2:
         claim = side if rng.random() < 0.5 else pick(rng, [s for s in answers if s != side])
-        q = f"{stem} {phrasing.WHERE_CLAIM[claim][0].format(z=z.name)}"
-        return q, phrasing.YES if claim == side else phrasing.NO
-    q = f"{stem} {pick(rng, phrasing.WHERE_MC + phrasing.WHERE_OPEN[:1]).format(z=z.name)}"
+        q = f"{stem} {hypothetical.WHERE_CLAIM[claim][0].format(z=z.name)}"
+        return q, YES if claim == side else NO
+    q = f"{stem} {pick(rng, hypothetical.WHERE_MC + hypothetical.WHERE_OPEN[:1]).format(z=z.name)}"
     return _choice(rng, q, answers[side], list(answers.values()), 4) if rng.random() < 0.75 else (q, answers[side])
 
 

@@ -19,7 +19,7 @@ from transformers import (
     SiglipVisionConfig,
 )
 
-from pseudogd.vqa import phrasing
+from pseudogd.vqa import vocabulary
 
 SIZE, PATCH = 120, 12
 GRID = SIZE // PATCH
@@ -53,7 +53,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
         [pre_tokenizers.Split(Regex(r" ?\d{1,2}|\n"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    words = {*phrasing.all_words(), *COMMON.split(), *KIND_NAMES, *COLOR_NAMES, *" ".join(REGIONS).split()}
+    words = {*vocabulary.all_words(), *COMMON.split(), *KIND_NAMES, *COLOR_NAMES, *" ".join(REGIONS).split()}
     words |= {f"{k}s" for k in KIND_NAMES} | {"shelfes", "boxes"}
     rng = np.random.default_rng(0)
     names = [f"{c} {k}" for c in COLOR_NAMES for k in KIND_NAMES]
@@ -61,7 +61,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     flat = [
         text for i in range(300) for _, q, a in turns(rng, list(rng.permutation(things)[:6]), 12) for text in (q, a)
     ]
-    corpus = [*sorted(words), *(f" {w}" for w in sorted(words)), *phrasing.example_texts(names), *flat] * 3
+    corpus = [*sorted(words), *(f" {w}" for w in sorted(words)), *vocabulary.example_texts(names), *flat] * 3
     special = [PAD, END, USER, ASSISTANT, IMAGE]
     trainer = trainers.BpeTrainer(
         vocab_size=4000, min_frequency=1, special_tokens=special, show_progress=False,

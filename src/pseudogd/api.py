@@ -91,11 +91,15 @@ def synth(
     quiet: bool = False,
     **settings: Mapping[str, Any],
 ) -> SynthResult:
-    """Geometry and objects to spatial questions: `pseudogd.stages.synth.synth`. `settings`: formats, scene, margins."""
+    """Geometry and objects to spatial questions: `pseudogd.stages.synth.synth`. `settings`: formats, scene, margins,
+    wordings.
+    """
     from pseudogd.stages.synth import synth as run
 
-    if unknown := set(settings) - {"formats", "scene", "margins"}:
-        raise InputError(f"synth: unknown setting {sorted(unknown)[0]!r}; known are formats, scene and margins")
+    if unknown := set(settings) - {"formats", "scene", "margins", "wordings"}:
+        raise InputError(
+            f"synth: unknown setting {sorted(unknown)[0]!r}; known are formats, scene, margins and wordings"
+        )
     return run(
         data,
         tasks,

@@ -167,6 +167,7 @@ class _Demo:
                 workers=self.workers,
                 quiet=self.quiet,
                 formats=FORMATS,
+                wordings="plain",
                 scene=SCENE,
             )
 

@@ -8,10 +8,9 @@ import pytest
 from helpers.golden import EYE, ROOM, Block, golden, middle
 
 from pseudogd.geometry.types import Scale
-from pseudogd.vqa.phrasing import FORMS
 from pseudogd.vqa.settings import SynthSettings
 from pseudogd.vqa.synth import task_facts
-from pseudogd.vqa.tasks import TASKS
+from pseudogd.vqa.tasks import TASKS, forms
 
 VIEWS = [{"eye": EYE}, {"eye": EYE, "pitch_deg": 12.0}, {"eye": EYE, "pitch_deg": 8.0, "roll_deg": 4.0}]
 SETTINGS = SynthSettings()
@@ -153,7 +152,7 @@ def test_every_fact_is_true(scene):
 
 def test_every_form_is_reached():
     seen = Counter(fact.form for view in VIEWS for fact in all_facts(golden(ROOM, **view)))
-    assert set(seen) == set(FORMS)
+    assert set(seen) == set(forms())
 
 
 def test_measures_are_those_of_the_blocks(scene):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from helpers.golden import ROOM, golden
 
-from pseudogd.vqa import phrasing
+from pseudogd.vqa import phrasing, vocabulary
 from pseudogd.vqa.fact import Fact
 from pseudogd.vqa.order import apart
-from pseudogd.vqa.phrasing import FORMS
 from pseudogd.vqa.render import formats_of, render
 from pseudogd.vqa.synth import synthesise
+from pseudogd.vqa.tasks import forms
 from pseudogd.vqa.tasks.distance import RATIO, spaced
 
 NEAR = r"\b(closer|nearer|closest|nearest|smaller|smallest)\b"
@@ -60,17 +60,17 @@ OTHER = {"left": "right", "right": "left", "higher": "lower", "lower": "higher",
 
 
 def test_every_form_has_a_meaning_and_wordings():
-    assert set(MEANING) == set(FORMS)
-    for name, form in FORMS.items():
+    assert set(MEANING) == set(forms())
+    for name, form in forms().items():
         assert len(form.mc) >= 3, name
         for wordings in (form.mc, form.open, *form.yesno.values()):
             assert len(set(wordings)) == len(wordings)
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", forms())
 def test_each_wording_says_its_own_relation_and_no_other(name):
     must, must_not = MEANING[name]
-    form = FORMS[name]
+    form = forms()[name]
     for text in (*form.mc, *form.open):
         assert re.search(must, text), text
         assert not re.search(must_not, text), text
@@ -87,7 +87,7 @@ def test_each_wording_says_its_own_relation_and_no_other(name):
 
 
 def test_one_question_each_short_and_with_its_frame():
-    for name, form in FORMS.items():
+    for name, form in forms().items():
         for text in form.wordings():
             assert text.count("?") == 1 and text.endswith("?"), text
             assert text[0].isupper() and "  " not in text
@@ -104,14 +104,14 @@ def test_one_question_each_short_and_with_its_frame():
 
 def test_vocabulary_covers_whatever_is_asked():
     names = {word for block in ROOM for word in block.name.split()}
-    known = phrasing.all_words() | names
+    known = vocabulary.all_words() | names
     for seed in range(8):
         for question in synthesise(golden(ROOM), seed=seed):
             for text in (question.text, question.answer):
-                assert set(phrasing.atoms(text)) <= known
-    for text in phrasing.example_texts(["red chair", "blue box", "green ball", "lamp"]):
-        assert set(phrasing.atoms(text)) <= known | set(phrasing.atoms("red chair blue box green ball lamp"))
-    assert phrasing.vocabulary() == sorted(phrasing.all_words())
+                assert set(vocabulary.atoms(text)) <= known
+    for text in vocabulary.example_texts(["red chair", "blue box", "green ball", "lamp"]):
+        assert set(vocabulary.atoms(text)) <= known | set(vocabulary.atoms("red chair blue box green ball lamp"))
+    assert vocabulary.vocabulary() == sorted(vocabulary.all_words())
 
 
 def test_lengths_and_points_as_text():

@@ -133,7 +133,7 @@ def candidates(photo: TruePhoto, seed: int) -> list[Candidate]:
     camera = photo.geometry.camera
     assert camera is not None  # true_photos gives none without
     scene = build_scene(photo.geometry, photo.objects, image_id=photo.name, size=(camera.width, camera.height))
-    settings = SynthSettings(tasks=_DRAWN, formats={"mc": 1.0})
+    settings = SynthSettings(tasks=_DRAWN, formats={"mc": 1.0}, wordings="plain")
     kinds = {row["object_id"]: row["category"] for row in photo.objects}
     home = {task: name for name, sub in SUB_TASKS.items() for task in sub.tasks}
     found = []

@@ -15,11 +15,13 @@ from pseudogd.progress import notice
 from pseudogd.stages._upstream import digest, origins
 from pseudogd.store.dataset import Store
 from pseudogd.vqa.build import build_scene
-from pseudogd.vqa.phrasing import wording_hash
 from pseudogd.vqa.settings import DEFAULT_TASKS, SynthSettings
 from pseudogd.vqa.synth import synthesise
+from pseudogd.vqa.tasks import module_of
+from pseudogd.vqa.vocabulary import wording_hash
 
-METRIC_TASKS = ("distance",)
+_LACKS = {"metric": "metres", "ratio": "true shape", "bearing": "true shape"}
+"""By kind of question: what depth that is not metric, or not even right up to a factor, does not give."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ def synth(
     formats: Mapping[str, float] | None = None,
     scene: Mapping[str, Any] | None = None,
     margins: Mapping[str, Any] | None = None,
+    wordings: str | None = None,
     seed: int = 0,
     workers: int = 1,
     shard_size: int = SHARD_SIZE,
@@ -46,7 +49,9 @@ def synth(
     """Write the spatial questions of every photo of the data folder `data`.
 
     tasks     names ("nearer,size" or a list; default quotas), or name -> most questions per photo. Default: all.
-    formats   shares of ``mc``, ``open`` and ``yesno``; those not named are not used. Default: 0.6, 0.2, 0.2.
+    formats   shares of ``mc``, ``open``, ``yesno`` and ``steps`` (the answer after the steps of its formula); those not
+              named are not used. Default: 0.6, 0.2, 0.2, 0.
+    wordings  "all" (default), or "plain" for a student of few words.
     scene, margins   settings of `vqa.scene.SceneSettings` and `vqa.guards.Margins` that differ from their defaults.
     overwrite  delete the questions there instead of refusing other settings.
 
@@ -54,12 +59,12 @@ def synth(
     setting, for a metric task on a teacher without metric depth, or when an earlier stage is missing; SettingsMismatch
     when the folder holds questions made with other settings.
     """
-    given = {"tasks": _quotas(tasks), "formats": formats, "scene": scene, "margins": margins}
+    given = {"tasks": _quotas(tasks), "formats": formats, "scene": scene, "margins": margins, "wordings": wordings}
     settings = SynthSettings.from_dict({name: value for name, value in given.items() if value is not None})
     reader = Store(data)
     reader.require("objects")
     settings = _fitting(reader, settings, asked=tasks is not None, quiet=quiet)
-    plain = {**settings.to_dict(), "seed": seed, "wording": wording_hash(), "shard_size": shard_size}
+    plain = {**settings.to_dict(), "seed": seed, "wording": _wording(settings), "shard_size": shard_size}
     store = Store.open(data, "questions", plain, resume=not overwrite)
     photos = store.photos().to_pylist()
     geometry, objects = origins(store, "geometry"), origins(store, "objects")
@@ -96,14 +101,28 @@ def _fitting(store: Store, settings: SynthSettings, asked: bool, quiet: bool) ->
     """Settings without the tasks that this teacher's depth can never answer; InputError if one was asked for."""
     ids = store.geometry_ids()
     first = store.geometry(ids[0]) if ids else None
-    metric = [task for task in METRIC_TASKS if settings.tasks.get(task, 0) > 0]
-    if first is None or first.scale is Scale.METRIC or not metric:
+    if first is None or first.scale is Scale.METRIC:
         return settings
-    said = f"{', '.join(metric)} needs metres, but teacher {first.teacher.name} gives {first.scale.value} depth"
+    mute = {kind: what for kind, what in _LACKS.items() if first.scale is Scale.AFFINE_DISPARITY or kind == "metric"}
+    out = [task for task, quota in settings.tasks.items() if quota > 0 and module_of(task).NEEDS in mute]
+    if not out:
+        return settings
+    missing = {mute[module_of(task).NEEDS] for task in out}
+    verb = "needs" if len(out) == 1 else "need"
+    said = (
+        f"{', '.join(out)} {verb} {' and '.join(sorted(missing))}, "
+        f"but teacher {first.teacher.name} gives {first.scale.value} depth"
+    )
     if asked:
         raise InputError(f"{store.root}: {said}; leave it out or label with a metric teacher")
     notice(f"note: {said}; left out", quiet)
-    return replace(settings, tasks={name: quota for name, quota in settings.tasks.items() if name not in metric})
+    return replace(settings, tasks={name: quota for name, quota in settings.tasks.items() if name not in out})
+
+
+def _wording(settings: SynthSettings) -> str:
+    return wording_hash(
+        [task for task, quota in settings.tasks.items() if quota > 0], plain=settings.wordings == "plain"
+    )
 
 
 def _questions(store: Store, photo: Mapping[str, Any], settings: SynthSettings, seed: int) -> list[dict[str, Any]]:

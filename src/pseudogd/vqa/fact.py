@@ -13,11 +13,13 @@ STYLES = ("pair", "among", "value", "number", "point")
 class Fact:
     """One true statement about a scene and the false ones to set beside it.
 
-    ``form``: wording key, see `phrasing.FORMS`. ``style`` says what an answer is: one of two names (*pair*), one of
+    ``form``: wording key, see `tasks.forms`. ``style`` says what an answer is: one of two names (*pair*), one of
     three or four names (*among*), a fixed key of the form's answers (*value*), a *number* or a *point* as text.
     ``answer`` is right, ``wrong`` holds answers that the guards have shown to be wrong. ``slots`` fill the wording,
     apart from what rendering itself orders. ``value`` in ``unit`` is the measure, by ``formula``; ``margin`` its
     distance from the nearest other answer (see the task for its unit). Facts of one ``twin`` are each other's mirror.
+    ``amounts``: where answers are lengths, the metres behind ``answer`` and each of ``wrong``, and ``measures`` those
+    behind slots: they are written in other units if somebody wants that.
     """
 
     task: str
@@ -35,6 +37,8 @@ class Fact:
     slots: Mapping[str, str] = field(default_factory=dict)
     evidence: Mapping[str, Any] = field(default_factory=dict)
     twin: str | None = None
+    amounts: tuple[float, ...] = ()
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,3 +80,44 @@ def rounded(value: Any, digits: int = 4) -> Any:
     if isinstance(value, (list, tuple)):
         return [rounded(item, digits) for item in value]
     return value
+
+
+def said(fact: Fact) -> dict[str, Any]:
+    """What a fact says beyond the columns and the evidence of its question, so that it can be put in other words."""
+    kept: dict[str, Any] = {"style": fact.style, "operands": list(fact.operands), "answer": fact.answer}
+    kept["wrong"] = list(fact.wrong)
+    if fact.slots:
+        kept["slots"] = dict(fact.slots)
+    if fact.amounts:
+        kept["amounts"] = rounded(list(fact.amounts), 5)
+    if fact.measures:
+        kept["measures"] = {name: rounded(value, 5) for name, value in fact.measures.items()}
+    return kept
+
+
+def restored(row: Mapping[str, Any], evidence: Mapping[str, Any]) -> Fact:
+    """The fact behind a question: ``row`` has its columns, ``evidence`` is that column's JSON, parsed.
+
+    Raises KeyError for questions of an earlier version, whose evidence does not hold ``fact``.
+    """
+    kept = evidence["fact"]
+    own = ("form", "format", "question", "formula", "scale", "teacher", "seed", "twin", "fact")
+    return Fact(
+        task=row["task"],
+        form=evidence["form"],
+        kind=row["kind"],
+        frame=row["frame"],
+        operands=tuple(kept["operands"]),
+        style=kept["style"],
+        answer=kept["answer"],
+        wrong=tuple(kept["wrong"]),
+        value=row["value"],
+        unit=row["unit"],
+        margin=row["margin"],
+        formula=evidence["formula"],
+        slots=kept.get("slots", {}),
+        evidence={name: value for name, value in evidence.items() if name not in own},
+        twin=evidence.get("twin"),
+        amounts=tuple(kept.get("amounts", ())),
+        measures=kept.get("measures", {}),
+    )

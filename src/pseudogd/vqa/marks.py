@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pseudogd.vqa.scene import NOT_BELIEVED, Array, Scene
 
@@ -58,4 +58,20 @@ def build_marks(scene: Scene, step: int = STEP) -> Marks:
         points=None if scene.points is None else scene.points[row, column].astype(np.float64),
         label=scene.labels[row, column],
         floor=scene.floor[row, column],
+    )
+
+
+def look_at(scene: Scene, percent: ArrayLike) -> Marks:
+    """What is seen at the given places (x, y in percent of the picture), whatever it is; z is nan where unknown."""
+    places = np.asarray(percent, dtype=np.int64).reshape(-1, 2)
+    height, width = scene.depth.shape
+    column = np.clip(places[:, 0] * width // 100, 0, width - 1)
+    row = np.clip(places[:, 1] * height // 100, 0, height - 1)
+    return Marks(
+        percent=places,
+        pixel=np.stack([row, column], axis=1).astype(np.int64),
+        z=scene.depth[row, column].astype(np.float64),
+        points=None if scene.points is None else scene.points[row, column].astype(np.float64),
+        label=scene.labels[row, column],
+        floor=scene.floor[row, column] if scene.floor.size else np.zeros(len(places), bool),
     )

@@ -1,4 +1,7 @@
-"""A fact in words: multiple choice, short open answer, or yes/no. All chance is drawn from the generator given."""
+"""A fact in words: multiple choice, short open answer, yes/no, or an answer with its steps.
+
+All chance is drawn from the generator given.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ import numpy as np
 
 from pseudogd.vqa import phrasing
 from pseudogd.vqa.fact import Fact
+from pseudogd.vqa.tasks import forms, module_of
 
-FORMATS = ("mc", "open", "yesno")
+FORMATS = ("mc", "open", "yesno", "steps")
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,13 @@ class Rendered:
 
 def formats_of(fact: Fact) -> tuple[str, ...]:
     """Formats in which this fact has wordings."""
-    form = phrasing.FORMS[fact.form]
-    return tuple(name for name in FORMATS if getattr(form, name))
+    form = forms()[fact.form]
+    steps = form.open and hasattr(module_of(fact.task), "steps")
+    return tuple(name for name in FORMATS if (steps if name == "steps" else getattr(form, name)))
 
 
-def render(fact: Fact, fmt: str, rng: np.random.Generator) -> Rendered:
-    """One rendering. Raises ValueError if the fact has no wording in that format.
+def render(fact: Fact, fmt: str, rng: np.random.Generator, *, plain: bool = False) -> Rendered:
+    """One rendering, of the ``plain`` wordings alone or of all. Raises ValueError without a wording in that format.
 
     Letter, order of the options, order in which a question names two things, and yes against no are fair draws that do
     not depend on one another or on the fact.
@@ -40,13 +45,16 @@ def render(fact: Fact, fmt: str, rng: np.random.Generator) -> Rendered:
     if fmt not in formats_of(fact):
         raise ValueError(f"{fact.form} has no wording as {fmt}")
     if fmt == "yesno":
-        return _yes_no(fact, rng)
-    form = phrasing.FORMS[fact.form]
-    wordings = form.mc if fmt == "mc" else form.open
+        return _yes_no(fact, rng, plain)
+    form = forms()[fact.form]
+    wordings = form.ask(fmt, plain=plain)
     question = wordings[int(rng.integers(len(wordings)))].format(**_slots(fact, rng))
     answer = form.answers.get(fact.answer, fact.answer)
     if fmt == "open":
         return Rendered("open", question, question, answer)
+    if fmt == "steps":
+        steps = module_of(fact.task).steps(fact)
+        return Rendered("steps", question, question, "\n".join([*steps, f"Answer: {answer}"]))
     options, index = _options(answer, [form.answers.get(wrong, wrong) for wrong in fact.wrong], rng)
     text = phrasing.multiple_choice(question, options)
     return Rendered("mc", question, text, phrasing.LETTERS[index], tuple(options), index)
@@ -70,8 +78,8 @@ def _slots(fact: Fact, rng: np.random.Generator) -> dict[str, str]:
     return slots
 
 
-def _yes_no(fact: Fact, rng: np.random.Generator) -> Rendered:
-    form = phrasing.FORMS[fact.form]
+def _yes_no(fact: Fact, rng: np.random.Generator, plain: bool) -> Rendered:
+    form = forms()[fact.form]
     is_true = bool(rng.integers(2))
     slots = dict(fact.slots)
     if fact.style == "pair":
@@ -81,6 +89,6 @@ def _yes_no(fact: Fact, rng: np.random.Generator) -> Rendered:
     else:
         false_keys = [wrong for wrong in fact.wrong if wrong in form.yesno]
         key = fact.answer if is_true else false_keys[int(rng.integers(len(false_keys)))]
-    wordings = form.yesno[key]
+    wordings = form.ask("yesno", key, plain=plain)
     question = wordings[int(rng.integers(len(wordings)))].format(**slots)
     return Rendered("yesno", question, question, phrasing.YES if is_true else phrasing.NO)

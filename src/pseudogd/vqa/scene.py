@@ -142,6 +142,18 @@ class Scene:
     def __len__(self) -> int:
         return len(self.objects)
 
+    def find(self, object_id: str) -> int | None:
+        """Index of an object by its id; None when it is not (or no longer) in the scene."""
+        return self._places.get(object_id)
+
+    def index(self, object_id: str) -> int:
+        """Index of an object that is known to be there. KeyError otherwise."""
+        return self._places[object_id]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {thing.object_id: index for index, thing in enumerate(self.objects)}
+
     @property
     def has_camera(self) -> bool:
         return self.geometry.camera is not None and self.geometry.scale is not Scale.AFFINE_DISPARITY

@@ -12,17 +12,11 @@ from pseudogd.errors import InputError
 from pseudogd.vqa.guards import Margins
 from pseudogd.vqa.render import FORMATS
 from pseudogd.vqa.scene import SceneSettings
-from pseudogd.vqa.tasks import TASKS
+from pseudogd.vqa.tasks import TASKS, quotas
 
-DEFAULT_TASKS = {
-    "nearer": 2.0,
-    "direction": 2.0,
-    "distance": 2.0,
-    "hypothetical": 4.0,
-    "localization": 4.0,
-    "size": 1.0,
-}
+DEFAULT_TASKS = quotas()
 DEFAULT_FORMATS = {"mc": 0.6, "open": 0.2, "yesno": 0.2}
+WORDINGS = ("all", "plain")
 
 
 @dataclass(frozen=True)
@@ -30,19 +24,23 @@ class SynthSettings:
     """``tasks``: most questions of each task per photo (a fraction is drawn: 1.5 is one or two); ``formats``: shares.
 
     A fact without a wording in some format goes to the others. ``scene`` and ``margins``: how things are measured and
-    how clear a difference must be. Raises `InputError` on unknown names and on numbers that cannot be.
+    how clear a difference must be. ``wordings``: "all", or "plain" for a student of few words. Raises `InputError` on
+    unknown names and on numbers that cannot be.
     """
 
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TASKS))
     formats: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_FORMATS))
     scene: SceneSettings = field(default_factory=SceneSettings)
     margins: Margins = field(default_factory=Margins)
+    wordings: str = "all"
 
     def __post_init__(self) -> None:
         _check("task", self.tasks, TASKS)
         _check("format", self.formats, FORMATS)
         if not sum(self.formats.values()) > 0:
             raise InputError("formats: at least one share must be above zero")
+        if self.wordings not in WORDINGS:
+            raise InputError(f"wordings = {self.wordings!r}: must be one of {', '.join(WORDINGS)}")
         for group in (self.scene, self.margins):
             for name, value in asdict(group).items():
                 if not _is_number(value) or value < 0:
@@ -66,6 +64,7 @@ class SynthSettings:
             "formats": {name: self.formats[name] for name in FORMATS if name in self.formats},
             "scene": asdict(self.scene),
             "margins": asdict(self.margins),
+            "wordings": self.wordings,
         }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pseudogd.vqa.fact import Fact, Question
+from pseudogd.vqa.fact import Fact, Question, said
 from pseudogd.vqa.hints import names_tell
 from pseudogd.vqa.order import apart
 from pseudogd.vqa.render import Rendered, formats_of, render
@@ -57,7 +57,7 @@ def synthesise(
             for k, fact in enumerate(facts):
                 fmt = _format_of(fact, settings.formats, (offset + k * GOLDEN) % 1.0)
                 if fmt is not None:
-                    drawn.append((fact, render(fact, fmt, rng)))
+                    drawn.append((fact, render(fact, fmt, rng, plain=settings.wordings == "plain")))
     rng = generator(seed, scene.image_id, "order")
     order = apart([frozenset(fact.operands) for fact, _ in drawn], [fact.twin for fact, _ in drawn], rng)
     return [_question(scene, *drawn[index], place, path, seed) for place, index in enumerate(order)]
@@ -86,6 +86,7 @@ def _question(scene: Scene, fact: Fact, words: Rendered, place: int, path: str, 
     }
     if fact.twin is not None:
         evidence["twin"] = fact.twin
+    evidence["fact"] = said(fact)
     user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": words.text}]}
     reply = {"role": "assistant", "content": [{"type": "text", "text": words.answer}]}
     return Question(

@@ -10,7 +10,7 @@ import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, in_turns, pairs
-from pseudogd.vqa.marks import Marks
+from pseudogd.vqa.marks import Marks, look_at
 from pseudogd.vqa.phrasing import metres, point
 from pseudogd.vqa.scene import Q50, Array, Scene, SceneObject
 
@@ -169,6 +169,56 @@ def front_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins: M
             "on the ground plane at (near face - d) along the level line of sight",
             {"target": rounded(target, 3), "away": rounded(away[picks], 3)},
         )
+
+
+def answer(scene: Scene, fact: Fact) -> str | None:
+    """Which of the marked points of a fact meets its condition best in this scene; None where none or two do."""
+    texts = [fact.answer, *fact.wrong]
+    seen = look_at(scene, [entry["percent"] for entry in fact.evidence["points"]])
+    form = fact.form.split(".")[1]
+    if not np.isfinite(seen.z).all() or (form not in ("point_near_camera", "point_far_camera") and seen.points is None):
+        return None
+    if form in ("point_near_camera", "point_far_camera"):
+        best = int(seen.z.argmin() if form == "point_near_camera" else seen.z.argmax())
+        return texts[best]
+    things = [scene.objects[scene.index(operand)] for operand in fact.operands]
+    assert seen.points is not None
+    if form == "point_nearest":
+        assert things[0].skin is not None
+        away = np.linalg.norm(seen.points[:, None] - things[0].skin[None], axis=-1).min(axis=1)
+        return texts[int(away.argmin())]
+    if scene.ground is None:
+        return None
+    if form == "point_front":
+        fits = _before(scene, things[0], float(fact.value), seen)
+    else:
+        fits = _between(scene, things[0], things[1], seen)
+    return texts[int(np.flatnonzero(fits)[0])] if fits.sum() == 1 else None
+
+
+def _before(scene: Scene, thing: SceneObject, reach: float, seen: Marks) -> Any:
+    assert thing.centre is not None and thing.points is not None and seen.points is not None
+    sight = thing.centre[::2] / max(float(np.linalg.norm(thing.centre[::2])), 1e-9)
+    along = np.sort(thing.points[:, ::2] @ sight)
+    target = sight * (float(along[round(0.05 * (len(along) - 1))]) - reach)
+    away = np.linalg.norm(seen.points[:, ::2] - target, axis=1)
+    return _low(scene, seen) & (away < 0.4 * scene.unit)
+
+
+def _between(scene: Scene, a: SceneObject, b: SceneObject, seen: Marks) -> Any:
+    assert a.centre is not None and b.centre is not None and seen.points is not None
+    line = (b.centre - a.centre)[::2]
+    offset = seen.points[:, ::2] - a.centre[::2]
+    length = max(float(np.linalg.norm(line)), 1e-9)
+    along = offset @ line / length**2
+    aside = np.abs(offset[:, 0] * line[1] - offset[:, 1] * line[0]) / length
+    return _low(scene, seen) & (along > 0.1) & (along < 0.9) & (aside < 0.3 * length)
+
+
+def _low(scene: Scene, seen: Marks) -> Any:
+    """Points nearer to the floor than to what stands on it, and on no thing."""
+    assert scene.ground is not None and seen.points is not None
+    return (np.abs(scene.ground.height(seen.points)) < 0.15 * scene.unit) & (seen.label < 0)
 
 
 # ---------------------------------------------------------------- choosing points

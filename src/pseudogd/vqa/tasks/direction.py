@@ -17,8 +17,14 @@ import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, nested, pairs
-from pseudogd.vqa.scene import Q02, Q10, Q50, Q90, Q98, Scene, SceneObject
+from pseudogd.vqa.scene import Q02, Q05, Q10, Q50, Q90, Q98, Scene, SceneObject
 from pseudogd.vqa.tasks.nearer import near_margin
+from pseudogd.vqa.words.direction import FORMS as FORMS
+from pseudogd.vqa.words.telling import DEPTH, HEIGHT, SIDE
+
+QUOTA = 2
+NEEDS = "ordinal"
+TELLING = {"direction.side": SIDE, "direction.height": HEIGHT, "direction.quadrant": SIDE | DEPTH}
 
 Found = list[tuple[SceneObject, SceneObject, bool, float, float]]
 OPPOSITE = {"left": "right", "right": "left", "higher": "lower", "lower": "higher"}
@@ -34,6 +40,17 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         (1, _height_facts(scene, couples, margins, rng)),
         (1, _quadrant_facts(scene, couples, margins, rng)),
     )
+
+
+def answer(scene: Scene, fact: Fact) -> str | None:
+    """Side by the middle column, height by the median, nearness by the near face."""
+    a, b = (scene.objects[scene.index(operand)] for operand in fact.operands)
+    if fact.form == "direction.height":
+        if a.height is None or b.height is None:
+            return None
+        return "higher" if a.height[Q50] > b.height[Q50] else "lower"
+    side = "left" if a.u[Q50] < b.u[Q50] else "right"
+    return side if fact.form == "direction.side" else f"{side}_{'near' if a.z[Q05] < b.z[Q05] else 'far'}"
 
 
 def side_margin(left: SceneObject, right: SceneObject, margins: Margins) -> float | None:

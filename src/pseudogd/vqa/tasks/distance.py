@@ -18,6 +18,10 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, pairs, seen_well
 from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Scene, SceneObject
+from pseudogd.vqa.words.distance import FORMS as FORMS
+
+QUOTA = 2
+NEEDS = "metric"
 
 RATIO = 1.6
 CHOICES = 4
@@ -35,6 +39,15 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         (1, _camera_facts(scene, rng, margins)),
         (1, _gap_facts(scene, rng, margins)),
     )
+
+
+def answer(scene: Scene, fact: Fact) -> float:
+    """Metres, by the definition of the form."""
+    indices = [scene.index(operand) for operand in fact.operands]
+    if fact.form == "distance.camera":
+        return float(np.linalg.norm(scene.centres[indices[0]]))
+    table = scene.distances if fact.form == "distance.centre" else scene.gaps
+    return float(table[indices[0], indices[1]])
 
 
 def spaced(value: float, rng: np.random.Generator, ratio: float = RATIO, count: int = CHOICES) -> list[str]:
@@ -121,6 +134,7 @@ def _fact(
     rng: np.random.Generator,
     **evidence: Any,
 ) -> Fact:
+    wrong = tuple(spaced(value, rng))
     return Fact(
         task="distance",
         form=f"distance.{definition}",
@@ -129,7 +143,7 @@ def _fact(
         operands=tuple(thing.object_id for thing in things),
         style="number",
         answer=metres(value),
-        wrong=tuple(spaced(value, rng)),
+        wrong=wrong,
         value=value,
         unit="m",
         margin=value / max(sigma, 1e-9),
@@ -141,4 +155,5 @@ def _fact(
             "sigma": rounded(sigma),
             **evidence,
         },
+        amounts=(value, *(_number(text) for text in wrong)),
     )

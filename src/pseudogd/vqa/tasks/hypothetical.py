@@ -23,8 +23,12 @@ from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, in_turns
-from pseudogd.vqa.phrasing import AT
 from pseudogd.vqa.scene import Q50, Q98, Array, Scene
+from pseudogd.vqa.words.hypothetical import AT
+from pseudogd.vqa.words.hypothetical import FORMS as FORMS
+
+QUOTA = 4
+NEEDS = "bearing"
 
 SECTORS = ("front", "right", "behind", "left")
 OPPOSITE = {"front": "behind", "behind": "front", "left": "right", "right": "left"}
@@ -57,6 +61,18 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
             _fact(scene, (x, y, z), "away", OPPOSITE[sides[k]], _turned(angle), error, room, shortcuts[k]),
         ]
         yield from both if rng.integers(2) else both[::-1]
+
+
+def answer(scene: Scene, fact: Fact) -> str | None:
+    """The sector of Z; None without gravity, or where two of the three stand at one place."""
+    if not scene.has_gravity:
+        return None
+    x, y, z = (scene.index(operand) for operand in fact.operands)
+    theta = float(bearings(scene)[0][x, y, z])
+    if not math.isfinite(theta):
+        return None
+    side = SECTORS[int(sector_index(np.array(theta)))]
+    return side if fact.form == "hypothetical.facing" else OPPOSITE[side]
 
 
 def bearings(scene: Scene) -> tuple[Array, Array]:

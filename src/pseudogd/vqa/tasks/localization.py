@@ -21,6 +21,10 @@ from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.marks import build_marks
 from pseudogd.vqa.scene import Q50, Scene
 from pseudogd.vqa.tasks import _points
+from pseudogd.vqa.words.localization import FORMS as FORMS
+
+QUOTA = 4
+NEEDS = "ordinal"
 
 GROUPS_PER_ANCHOR = 6
 
@@ -36,6 +40,15 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         (1, _points.front_facts(scene, marks, rng, margins)),
         (1, _points.camera_facts(scene, marks, rng, margins)),
     )
+
+
+def answer(scene: Scene, fact: Fact) -> str | None:
+    """The thing with the smallest (largest) gap to the anchor, or the marked point that meets the condition."""
+    if fact.style == "point":
+        return _points.answer(scene, fact)
+    anchor, *others = (scene.index(operand) for operand in fact.operands)
+    choose = min if fact.form == "localization.nearest_object" else max
+    return scene.objects[choose(others, key=lambda other: float(scene.gaps[anchor, other]))].name
 
 
 def _object_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:

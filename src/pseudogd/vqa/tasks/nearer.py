@@ -18,6 +18,12 @@ from pseudogd.geometry.types import Scale
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs
 from pseudogd.vqa.scene import Q05, Q10, Q50, Q90, Q98, Scene, SceneObject
+from pseudogd.vqa.words.nearer import FORMS as FORMS
+from pseudogd.vqa.words.telling import DEPTH
+
+QUOTA = 2
+NEEDS = "ordinal"
+TELLING = {"nearer": DEPTH}
 
 FORMULA = "order of the 5% quantile of z-depth"
 
@@ -28,6 +34,13 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     lead = {(i, j): near_margin(scene, scene.objects[i], scene.objects[j], margins) for i, j in _ordered_pairs(order)}
     sure = [key for key, margin in lead.items() if margin is not None]
     yield from blend(rng, (2, _pair_facts(scene, sure, lead, rng)), (1, _group_facts(scene, order, lead, rng)))
+
+
+def answer(scene: Scene, fact: Fact) -> str | None:
+    """The name of the thing whose near face is nearest (farthest)."""
+    things = [scene.objects[scene.index(operand)] for operand in fact.operands]
+    choose = min if fact.form in ("nearer.pair_near", "nearer.nearest") else max
+    return choose(things, key=lambda thing: float(thing.z[Q05])).name
 
 
 def near_margin(scene: Scene, near: SceneObject, far: SceneObject, margins: Margins) -> float | None:

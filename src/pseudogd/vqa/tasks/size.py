@@ -18,9 +18,17 @@ import numpy as np
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs, seen_well
 from pseudogd.vqa.scene import Scene, SceneObject
+from pseudogd.vqa.words.size import FORMS as FORMS
+from pseudogd.vqa.words.telling import SIZE
+
+QUOTA = 1
+NEEDS = "ratio"
+TELLING = {"size": SIZE}
 
 SMALLEST = 0.02
 WORDS = {"tall": ("taller", "shorter"), "wide": ("wider", "narrower"), "both": ("larger", "smaller")}
+QUANTITIES = {word: (quantity, k == 0) for quantity, words in WORDS.items() for k, word in enumerate(words)}
+QUANTITIES["tallest"] = ("tall", True)
 FORMULAS = {
     "tall": "extent along up (1-99% of the outline)",
     "wide": "level extent across the line of sight (1-99% of the outline)",
@@ -42,6 +50,19 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         (1, _pair_facts(couples, "both", margins, rng)),
         (1, _tallest_facts(whole, margins, rng)),
     )
+
+
+def answer(scene: Scene, fact: Fact) -> str | None:
+    """The name of the thing that is larger (smaller); None where height and width disagree, or without gravity."""
+    things = [scene.objects[scene.index(operand)] for operand in fact.operands]
+    word = fact.form.split(".")[1]
+    quantity, largest = QUANTITIES[word]
+    names = ("tall", "wide") if quantity == "both" else (quantity,)
+    if not scene.has_gravity:
+        return None
+    choose = max if largest else min
+    found = {choose(things, key=lambda thing: _measures(thing)[name]).name for name in names}
+    return found.pop() if len(found) == 1 else None
 
 
 def size_margin(big: SceneObject, small: SceneObject, quantity: str, margins: Margins) -> float | None:

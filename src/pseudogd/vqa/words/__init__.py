@@ -1,0 +1,1 @@
+"""Wordings of the larger tasks, as data: nothing here knows geometry."""

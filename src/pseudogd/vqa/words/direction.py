@@ -1,0 +1,71 @@
+"""Direction, as the camera sees it."""
+
+from __future__ import annotations
+
+from pseudogd.vqa.phrasing import Form
+
+FORMS: dict[str, Form] = {
+    "direction.side": Form(
+        mc=(
+            "Seen from the camera, is the {a} to the left or to the right of the {b}?",
+            "On which side of the {b} is the {a}, seen from the camera?",
+            "From the camera, which side of the {b} is the {a} on?",
+        ),
+        open=(
+            "Seen from the camera, is the {a} to the left or to the right of the {b}?",
+            "On which side of the {b} is the {a}, left or right, seen from the camera?",
+            "From the camera, is the {a} left or right of the {b}?",
+        ),
+        yesno={
+            "left": (
+                "Seen from the camera, is the {a} to the left of the {b}?",
+                "From the camera, is the {a} on the left side of the {b}?",
+                "From the camera, is the {a} left of the {b}?",
+            ),
+            "right": (
+                "Seen from the camera, is the {a} to the right of the {b}?",
+                "From the camera, is the {a} on the right side of the {b}?",
+                "From the camera, is the {a} right of the {b}?",
+            ),
+        },
+        answers={"left": "left", "right": "right"},
+    ),
+    "direction.height": Form(
+        mc=(
+            "Is the {a} higher or lower in the scene than the {b}?",
+            "In the scene, is the height of the {a} higher or lower than that of the {b}?",
+            "Seen in space, is the {a} higher or lower than the {b}?",
+        ),
+        open=(
+            "Is the {a} higher or lower in the scene than the {b}?",
+            "Compared with the {b}, is the {a} higher or lower in the scene?",
+            "Seen in space, is the {a} higher or lower than the {b}?",
+        ),
+        yesno={
+            "higher": (
+                "Is the {a} higher in the scene than the {b}?",
+                "In the scene, is the {a} above the height of the {b}?",
+                "Compared with the {b}, is the {a} higher in the scene?",
+            ),
+            "lower": (
+                "Is the {a} lower in the scene than the {b}?",
+                "In the scene, is the {a} below the height of the {b}?",
+                "Compared with the {b}, is the {a} lower in the scene?",
+            ),
+        },
+        answers={"higher": "higher", "lower": "lower"},
+    ),
+    "direction.quadrant": Form(
+        mc=(
+            "Seen from the camera, where is the {a} compared with the {b}?",
+            "From the camera, where is the {a} if you start at the {b}?",
+            "Compared with the {b}, on which side and how near to the camera is the {a}?",
+        ),
+        answers={
+            "left_near": "left and closer",
+            "left_far": "left and farther",
+            "right_near": "right and closer",
+            "right_far": "right and farther",
+        },
+    ),
+}

@@ -1,0 +1,44 @@
+"""Distance in metres; the definition is in the words."""
+
+from __future__ import annotations
+
+from pseudogd.vqa.phrasing import Form
+
+FORMS: dict[str, Form] = {
+    "distance.camera": Form(
+        mc=(
+            "How far is the middle of the {a} from the camera?",
+            "What is the distance from the camera to the middle of the {a}?",
+            "How many meters is the middle of the {a} away from the camera?",
+        ),
+        open=(
+            "How far is the middle of the {a} from the camera?",
+            "What is the distance from the camera to the middle of the {a}?",
+            "How many meters is the middle of the {a} away from the camera?",
+        ),
+    ),
+    "distance.centre": Form(
+        mc=(
+            "How far is the middle of the {a} from the middle of the {b}?",
+            "What is the distance between the middles of the {a} and the {b}?",
+            "How many meters are between the middle of the {a} and the middle of the {b}?",
+        ),
+        open=(
+            "How far is the middle of the {a} from the middle of the {b}?",
+            "What is the distance between the middles of the {a} and the {b}?",
+            "How many meters are between the middle of the {a} and the middle of the {b}?",
+        ),
+    ),
+    "distance.gap": Form(
+        mc=(
+            "How wide is the gap between the closest parts of the {a} and the {b}?",
+            "What is the distance between the closest parts of the {a} and the {b}?",
+            "How many meters are between the closest parts of the {a} and the {b}?",
+        ),
+        open=(
+            "How wide is the gap between the closest parts of the {a} and the {b}?",
+            "What is the distance between the closest parts of the {a} and the {b}?",
+            "How many meters are between the closest parts of the {a} and the {b}?",
+        ),
+    ),
+}

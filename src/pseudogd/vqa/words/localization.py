@@ -1,0 +1,67 @@
+"""Which thing, or which marked point, meets a condition in space."""
+
+from __future__ import annotations
+
+from pseudogd.vqa.phrasing import Form, many
+
+FORMS: dict[str, Form] = {
+    "localization.nearest_object": many(
+        (
+            "Which of these is nearest to the {a} in space?",
+            "Which of these is closest to the {a} in the real scene?",
+            "Which of these has the smallest real distance to the {a}?",
+        ),
+        (
+            "Which is nearest to the {a} in space: {list}?",
+            "Which is closest to the {a} in the real scene: {list}?",
+            "Which has the smallest real distance to the {a}: {list}?",
+        ),
+    ),
+    "localization.farthest_object": many(
+        (
+            "Which of these is farthest from the {a} in space?",
+            "Which of these is most distant from the {a} in the real scene?",
+            "Which of these has the largest real distance to the {a}?",
+        ),
+        (
+            "Which is farthest from the {a} in space: {list}?",
+            "Which is most distant from the {a} in the real scene: {list}?",
+            "Which has the largest real distance to the {a}: {list}?",
+        ),
+    ),
+    "localization.point_nearest": Form(
+        mc=(
+            "Which point (x, y in percent of the picture) is nearest to the {a} in space?",
+            "Points are (x, y) in percent of the picture: which is closest to the {a} in the real scene?",
+            "Which point (x, y in percent of the picture) has the smallest real distance to the {a}?",
+        )
+    ),
+    "localization.point_between": Form(
+        mc=(
+            "Which point (x, y in percent of the picture) is on the floor between the {a} and the {b}?",
+            "Points are (x, y) in percent of the picture: which is on the floor between the {a} and the {b}?",
+            "Between the {a} and the {b}, which point (x, y in percent of the picture) is on the floor?",
+        )
+    ),
+    "localization.point_front": Form(
+        mc=(
+            "Which point (x, y in percent of the picture) is on the floor {d} from the {a} toward the camera?",
+            "Points are (x, y) in percent of the picture: which is on the floor {d} from the {a} toward the camera?",
+            "Going {d} from the {a} toward the camera, which point (x, y in percent of the picture) do you reach?",
+        )
+    ),
+    "localization.point_near_camera": Form(
+        mc=(
+            "Which point (x, y in percent of the picture) is closest to the camera?",
+            "Points are (x, y) in percent of the picture: which is nearest to the camera?",
+            "Which point (x, y in percent of the picture) has the smallest distance to the camera?",
+        )
+    ),
+    "localization.point_far_camera": Form(
+        mc=(
+            "Which point (x, y in percent of the picture) is farthest from the camera?",
+            "Points are (x, y) in percent of the picture: which is most distant from the camera?",
+            "Which point (x, y in percent of the picture) has the largest distance to the camera?",
+        )
+    ),
+}
