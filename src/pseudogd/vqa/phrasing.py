@@ -9,11 +9,13 @@ add "the". Each wording is exactly one question and names its frame or definitio
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 LETTERS = "ABCD"
 YES, NO = "yes", "no"
 METRE = "m"
+NEAR = r"\b(closer|nearer|closest|nearest|smaller|smallest)\b"
+FAR = r"\b(farther|more distant|farthest|most distant|larger|largest)\b"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,15 @@ def pair(*texts: str, claim: tuple[str, ...]) -> Form:
 def many(mc: tuple[str, ...], open_: tuple[str, ...]) -> Form:
     """A choice among three or four named things: the open form lists them."""
     return Form(mc=mc, open=open_)
+
+
+def meant(forms: Mapping[str, Form], meanings: Mapping[str, tuple[str, str]], **claims: str) -> dict[str, Form]:
+    """Forms with what their wordings must and must not say, and what those of each claimed value must."""
+    found = {}
+    for name, form in forms.items():
+        says, never = meanings[name]
+        found[name] = replace(form, says=says, never=never, claims={c: claims[c] for c in form.yesno if c in claims})
+    return found
 
 
 # ---------------------------------------------------------------- filling

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pseudogd.vqa.phrasing import Form
+from pseudogd.vqa.phrasing import Form, meant
 
-FORMS: dict[str, Form] = {
+_FORMS: dict[str, Form] = {
     "direction.side": Form(
         mc=(
             "Seen from the camera, is the {a} to the left or to the right of the {b}?",
@@ -69,3 +69,17 @@ FORMS: dict[str, Form] = {
         },
     ),
 }
+
+MEANINGS = {
+    "direction.side": (r"\b(side|left|right)\b", r"height|higher|lower"),
+    "direction.height": (r"\b(higher|lower|above|below)\b", r"\b(left|right|wid)"),
+    "direction.quadrant": (r"\bcamera\b", r"left|right|closer|farther"),
+}
+FORMS = meant(
+    _FORMS,
+    MEANINGS,
+    left=r"\bleft\b",
+    right=r"\bright\b",
+    higher=r"\b(higher|above)\b",
+    lower=r"\b(lower|below)\b",
+)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pseudogd.vqa.phrasing import Form
+from pseudogd.vqa.phrasing import Form, meant
 
-FORMS: dict[str, Form] = {
+_FORMS: dict[str, Form] = {
     "distance.camera": Form(
         mc=(
             "How far is the middle of the {a} from the camera?",
@@ -42,3 +42,10 @@ FORMS: dict[str, Form] = {
         ),
     ),
 }
+
+MEANINGS = {
+    "distance.camera": (r"\bmiddle of the \{a\}.*camera|camera.*middle of the \{a\}", r"\{b\}|closest parts"),
+    "distance.centre": (r"\bmiddles?\b", r"closest parts|camera|gap"),
+    "distance.gap": (r"\bclosest parts\b", r"middle|camera"),
+}
+FORMS = meant(_FORMS, MEANINGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 
-from pseudogd.vqa.phrasing import Form
+from pseudogd.vqa.phrasing import Form, meant
 
 SIDES = {"left": "left", "right": "right", "front": "in front", "behind": "behind"}
 STANCES = {
@@ -40,4 +40,17 @@ def _stance(stems: Sequence[str]) -> Form:
     return Form(mc=join(WHERE_MC + WHERE_OPEN), open=join(WHERE_OPEN), yesno=claims, answers=SIDES)
 
 
-FORMS: dict[str, Form] = {f"hypothetical.{name}": _stance(stems) for name, stems in STANCES.items()}
+_FORMS: dict[str, Form] = {f"hypothetical.{name}": _stance(stems) for name, stems in STANCES.items()}
+
+MEANINGS = {
+    "hypothetical.facing": (r"(face|facing|look at) the \{y\}", r"away|back"),
+    "hypothetical.away": (r"away from the \{y\}|back to the \{y\}|\{y\} behind your back", r"look at|facing"),
+}
+FORMS = meant(
+    _FORMS,
+    MEANINGS,
+    left=r"\bleft\b",
+    right=r"\bright\b",
+    front=r"in front of you",
+    behind=r"\bbehind you\?",
+)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pseudogd.vqa.phrasing import Form, many
+from pseudogd.vqa.phrasing import FAR, NEAR, Form, many, meant
 
-FORMS: dict[str, Form] = {
+_FORMS: dict[str, Form] = {
     "localization.nearest_object": many(
         (
             "Which of these is nearest to the {a} in space?",
@@ -65,3 +65,14 @@ FORMS: dict[str, Form] = {
         )
     ),
 }
+
+MEANINGS = {
+    "localization.nearest_object": (NEAR, FAR),
+    "localization.farthest_object": (FAR, NEAR),
+    "localization.point_nearest": (NEAR, FAR),
+    "localization.point_between": (r"floor.*between|[Bb]etween.*floor", NEAR + "|" + FAR),
+    "localization.point_front": (r"\{d\} from the \{a\} toward the camera", NEAR + "|" + FAR),
+    "localization.point_near_camera": (NEAR, FAR),
+    "localization.point_far_camera": (FAR, NEAR),
+}
+FORMS = meant(_FORMS, MEANINGS)

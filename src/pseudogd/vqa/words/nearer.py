@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pseudogd.vqa.phrasing import Form, many, pair
+from pseudogd.vqa.phrasing import FAR, NEAR, Form, many, meant, pair
 
-FORMS: dict[str, Form] = {
+_FORMS: dict[str, Form] = {
     "nearer.pair_near": pair(
         "Which is closer to the camera, the {a} or the {b}?",
         "Which is nearer to the camera, the {a} or the {b}?",
@@ -50,3 +50,11 @@ FORMS: dict[str, Form] = {
         ),
     ),
 }
+
+MEANINGS = {
+    "nearer.pair_near": (NEAR, FAR),
+    "nearer.pair_far": (FAR, NEAR),
+    "nearer.nearest": (NEAR, FAR),
+    "nearer.farthest": (FAR, NEAR),
+}
+FORMS = meant(_FORMS, MEANINGS)

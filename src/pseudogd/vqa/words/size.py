@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pseudogd.vqa.phrasing import Form, many, pair
+from pseudogd.vqa.phrasing import Form, many, meant, pair
 
-FORMS: dict[str, Form] = {
+_FORMS: dict[str, Form] = {
     "size.taller": pair(
         "Which is taller in real size, the {a} or the {b}?",
         "Which one has the larger real height, the {a} or the {b}?",
@@ -78,3 +78,14 @@ FORMS: dict[str, Form] = {
         ),
     ),
 }
+
+MEANINGS = {
+    "size.taller": (r"taller|larger real height|real height.*larger", r"shorter|smaller|wid|narrow"),
+    "size.shorter": (r"shorter|smaller real height|real height.*smaller", r"taller|larger|wid|narrow"),
+    "size.wider": (r"wider|larger real width|real width.*larger", r"narrower|smaller|tall|height"),
+    "size.narrower": (r"narrower|smaller real width|real width.*smaller", r"wider|larger|tall|height"),
+    "size.larger": (r"larger|taller and wider", r"smaller|shorter|narrower"),
+    "size.smaller": (r"smaller|shorter and narrower", r"larger|taller|wider"),
+    "size.tallest": (r"tallest|largest real height", r"wid|small|short"),
+}
+FORMS = meant(_FORMS, MEANINGS)
