@@ -84,25 +84,31 @@ def synth(
     data: PathLike,
     tasks: str | Sequence[str] | Mapping[str, float] | None = None,
     *,
+    settings_file: PathLike | None = None,
+    second: PathLike | None = None,
+    rerender: bool = False,
     seed: int = 0,
     workers: int = 1,
     max_failures: int = 0,
     overwrite: bool = False,
     quiet: bool = False,
-    **settings: Mapping[str, Any],
+    **settings: Any,
 ) -> SynthResult:
-    """Geometry and objects to spatial questions: `pseudogd.stages.synth.synth`. `settings`: formats, scene, margins,
-    wordings.
+    """Geometry and objects to spatial questions: `pseudogd.stages.synth.synth`.
+
+    `settings`: formats, scene, margins, stability, wordings, units and numbers.
     """
+    from pseudogd.stages.synth import SETTINGS
     from pseudogd.stages.synth import synth as run
 
-    if unknown := set(settings) - {"formats", "scene", "margins", "wordings"}:
-        raise InputError(
-            f"synth: unknown setting {sorted(unknown)[0]!r}; known are formats, scene, margins and wordings"
-        )
+    if unknown := sorted(set(settings) - set(SETTINGS)):
+        raise InputError(f"synth: unknown setting {unknown[0]!r}; known are {', '.join(SETTINGS)}")
     return run(
         data,
         tasks,
+        settings_file=settings_file,
+        second=second,
+        rerender=rerender,
         seed=seed,
         workers=workers,
         max_failures=max_failures,

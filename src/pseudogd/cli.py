@@ -155,9 +155,21 @@ def synth(
     data: Data,
     settings: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Such as formats.open=0.5; in formats, scene and margins."),
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="Such as formats.open=0.5 or units=ft: formats, scene, margins, stability, wordings, numbers.",
+        ),
     ] = None,
     tasks: Annotated[str | None, typer.Option(help="Names with commas between; all by default.")] = None,
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="YAML file of settings, such as `calibrate` writes.")
+    ] = None,
+    second: Annotated[
+        Path | None, typer.Option(help="Data folder of another teacher, where answers must be the same.")
+    ] = None,
+    rerender: Annotated[
+        bool, typer.Option("--rerender", help="Other words, units, numbers or formats for the questions there.")
+    ] = False,
     seed: Seed = 0,
     workers: Workers = 1,
     max_failures: MaxFailures = 0,
@@ -176,6 +188,9 @@ def synth(
         max_failures=max_failures,
         overwrite=overwrite,
         quiet=quiet,
+        settings_file=settings_file,
+        second=second,
+        rerender=rerender,
         **_pairs(settings),
     )
     return _stage_done(result, "questions", quiet)

@@ -128,12 +128,15 @@ def candidates(photo: TruePhoto, seed: int) -> list[Candidate]:
     """All multiple-choice questions about one photo that may become items."""
     from pseudogd.vqa.build import build_scene
     from pseudogd.vqa.settings import SynthSettings
+    from pseudogd.vqa.stability import StabilitySettings
     from pseudogd.vqa.synth import synthesise
 
     camera = photo.geometry.camera
     assert camera is not None  # true_photos gives none without
     scene = build_scene(photo.geometry, photo.objects, image_id=photo.name, size=(camera.width, camera.height))
-    settings = SynthSettings(tasks=_DRAWN, formats={"mc": 1.0}, wordings="plain")
+    settings = SynthSettings(
+        tasks=_DRAWN, formats={"mc": 1.0}, wordings="plain", numbers="fixed", stability=StabilitySettings(measure=False)
+    )
     kinds = {row["object_id"]: row["category"] for row in photo.objects}
     home = {task: name for name, sub in SUB_TASKS.items() for task in sub.tasks}
     found = []

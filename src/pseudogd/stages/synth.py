@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -13,13 +14,23 @@ from pseudogd.errors import InputError
 from pseudogd.geometry.types import Scale
 from pseudogd.progress import notice
 from pseudogd.stages._upstream import digest, origins
+from pseudogd.stages.rerender import rerender as write_again
+from pseudogd.stages.settings_file import merged, read_settings
 from pseudogd.store.dataset import Store
+from pseudogd.store.manifest import plain_settings
 from pseudogd.vqa.build import build_scene
+from pseudogd.vqa.scene import Scene
 from pseudogd.vqa.settings import DEFAULT_TASKS, SynthSettings
 from pseudogd.vqa.synth import synthesise
 from pseudogd.vqa.tasks import module_of
 from pseudogd.vqa.vocabulary import wording_hash
 
+SETTINGS = ("formats", "scene", "margins", "stability", "wordings", "units", "numbers")
+"""Names of what may be set, besides tasks and seed."""
+_IN_WORDS = ("formats", "wordings", "units", "numbers")
+"""Settings that may change without asking the geometry again."""
+_NO_SETTINGS = ("seed", "wording", "shard_size", "second", "rerendered")
+"""What the manifest holds of the stage beside `SynthSettings`."""
 _LACKS = {"metric": "metres", "ratio": "true shape", "bearing": "true shape"}
 """By kind of question: what depth that is not metric, or not even right up to a factor, does not give."""
 
@@ -39,6 +50,12 @@ def synth(
     scene: Mapping[str, Any] | None = None,
     margins: Mapping[str, Any] | None = None,
     wordings: str | None = None,
+    stability: Mapping[str, Any] | None = None,
+    units: str | None = None,
+    numbers: str | None = None,
+    settings_file: str | os.PathLike[str] | None = None,
+    second: str | os.PathLike[str] | None = None,
+    rerender: bool = False,
     seed: int = 0,
     workers: int = 1,
     shard_size: int = SHARD_SIZE,
@@ -53,6 +70,12 @@ def synth(
               named are not used. Default: 0.6, 0.2, 0.2, 0.
     wordings  "all" (default), or "plain" for a student of few words.
     scene, margins   settings of `vqa.scene.SceneSettings` and `vqa.guards.Margins` that differ from their defaults.
+    stability which errors of the geometry an answer must survive: `vqa.stability.StabilitySettings`.
+    units     of lengths: "m" (default), "cm", "ft" or "in".
+    numbers   "honest" (default): no finer than their error allows; "error": with the error said; "fixed".
+    settings_file   YAML with any of the above under their names; what is given beside it comes first.
+    second    another data folder, of the same photos by another teacher: answers must be the same there.
+    rerender  put the questions that are there in the words, units, numbers and formats given now, without geometry.
     overwrite  delete the questions there instead of refusing other settings.
 
     The same data, settings and seed give the same rows in the same order. Raises InputError for an unknown task or
@@ -60,20 +83,27 @@ def synth(
     when the folder holds questions made with other settings.
     """
     given = {"tasks": _quotas(tasks), "formats": formats, "scene": scene, "margins": margins, "wordings": wordings}
-    settings = SynthSettings.from_dict({name: value for name, value in given.items() if value is not None})
+    given |= {"stability": stability, "units": units, "numbers": numbers}
+    wanted = merged({} if settings_file is None else read_settings(settings_file), given)
+    if rerender:
+        return _rerendered(data, wanted, seed, max_failures, quiet)
+    plan = SynthSettings.from_dict(wanted)
     reader = Store(data)
     reader.require("objects")
-    settings = _fitting(reader, settings, asked=tasks is not None, quiet=quiet)
-    plain = {**settings.to_dict(), "seed": seed, "wording": _wording(settings), "shard_size": shard_size}
+    plan = _fitting(reader, plan, asked=tasks is not None, quiet=quiet)
+    other = None if second is None else _Second(second, reader)
+    plain = {**plan.to_dict(), "seed": seed, "wording": _wording(plan), "shard_size": shard_size}
+    if other is not None:
+        plain["second"] = other.teacher
     store = Store.open(data, "questions", plain, resume=not overwrite)
     photos = store.photos().to_pylist()
-    geometry, objects = origins(store, "geometry"), origins(store, "objects")
+    made_from = [origins(store, "geometry"), origins(store, "objects"), *([] if other is None else [other.origin])]
     result = run_stage(
         photos,
-        lambda photo: _questions(store, photo, settings, seed),
+        lambda photo: _questions(store, photo, plan, seed, other),
         store=store,
         stage="questions",
-        keys=[digest(p["image_id"], p["path"], geometry[p["image_id"]], objects.get(p["image_id"])) for p in photos],
+        keys=[digest(p["image_id"], p["path"], *(origin.get(p["image_id"]) for origin in made_from)) for p in photos],
         names=[photo["path"] for photo in photos],
         workers=workers,
         shard_size=shard_size,
@@ -81,11 +111,58 @@ def synth(
         title="synth",
         quiet=quiet,
     )
-    counts = dict.fromkeys(settings.to_dict()["tasks"], 0)
+    return SynthResult(**{**asdict(result), "out": result.out}, tasks=_counted(data, plan, quiet))
+
+
+def _counted(data: str | os.PathLike[str], plan: SynthSettings, quiet: bool) -> dict[str, int]:
+    counts = dict.fromkeys(plan.to_dict()["tasks"], 0)
     for task in Store(data).questions(["task"])["task"].to_pylist():
-        counts[task] += 1
+        counts[task] = counts.get(task, 0) + 1
     notice("questions: " + ", ".join(f"{task} {count:,}" for task, count in counts.items()), quiet)
-    return SynthResult(**{**asdict(result), "out": result.out}, tasks=counts)
+    return counts
+
+
+def _rerendered(
+    data: str | os.PathLike[str], wanted: Mapping[str, Any], seed: int, max_failures: int, quiet: bool
+) -> SynthResult:
+    """The questions that are there in other words; facts, and so tasks and margins, stay those that they were."""
+    if fixed := sorted(set(wanted) - set(_IN_WORDS)):
+        raise InputError(f"{fixed[0]}: cannot change when only the words do; leave it out, or leave out --rerender")
+    start = time.monotonic()
+    store = Store(data)
+    if "questions" not in store.manifest.stages:
+        store.require("questions")
+    old = store.manifest.stages["questions"].settings
+    plan = SynthSettings.from_dict({**{k: v for k, v in old.items() if k not in _NO_SETTINGS}, **wanted})
+    kept = {key: value for key, value in old.items() if key in _NO_SETTINGS}
+    plain = {**kept, **plan.to_dict(), "wording": _wording(plan), "rerendered": seed}
+    done = write_again(store, plan, plain_settings(plain), seed, quiet)
+    counts, seconds = _counted(data, plan, quiet), time.monotonic() - start
+    rows = done["rows"]
+    return SynthResult("questions", store.root, rows, rows, done["failures"], 0, seconds, max_failures, counts)
+
+
+class _Second:
+    """The same photos and objects as another teacher sees them."""
+
+    def __init__(self, data: str | os.PathLike[str], first: Store) -> None:
+        self.store = Store(data)
+        self.origin = origins(self.store, "geometry")
+        common = set(self.origin).intersection(first.geometry_ids())
+        if not common:
+            raise InputError(f"{data}: has no photo of {first.root}; label the same photos with another teacher")
+        info = self.store.geometry(min(common)).teacher
+        self.teacher = {"name": info.name, "revision": info.revision, "settings": info.settings_hash}
+
+    def scene(
+        self, photo: Mapping[str, Any], objects: Sequence[Mapping[str, Any]], plan: SynthSettings
+    ) -> Scene | None:
+        """None for a photo that the second teacher has not seen."""
+        if photo["image_id"] not in self.origin:
+            return None
+        size = (photo["width"], photo["height"])
+        geometry = self.store.geometry(photo["image_id"])
+        return build_scene(geometry, objects, image_id=photo["image_id"], size=size, settings=plan.scene)
 
 
 def _quotas(tasks: str | Sequence[str] | Mapping[str, float] | None) -> Mapping[str, float] | None:
@@ -125,13 +202,12 @@ def _wording(settings: SynthSettings) -> str:
     )
 
 
-def _questions(store: Store, photo: Mapping[str, Any], settings: SynthSettings, seed: int) -> list[dict[str, Any]]:
-    image_id = photo["image_id"]
-    scene = build_scene(
-        store.geometry(image_id),
-        store.objects(image_id),
-        image_id=image_id,
-        size=(photo["width"], photo["height"]),
-        settings=settings.scene,
-    )
-    return [question.row() for question in synthesise(scene, settings=settings, seed=seed, path=photo["path"])]
+def _questions(
+    store: Store, photo: Mapping[str, Any], plan: SynthSettings, seed: int, other: _Second | None
+) -> list[dict[str, Any]]:
+    image_id, objects = photo["image_id"], store.objects(photo["image_id"])
+    size = (photo["width"], photo["height"])
+    scene = build_scene(store.geometry(image_id), objects, image_id=image_id, size=size, settings=plan.scene)
+    second = None if other is None else other.scene(photo, objects, plan)
+    found = synthesise(scene, settings=plan, seed=seed, path=photo["path"], second=second)
+    return [question.row() for question in found]

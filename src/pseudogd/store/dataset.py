@@ -98,6 +98,14 @@ class Store:
         )
         self._forget(stage)
 
+    def write_shard_at(
+        self, path: Path, stage: str, digest: str, rows: Sequence[Mapping[str, Any]], like: Path
+    ) -> None:
+        """Write rows of a stage as a shard at `path`, with the failures that shard `like` met."""
+        table, failures = schemas.to_table(stage, rows), shards.shard_failures(like)
+        raw = schemas.RAW_COLUMNS.get(stage, ())
+        shards.write_shard(path, table, digest, failures, row_group_size=schemas.ROW_GROUP[stage], raw=raw)
+
     def reopen(self, stage: str) -> None:
         """Say in the manifest that the stage is being worked on."""
         if self.manifest.stages[stage].complete:

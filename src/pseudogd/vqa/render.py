@@ -5,15 +5,18 @@ All chance is drawn from the generator given.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pseudogd.vqa import phrasing
 from pseudogd.vqa.fact import Fact
+from pseudogd.vqa.lengths import in_words, options, with_error, written
 from pseudogd.vqa.tasks import forms, module_of
 
+_LENGTH = re.compile(r"\b(\d+(?:\.\d+)?) m\b")
 FORMATS = ("mc", "open", "yesno", "steps")
 
 
@@ -29,6 +32,15 @@ class Rendered:
     answer_index: int | None = None
 
 
+@dataclass(frozen=True)
+class Words:
+    """``plain``: the plain wordings alone; ``units`` of lengths and how ``numbers`` are rounded, see `lengths`."""
+
+    plain: bool = False
+    units: str = "m"
+    numbers: str = "fixed"
+
+
 def formats_of(fact: Fact) -> tuple[str, ...]:
     """Formats in which this fact has wordings."""
     form = forms()[fact.form]
@@ -36,35 +48,58 @@ def formats_of(fact: Fact) -> tuple[str, ...]:
     return tuple(name for name in FORMATS if (steps if name == "steps" else getattr(form, name)))
 
 
-def render(fact: Fact, fmt: str, rng: np.random.Generator, *, plain: bool = False) -> Rendered:
-    """One rendering, of the ``plain`` wordings alone or of all. Raises ValueError without a wording in that format.
+def render(fact: Fact, fmt: str, rng: np.random.Generator, words: Words | None = None) -> Rendered:
+    """One rendering. Raises ValueError without a wording in that format.
 
     Letter, order of the options, order in which a question names two things, and yes against no are fair draws that do
     not depend on one another or on the fact.
     """
     if fmt not in formats_of(fact):
         raise ValueError(f"{fact.form} has no wording as {fmt}")
+    words = words or Words()
+    fact = _measured(fact, words)
     if fmt == "yesno":
-        return _yes_no(fact, rng, plain)
+        return _yes_no(fact, rng, words)
     form = forms()[fact.form]
-    wordings = form.ask(fmt, plain=plain)
-    question = wordings[int(rng.integers(len(wordings)))].format(**_slots(fact, rng))
+    wordings = form.ask(fmt, plain=words.plain)
+    question = in_words(wordings[int(rng.integers(len(wordings)))], words.units).format(**_slots(fact, rng))
     answer = form.answers.get(fact.answer, fact.answer)
+    if fmt in ("open", "steps") and words.numbers == "error" and fact.amounts and "sigma" in fact.evidence:
+        answer = with_error(answer, float(fact.evidence["sigma"]), words.units)
     if fmt == "open":
         return Rendered("open", question, question, answer)
     if fmt == "steps":
-        steps = module_of(fact.task).steps(fact)
+        steps = [_in_units(step, words.units) for step in module_of(fact.task).steps(fact)]
         return Rendered("steps", question, question, "\n".join([*steps, f"Answer: {answer}"]))
-    options, index = _options(answer, [form.answers.get(wrong, wrong) for wrong in fact.wrong], rng)
-    text = phrasing.multiple_choice(question, options)
-    return Rendered("mc", question, text, phrasing.LETTERS[index], tuple(options), index)
+    chosen, index = _options(answer, [form.answers.get(wrong, wrong) for wrong in fact.wrong], rng)
+    text = phrasing.multiple_choice(question, chosen)
+    return Rendered("mc", question, text, phrasing.LETTERS[index], tuple(chosen), index)
+
+
+def _measured(fact: Fact, words: Words) -> Fact:
+    """The fact with its lengths in the units and with the digits that are wanted."""
+    if not fact.amounts and not fact.measures:
+        return fact
+    slots = {**fact.slots, **{name: written(value, words.units) for name, value in fact.measures.items()}}
+    if not fact.amounts:
+        return replace(fact, slots=slots)
+    sigma = fact.evidence.get("sigma") if words.numbers != "fixed" else None
+    answer, *wrong = options(fact.amounts, words.units, None if sigma is None else float(sigma))
+    return replace(fact, slots=slots, answer=answer, wrong=tuple(wrong))
+
+
+def _in_units(text: str, units: str) -> str:
+    """Every length in metres in a text, in other units."""
+    if units == "m":
+        return text
+    return _LENGTH.sub(lambda found: written(float(found[1]), units), text)
 
 
 def _options(answer: str, wrong: Sequence[str], rng: np.random.Generator) -> tuple[list[str], int]:
-    options = [wrong[k] for k in rng.permutation(len(wrong))][: len(phrasing.LETTERS) - 1]
-    index = int(rng.integers(len(options) + 1))
-    options.insert(index, answer)
-    return options, index
+    chosen = [wrong[k] for k in rng.permutation(len(wrong))][: len(phrasing.LETTERS) - 1]
+    index = int(rng.integers(len(chosen) + 1))
+    chosen.insert(index, answer)
+    return chosen, index
 
 
 def _slots(fact: Fact, rng: np.random.Generator) -> dict[str, str]:
@@ -78,7 +113,7 @@ def _slots(fact: Fact, rng: np.random.Generator) -> dict[str, str]:
     return slots
 
 
-def _yes_no(fact: Fact, rng: np.random.Generator, plain: bool) -> Rendered:
+def _yes_no(fact: Fact, rng: np.random.Generator, words: Words) -> Rendered:
     form = forms()[fact.form]
     is_true = bool(rng.integers(2))
     slots = dict(fact.slots)
@@ -89,6 +124,6 @@ def _yes_no(fact: Fact, rng: np.random.Generator, plain: bool) -> Rendered:
     else:
         false_keys = [wrong for wrong in fact.wrong if wrong in form.yesno]
         key = fact.answer if is_true else false_keys[int(rng.integers(len(false_keys)))]
-    wordings = form.ask("yesno", key, plain=plain)
+    wordings = form.ask("yesno", key, plain=words.plain)
     question = wordings[int(rng.integers(len(wordings)))].format(**slots)
     return Rendered("yesno", question, question, phrasing.YES if is_true else phrasing.NO)

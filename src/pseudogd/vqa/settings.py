@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from pseudogd.errors import InputError
 from pseudogd.vqa.guards import Margins
-from pseudogd.vqa.render import FORMATS
+from pseudogd.vqa.lengths import NUMBERS, UNITS
+from pseudogd.vqa.render import FORMATS, Words
 from pseudogd.vqa.scene import SceneSettings
+from pseudogd.vqa.stability import StabilitySettings
 from pseudogd.vqa.tasks import TASKS, quotas
 
 DEFAULT_TASKS = quotas()
@@ -24,8 +26,9 @@ class SynthSettings:
     """``tasks``: most questions of each task per photo (a fraction is drawn: 1.5 is one or two); ``formats``: shares.
 
     A fact without a wording in some format goes to the others. ``scene`` and ``margins``: how things are measured and
-    how clear a difference must be. ``wordings``: "all", or "plain" for a student of few words. Raises `InputError` on
-    unknown names and on numbers that cannot be.
+    how clear a difference must be. ``wordings``: "all", or "plain" for a student of few words. ``stability``: which
+    errors of the geometry an answer must survive. ``units`` of lengths (m, cm, ft, in), and how ``numbers`` are rounded
+    (see `lengths.NUMBERS`). Raises `InputError` on unknown names and on numbers that cannot be.
     """
 
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TASKS))
@@ -33,25 +36,36 @@ class SynthSettings:
     scene: SceneSettings = field(default_factory=SceneSettings)
     margins: Margins = field(default_factory=Margins)
     wordings: str = "all"
+    stability: StabilitySettings = field(default_factory=StabilitySettings)
+    units: str = "m"
+    numbers: str = "honest"
 
     def __post_init__(self) -> None:
         _check("task", self.tasks, TASKS)
         _check("format", self.formats, FORMATS)
         if not sum(self.formats.values()) > 0:
             raise InputError("formats: at least one share must be above zero")
-        if self.wordings not in WORDINGS:
-            raise InputError(f"wordings = {self.wordings!r}: must be one of {', '.join(WORDINGS)}")
+        choices: dict[str, Collection[str]] = {"wordings": WORDINGS, "units": UNITS, "numbers": NUMBERS}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise InputError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}")
         for group in (self.scene, self.margins):
             for name, value in asdict(group).items():
                 if not _is_number(value) or value < 0:
                     raise InputError(f"{name}={value!r}: must be a number of at least 0")
+        _check_stability(self.stability)
+
+    @property
+    def words(self) -> Words:
+        """How facts are put into words."""
+        return Words(self.wordings == "plain", self.units, self.numbers)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SynthSettings:
         """Settings from plain values; keys left out keep their defaults, unknown keys are named with the nearest."""
         parts: dict[str, Any] = dict(values)
         _known("setting", parts, [f.name for f in fields(cls)])
-        for name, kind in (("scene", SceneSettings), ("margins", Margins)):
+        for name, kind in (("scene", SceneSettings), ("margins", Margins), ("stability", StabilitySettings)):
             if name in parts:
                 _known(f"{name} setting", parts[name], [f.name for f in fields(kind)])
                 parts[name] = kind(**parts[name])
@@ -65,7 +79,24 @@ class SynthSettings:
             "scene": asdict(self.scene),
             "margins": asdict(self.margins),
             "wordings": self.wordings,
+            "units": self.units,
+            "numbers": self.numbers,
+            "stability": asdict(self.stability),
         }
+
+
+def _check_stability(stability: StabilitySettings) -> None:
+    for name, value in asdict(stability).items():
+        if name == "measure":
+            if not isinstance(value, bool):
+                raise InputError(f"stability.measure={value!r}: must be true or false")
+        elif not _is_number(value) or value < 0:
+            raise InputError(f"stability.{name}={value!r}: must be a number of at least 0")
+    for name in ("least", "scale", "shift", "focal"):
+        if getattr(stability, name) > (1 if name == "least" else 0.9):
+            raise InputError(f"stability.{name}={getattr(stability, name)!r}: must be a share, at most 1")
+    if stability.draws != int(stability.draws):
+        raise InputError(f"stability.draws={stability.draws!r}: must be a whole number")
 
 
 def _is_number(value: Any) -> bool:

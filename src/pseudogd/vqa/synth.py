@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -16,6 +17,7 @@ from pseudogd.vqa.order import apart
 from pseudogd.vqa.render import Rendered, formats_of, render
 from pseudogd.vqa.scene import Scene
 from pseudogd.vqa.settings import SynthSettings
+from pseudogd.vqa.stability import Stability, StabilitySettings
 from pseudogd.vqa.tasks import TASKS, facts_of
 
 GOLDEN = (math.sqrt(5) - 1) / 2
@@ -41,26 +43,50 @@ def synthesise(
     seed: int = 0,
     *,
     path: str = "",
+    second: Scene | None = None,
 ) -> list[Question]:
     """Questions about one photo; the same scene, settings and seed give the same questions everywhere.
 
-    ``tasks``: names to keep of those in the settings (default: all of them); ``path``: of the photo, for the rows.
+    ``tasks``: names to keep of those in the settings (default: all of them); ``path``: of the photo, for the rows;
+    ``second``: the same objects as another teacher sees them, one more scene in which an answer must stay the same.
     """
     settings = settings or SynthSettings()
-    drawn: list[tuple[Fact, Rendered]] = []
+    drawn: list[tuple[_Scored, Rendered]] = []
+    steady = Stability(scene, settings.stability, generator(seed, scene.image_id, "stability"), second)
     for task in TASKS:
         if task in settings.tasks and (tasks is None or task in tasks):
             rng = generator(seed, scene.image_id, task, "words")
             quota = math.floor(settings.tasks[task] + rng.random())
-            facts = islice(task_facts(scene, task, settings, seed), quota)
+            facts = islice(_stable(task_facts(scene, task, settings, seed), steady, settings.stability), quota)
             offset = float(rng.random())
-            for k, fact in enumerate(facts):
-                fmt = _format_of(fact, settings.formats, (offset + k * GOLDEN) % 1.0)
+            for k, scored in enumerate(facts):
+                fmt = _format_of(scored.fact, settings.formats, (offset + k * GOLDEN) % 1.0)
                 if fmt is not None:
-                    drawn.append((fact, render(fact, fmt, rng, plain=settings.wordings == "plain")))
+                    drawn.append((scored, render(scored.fact, fmt, rng, settings.words)))
     rng = generator(seed, scene.image_id, "order")
-    order = apart([frozenset(fact.operands) for fact, _ in drawn], [fact.twin for fact, _ in drawn], rng)
+    facts_drawn = [scored.fact for scored, _ in drawn]
+    order = apart([frozenset(fact.operands) for fact in facts_drawn], [fact.twin for fact in facts_drawn], rng)
     return [_question(scene, *drawn[index], place, path, seed) for place, index in enumerate(order)]
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A fact with its stability and the changes that turn its answer."""
+
+    fact: Fact
+    score: float | None
+    turned: tuple[str, ...] = ()
+
+
+def _stable(facts: Iterator[Fact], steady: Stability, settings: StabilitySettings) -> Iterator[_Scored]:
+    """The facts whose answer survives enough of the changes, with their scores."""
+    for fact in facts:
+        if not settings.measure:
+            yield _Scored(fact, None)
+            continue
+        score, turned = steady.of(fact)
+        if score >= settings.least:
+            yield _Scored(fact, score, turned)
 
 
 def _format_of(fact: Fact, shares: Mapping[str, float], place: float) -> str | None:
@@ -72,7 +98,35 @@ def _format_of(fact: Fact, shares: Mapping[str, float], place: float) -> str | N
     return names[int(np.searchsorted(ends / ends[-1], place, side="right"))]
 
 
-def _question(scene: Scene, fact: Fact, words: Rendered, place: int, path: str, seed: int) -> Question:
+def again(
+    row: Mapping[str, Any], evidence: Mapping[str, Any], fact: Fact, settings: SynthSettings, seed: int
+) -> dict[str, Any]:
+    """A question's row with the same fact in words drawn anew, by the formats and words of the settings.
+
+    ``row`` and ``evidence`` (parsed) as they were stored. A fact that has none of the wanted formats keeps its own.
+    """
+    rng = generator(seed, row["question_id"], "again")
+    fmt = _format_of(fact, settings.formats, float(rng.random())) or evidence["format"]
+    words = render(fact, fmt, rng, settings.words)
+    said = {**evidence, "format": words.format, "question": words.question}
+    return {**row, **_said_columns(words), "evidence": said}
+
+
+def _said_columns(words: Rendered) -> dict[str, Any]:
+    """The columns that depend on the words."""
+    user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": words.text}]}
+    reply = {"role": "assistant", "content": [{"type": "text", "text": words.answer}]}
+    return {
+        "text": words.text,
+        "answer": words.answer,
+        "options": None if words.options is None else list(words.options),
+        "answer_index": words.answer_index,
+        "messages": [user, reply],
+    }
+
+
+def _question(scene: Scene, scored: _Scored, words: Rendered, place: int, path: str, seed: int) -> Question:
+    fact = scored.fact
     teacher = scene.geometry.teacher
     evidence: dict[str, Any] = {
         "form": fact.form,
@@ -86,9 +140,9 @@ def _question(scene: Scene, fact: Fact, words: Rendered, place: int, path: str, 
     }
     if fact.twin is not None:
         evidence["twin"] = fact.twin
+    if scored.turned:
+        evidence["turned_by"] = list(scored.turned)
     evidence["fact"] = said(fact)
-    user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": words.text}]}
-    reply = {"role": "assistant", "content": [{"type": "text", "text": words.answer}]}
     return Question(
         question_id=f"{scene.image_id[:16]}-{place:03d}",
         image_id=scene.image_id,
@@ -96,14 +150,10 @@ def _question(scene: Scene, fact: Fact, words: Rendered, place: int, path: str, 
         task=fact.task,
         kind=fact.kind,
         frame=fact.frame,
-        text=words.text,
-        answer=words.answer,
-        options=None if words.options is None else list(words.options),
-        answer_index=words.answer_index,
         value=round(float(fact.value), 5),
         unit=fact.unit,
         margin=round(float(fact.margin), 5),
-        stability=None,
+        stability=None if scored.score is None else round(scored.score, 4),
         evidence=evidence,
-        messages=[user, reply],
+        **_said_columns(words),
     )

@@ -67,11 +67,12 @@ def answer(scene: Scene, fact: Fact) -> str | None:
     """The sector of Z; None without gravity, or where two of the three stand at one place."""
     if not scene.has_gravity:
         return None
-    x, y, z = (scene.index(operand) for operand in fact.operands)
-    theta = float(bearings(scene)[0][x, y, z])
-    if not math.isfinite(theta):
+    stand, facing, asked = scene.centres[[scene.index(operand) for operand in fact.operands]][:, ::2]
+    ahead, there = facing - stand, asked - stand
+    if not (ahead.any() and there.any()):
         return None
-    side = SECTORS[int(sector_index(np.array(theta)))]
+    theta = math.atan2(there[0], there[1]) - math.atan2(ahead[0], ahead[1])
+    side = SECTORS[round(theta / QUARTER) % 4]
     return side if fact.form == "hypothetical.facing" else OPPOSITE[side]
 
 

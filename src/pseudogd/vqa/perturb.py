@@ -1,0 +1,219 @@
+"""The same scene as it would be if the geometry were wrong in one plausible way.
+
+Whatever a measured scene holds is derived from points along viewing rays. An error of depth moves an object's points
+along their rays by one factor; an error of the focal length or of gravity is one linear map of all points. So a changed
+scene is made from the measured one, without measuring again, and only what somebody asks for is computed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pseudogd.geometry.gravity import Plane
+from pseudogd.vqa.outlines import eroded
+from pseudogd.vqa.scene import Q50, QUANTILES, Array, Scene, SceneObject
+
+_SHARED = {field.name for field in fields(Scene)} - {"objects", "depth", "points", "ground", "unit"}
+_SAME = {field.name for field in fields(SceneObject)} - {
+    "z", "rank", "distance", "points", "centre", "skin", "height", "tall", "wide", "ground_gap",
+}  # fmt: skip
+_MOST_POINTS = 256
+
+
+def changed(scene: Scene, factors: Array, behind: float = 1.0, linear: Array | None = None) -> Scene:
+    """The scene with the depth of object i times ``factors[i]`` and of all else times ``behind``.
+
+    ``linear`` (3, 3) is applied to every point, in the scene's frame, before that.
+    """
+    return _Changed(scene, np.asarray(factors, dtype=np.float64), behind, np.eye(3) if linear is None else linear)
+
+
+def scaled(scene: Scene, factor: float) -> Scene:
+    """All depths times one factor."""
+    return changed(scene, np.full(len(scene), factor), factor)
+
+
+def shifted(scene: Scene, share: float) -> Scene:
+    """All depths plus a share of the photo's median depth: of something far it changes less than of something near."""
+    known = scene.depth[np.isfinite(scene.depth)]
+    step = share * float(np.median(known)) if known.size else 0.0
+    z = np.array([thing.z[Q50] for thing in scene.objects])
+    far = float(np.quantile(known, 0.9)) if known.size else 1.0
+    return changed(scene, np.maximum(1.0 + step / z, 0.05), max(1.0 + step / far, 0.05))
+
+
+def refocused(scene: Scene, factor: float) -> Scene:
+    """The focal length times ``factor``: the same pixels then lie nearer to the optical axis."""
+    squeeze = np.diag([1.0 / factor, 1.0 / factor, 1.0])
+    if scene.rotation is not None:
+        squeeze = scene.rotation @ squeeze @ scene.rotation.T
+    return changed(scene, np.ones(len(scene)), 1.0, squeeze)
+
+
+def tilted(scene: Scene, pitch: float = 0.0, roll: float = 0.0) -> Scene:
+    """Gravity wrong by ``pitch`` and ``roll`` radians; the same scene where gravity is unknown."""
+    if scene.rotation is None:
+        return scene
+    c, s = math.cos(pitch), math.sin(pitch)
+    about_x = np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
+    c, s = math.cos(roll), math.sin(roll)
+    about_z = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+    return changed(scene, np.ones(len(scene)), 1.0, about_z @ about_x)
+
+
+def shrunk(scene: Scene, pixels: int) -> Scene:
+    """Every object measured again on its mask less ``pixels`` all around; thin ones keep what they have."""
+    found = _Changed(scene, np.ones(len(scene)), 1.0, np.eye(3))
+    found.__dict__["objects"] = tuple(_shrunk(scene, index, pixels) for index in range(len(scene)))
+    return found
+
+
+class _Changed(Scene):
+    """A scene whose maps are computed when they are asked for."""
+
+    def __init__(self, scene: Scene, factors: Array, behind: float, linear: Array) -> None:
+        own = self.__dict__  # the class is frozen
+        own.update({name: getattr(scene, name) for name in _SHARED})
+        own.update(_source=scene, _factors=factors, _behind=behind, _linear=linear)
+        own["objects"] = tuple(
+            _ChangedObject(thing, float(factor), linear) for thing, factor in zip(scene.objects, factors)
+        )
+        own["unit"] = scene.unit * behind
+        own["ground"] = None if scene.ground is None else _moved(scene.ground, linear, behind)
+
+    @cached_property
+    def _factor_map(self) -> NDArray[np.float32]:
+        table = np.append(self.__dict__["_factors"], [self.__dict__["_behind"]] * 2).astype(np.float32)
+        map_: NDArray[np.float32] = table[self.labels]  # labels -1 and -2 are the last two
+        return map_
+
+    @cached_property
+    def depth(self) -> NDArray[np.float32]:  # type: ignore[override]
+        depth: NDArray[np.float32] = self.__dict__["_source"].depth * self._factor_map
+        return depth
+
+    @cached_property
+    def points(self) -> NDArray[np.float32] | None:  # type: ignore[override]
+        points = self.__dict__["_source"].points
+        if points is None:
+            return None
+        turned: NDArray[np.float32] = points @ self.__dict__["_linear"].T.astype(np.float32)
+        return turned * self._factor_map[..., None]
+
+
+class _ChangedObject(SceneObject):
+    """An object whose points lie elsewhere on their rays."""
+
+    def __init__(self, thing: SceneObject, factor: float, linear: Array) -> None:
+        own = self.__dict__
+        own.update({name: getattr(thing, name) for name in _SAME})
+        own.update(_source=thing, _factor=factor, _map=linear.T * factor)
+        own["z"] = thing.z * factor
+        own["rank"] = thing.rank  # an order within the photo: small errors leave it nearly where it is
+
+    def _turned(self, name: str) -> Any:
+        values = getattr(self.__dict__["_source"], name)
+        return None if values is None else values @ self.__dict__["_map"]
+
+    @cached_property
+    def points(self) -> Array | None:  # type: ignore[override]
+        return self._turned("points")
+
+    @cached_property
+    def centre(self) -> Array | None:  # type: ignore[override]
+        return self._turned("centre")
+
+    @cached_property
+    def skin(self) -> Array | None:  # type: ignore[override]
+        return self._turned("skin")
+
+    @cached_property
+    def distance(self) -> Array | None:  # type: ignore[override]
+        return None if self.points is None else _quantiles(np.linalg.norm(self.points, axis=1))
+
+    @cached_property
+    def height(self) -> Array | None:  # type: ignore[override]
+        if self.__dict__["_source"].height is None or self.points is None:
+            return None
+        return _quantiles(-self.points[:, 1])
+
+    @cached_property
+    def tall(self) -> float | None:  # type: ignore[override]
+        return self._extent("tall", np.array([0.0, 1.0, 0.0]))
+
+    @cached_property
+    def wide(self) -> float | None:  # type: ignore[override]
+        centre = self.__dict__["_source"].centre
+        if centre is None:
+            return None
+        sight = math.hypot(centre[0], centre[2]) or 1.0
+        return self._extent("wide", np.array([centre[2], 0.0, -centre[0]]) / sight)
+
+    @cached_property
+    def ground_gap(self) -> float | None:  # type: ignore[override]
+        gap = self.__dict__["_source"].ground_gap
+        return None if gap is None else gap * self.__dict__["_factor"]
+
+    def _extent(self, name: str, along: Array) -> float | None:
+        """A length along ``along`` after the change."""
+        length = getattr(self.__dict__["_source"], name)
+        return None if length is None else float(length * np.linalg.norm(along @ self.__dict__["_map"]))
+
+
+def _moved(plane: Plane, linear: Array, factor: float) -> Plane:
+    """The plane on which the changed points of a plane lie."""
+    normal = np.linalg.solve(linear.T, plane.normal).astype(np.float64)
+    length = float(np.linalg.norm(normal))
+    return Plane(normal / length, plane.offset * factor / length, plane.inlier_fraction)
+
+
+def _shrunk(scene: Scene, index: int, pixels: int) -> SceneObject:
+    thing = scene.objects[index]
+    mask = thing.mask
+    for _ in range(pixels):
+        smaller = eroded(mask)
+        if int((smaller & np.isfinite(scene.depth)).sum()) < scene.settings.min_pixels:
+            return thing
+        mask = smaller
+    if thing.boxes_only:
+        return thing
+    ys, xs = np.nonzero(mask & np.isfinite(scene.depth))
+    u, v = _quantiles((xs + 0.5) / mask.shape[1]), _quantiles((ys + 0.5) / mask.shape[0])
+    step = max(1, len(ys) // _MOST_POINTS)
+    ys, xs = ys[::step], xs[::step]
+    z = scene.depth[ys, xs].astype(np.float64)
+    log = np.log(z)
+    away = np.abs(log - np.median(log))
+    keep = away <= 4.0 * 1.4826 * np.median(away) + 0.04  # as the object was measured at first
+    ys, xs, z = ys[keep], xs[keep], z[keep]
+    values: dict[str, Any] = {"mask": mask, "u": u, "v": v, "z": _quantiles(z)}
+    if scene.points is not None and thing.centre is not None:
+        points = scene.points[ys, xs].astype(np.float64)
+        values |= {"points": points, "centre": np.median(points, axis=0), "skin": points[:: max(1, len(points) // 66)]}
+        values["distance"] = _quantiles(np.linalg.norm(points, axis=1))
+        if thing.height is not None:
+            values["height"] = _quantiles(-points[:, 1])
+    return SceneObject(**{**{field.name: getattr(thing, field.name) for field in fields(SceneObject)}, **values})
+
+
+def _quantiles(values: Array) -> Array:
+    """`QUANTILES` of (n,) finite values, by the nearest rank."""
+    ordered = np.sort(values)
+    return ordered[np.rint(np.array(QUANTILES) * (len(ordered) - 1)).astype(int)]
+
+
+def noisy(scene: Scene, draws: int, rng: np.random.Generator) -> Iterator[Scene]:
+    """Scenes with independent errors of the objects' depths, of the size that the scene believes, in pairs of signs."""
+    sigma = np.array([thing.sigma for thing in scene.objects])
+    for _ in range((draws + 1) // 2):
+        step = sigma * rng.standard_normal(len(scene))
+        behind = scene.settings.depth_sigma * float(rng.standard_normal())
+        for sign in (1.0, -1.0):
+            yield changed(scene, np.exp(sign * step), math.exp(sign * behind))

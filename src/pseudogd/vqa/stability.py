@@ -1,0 +1,101 @@
+"""Whether an answer survives plausible errors of the geometry: each fact is answered again in changed scenes.
+
+The score of a fact is the share of the changes under which its answer stays the same; a number stays the same within a
+factor of 1.25, which is half-way to the nearest wrong option. Margins say that *one* error of the believed size does
+not turn the answer; this says it of depth, focal length, gravity, outlines and, where there is one, a second teacher.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pseudogd.geometry.types import Scale
+from pseudogd.vqa import perturb
+from pseudogd.vqa.fact import Fact
+from pseudogd.vqa.scene import Scene
+from pseudogd.vqa.tasks import answer_in
+
+SAME_LENGTH = 1.25
+SECOND = "second teacher"
+
+
+@dataclass(frozen=True)
+class StabilitySettings:
+    """``least``: the share of changes that an answer must survive (0: all are kept, and the score is still stored);
+    ``measure``: whether it is measured at all.
+
+    The changes: ``draws`` of independent depth errors of the objects, each of the size that the scene believes;
+    ``scale`` and ``shift`` of all depths (shares; the shift is one of the median depth); ``focal`` (share); ``tilt`` of
+    gravity in pitch and in roll (degrees); ``erosion``: pixels of 1,000 by which outlines shrink. Zero leaves one out.
+    """
+
+    measure: bool = True
+    least: float = 1.0
+    draws: int = 4
+    scale: float = 0.1
+    shift: float = 0.05
+    focal: float = 0.1
+    tilt: float = 2.0
+    erosion: float = 12.0
+
+
+class Stability:
+    """The changed scenes of one scene, made when the first fact is asked about."""
+
+    def __init__(
+        self, scene: Scene, settings: StabilitySettings, rng: np.random.Generator, second: Scene | None = None
+    ) -> None:
+        self._scene, self._settings, self._rng, self._second = scene, settings, rng, second
+
+    def of(self, fact: Fact) -> tuple[float, tuple[str, ...]]:
+        """Score in [0, 1], and the changes that turn the answer."""
+        turned, count = [], 0
+        for name, scene in self._scenes.items():
+            if name == SECOND and any(scene.find(operand) is None for operand in fact.operands):
+                continue  # the second teacher does not see them well enough to say anything
+            count += 1
+            if not same(fact, answer_in(scene, fact)):
+                turned.append(name)
+        return (1.0 - len(turned) / count if count else 1.0), tuple(turned)
+
+    @cached_property
+    def _scenes(self) -> Mapping[str, Scene]:
+        return dict(self._changes())
+
+    def _changes(self) -> Iterator[tuple[str, Scene]]:
+        scene, settings = self._scene, self._settings
+        for k, noisy in enumerate(perturb.noisy(scene, settings.draws, self._rng)):
+            yield f"depth {k + 1}", noisy
+        shape = scene.geometry.scale is not Scale.AFFINE_DISPARITY and scene.geometry.camera is not None
+        for sign, name in ((1, "+"), (-1, "-")):
+            if settings.scale and shape:
+                yield f"scale {name}{settings.scale:.0%}", perturb.scaled(scene, 1 + sign * settings.scale)
+            if settings.shift:
+                yield f"shift {name}{settings.shift:.0%}", perturb.shifted(scene, sign * settings.shift)
+            if settings.focal and shape:
+                yield f"focal {name}{settings.focal:.0%}", perturb.refocused(scene, 1 + sign * settings.focal)
+            if settings.tilt and scene.has_gravity:
+                angle = sign * math.radians(settings.tilt)
+                yield f"pitch {name}{settings.tilt:g}", perturb.tilted(scene, pitch=angle)
+                yield f"roll {name}{settings.tilt:g}", perturb.tilted(scene, roll=angle)
+        if settings.erosion:
+            pixels = max(1, round(settings.erosion / 1000 * max(scene.depth.shape)))
+            yield "outline", perturb.shrunk(scene, pixels)
+        if self._second is not None:
+            yield SECOND, self._second
+
+
+def same(fact: Fact, said: str | float | None) -> bool:
+    """Whether an answer in another scene is the fact's own."""
+    if fact.style != "number":
+        return said == fact.answer
+    if not isinstance(said, (int, float)) or not math.isfinite(said):
+        return False
+    if fact.value <= 0 or said <= 0:
+        return math.isclose(float(said), fact.value, rel_tol=SAME_LENGTH - 1, abs_tol=1e-9)
+    return max(said / fact.value, fact.value / said) <= SAME_LENGTH
