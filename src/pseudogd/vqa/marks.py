@@ -67,11 +67,12 @@ def look_at(scene: Scene, percent: ArrayLike) -> Marks:
     height, width = scene.depth.shape
     column = np.clip(places[:, 0] * width // 100, 0, width - 1)
     row = np.clip(places[:, 1] * height // 100, 0, height - 1)
+    z, points = scene.at(row, column)
     return Marks(
         percent=places,
         pixel=np.stack([row, column], axis=1).astype(np.int64),
-        z=scene.depth[row, column].astype(np.float64),
-        points=None if scene.points is None else scene.points[row, column].astype(np.float64),
+        z=z,
+        points=points,
         label=scene.labels[row, column],
         floor=scene.floor[row, column] if scene.floor.size else np.zeros(len(places), bool),
     )

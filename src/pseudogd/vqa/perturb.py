@@ -88,10 +88,20 @@ class _Changed(Scene):
         own["unit"] = scene.unit * behind
         own["ground"] = None if scene.ground is None else _moved(scene.ground, linear, behind)
 
+    def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> tuple[Array, Array | None]:
+        z, points = self.__dict__["_source"].at(rows, columns)
+        factor = self._factors_by_label[self.labels[rows, columns]]
+        turned = None if points is None else (points @ self.__dict__["_linear"].T) * factor[:, None]
+        return z * factor, turned
+
+    @cached_property
+    def _factors_by_label(self) -> Array:
+        """Labels -1 and -2 are the last two."""
+        return np.append(self.__dict__["_factors"], [self.__dict__["_behind"]] * 2)
+
     @cached_property
     def _factor_map(self) -> NDArray[np.float32]:
-        table = np.append(self.__dict__["_factors"], [self.__dict__["_behind"]] * 2).astype(np.float32)
-        map_: NDArray[np.float32] = table[self.labels]  # labels -1 and -2 are the last two
+        map_: NDArray[np.float32] = self._factors_by_label.astype(np.float32)[self.labels]
         return map_
 
     @cached_property

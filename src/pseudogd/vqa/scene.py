@@ -231,6 +231,20 @@ class Scene:
                 gaps[i, j] = gaps[j, i] = math.sqrt(max(min(ends), 0.0))
         return gaps
 
+    def gap(self, i: int, j: int) -> float:
+        """`gaps` of one pair, for whoever needs no others."""
+        if "gaps" in self.__dict__:
+            return float(self.gaps[i, j])
+        first, second = self.objects[i].skin, self.objects[j].skin
+        assert first is not None and second is not None
+        squared = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None] - 2 * first @ second.T
+        return math.sqrt(max(min(_low(squared.min(axis=1)), _low(squared.min(axis=0))), 0.0))
+
+    def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> tuple[Array, Array | None]:
+        """(n,) z-depth and (n, 3) points in the scene's frame (None without a camera) at pixels of the depth map."""
+        z = self.depth[rows, columns].astype(np.float64)
+        return z, None if self.points is None else self.points[rows, columns].astype(np.float64)
+
     def closest_parts(self, i: int, j: int) -> Array:
         """(2, 3) the points of objects i and j between which `gaps` measures."""
         first, second = self.objects[i].skin, self.objects[j].skin

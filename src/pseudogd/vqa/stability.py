@@ -22,6 +22,13 @@ from pseudogd.vqa.tasks import answer_in
 
 SAME_LENGTH = 1.25
 SECOND = "second teacher"
+_LEAVES = {
+    "scale": ("ordinal", "ratio", "bearing"),
+    "focal": ("ordinal",),
+    "pitch": ("ordinal",),
+    "roll": ("ordinal",),
+}
+"""By the first word of a change: the kinds of question that it leaves alone by what they are."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,8 @@ class Stability:
         """Score in [0, 1], and the changes that turn the answer."""
         turned, count = [], 0
         for name, scene in self._scenes.items():
+            if fact.kind in _LEAVES.get(name.split()[0], ()):
+                continue
             if name == SECOND and any(scene.find(operand) is None for operand in fact.operands):
                 continue  # the second teacher does not see them well enough to say anything
             count += 1

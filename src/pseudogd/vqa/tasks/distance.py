@@ -46,8 +46,9 @@ def answer(scene: Scene, fact: Fact) -> float:
     indices = [scene.index(operand) for operand in fact.operands]
     if fact.form == "distance.camera":
         return float(np.linalg.norm(scene.centres[indices[0]]))
-    table = scene.distances if fact.form == "distance.centre" else scene.gaps
-    return float(table[indices[0], indices[1]])
+    if fact.form == "distance.gap":
+        return scene.gap(*indices)
+    return float(np.linalg.norm(scene.centres[indices[0]] - scene.centres[indices[1]]))
 
 
 def spaced(value: float, rng: np.random.Generator, ratio: float = RATIO, count: int = CHOICES) -> list[str]:

@@ -48,7 +48,7 @@ def answer(scene: Scene, fact: Fact) -> str | None:
         return _points.answer(scene, fact)
     anchor, *others = (scene.index(operand) for operand in fact.operands)
     choose = min if fact.form == "localization.nearest_object" else max
-    return scene.objects[choose(others, key=lambda other: float(scene.gaps[anchor, other]))].name
+    return scene.objects[choose(others, key=lambda other: scene.gap(anchor, other))].name
 
 
 def _object_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
