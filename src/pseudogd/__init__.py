@@ -32,6 +32,7 @@ __all__ = [
     "label",
     "load_student",
     "report",
+    "selftest",
     "synth",
     "train",
 ]

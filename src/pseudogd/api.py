@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pseudogd.training.doctor import Diagnosis
     from pseudogd.training.recipe import Recipe
     from pseudogd.training.train import TrainResult
+    from pseudogd.vqa.selftest.result import SelftestResult
 
 PathLike = str | os.PathLike[str]
 
@@ -78,6 +79,19 @@ def annotate(
     from pseudogd.stages.annotate import annotate as run
 
     return run(data, source, workers=workers, max_failures=max_failures, overwrite=overwrite, quiet=quiet)
+
+
+def selftest(tasks: str | Sequence[str] | None = None, *, quiet: bool = False) -> SelftestResult:
+    """Every form of every question against closed-form truth on golden scenes, their symmetries, and known mistakes.
+
+    `tasks`: names ("nearer,size" or a list); all by default. Takes seconds, needs no data. The result's `exit_code` is
+    1 when something is wrong. Raises InputError for an unknown task.
+    """
+    from pseudogd.benchmarks.selfcheck import scorer_flaws
+    from pseudogd.vqa.selftest.result import SelftestResult, run_all
+
+    checks = run_all(tasks, {"a scorer that is always right": scorer_flaws}, quiet)
+    return SelftestResult(tuple(checks))
 
 
 def synth(

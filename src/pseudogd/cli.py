@@ -151,6 +151,23 @@ def annotate(
 
 
 @app.command()
+def selftest(
+    tasks: Annotated[str | None, typer.Option(help="Names with commas between; all by default.")] = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Every kind of question against closed-form truth, on scenes made for it: seconds, no data needed."""
+    from pseudogd.api import selftest as verb
+
+    result = verb(tasks, quiet=quiet)
+    for flaw in result.flaws:
+        typer.echo(flaw, err=True)
+    count = sum(check.count for check in result.checks)
+    _done(f"{count:,} checks, {len(result.flaws)} wrong", quiet)
+    return result.exit_code
+
+
+@app.command()
 def synth(
     data: Data,
     settings: Annotated[

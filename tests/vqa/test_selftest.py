@@ -8,6 +8,7 @@ from pseudogd.vqa import phrasing
 from pseudogd.vqa.selftest import run, wording
 from pseudogd.vqa.selftest.golden import ROOMS
 from pseudogd.vqa.selftest.oracles import oracle_of
+from pseudogd.vqa.selftest.regressions import REGRESSIONS
 from pseudogd.vqa.tasks import TASKS, forms
 
 
@@ -31,6 +32,28 @@ def test_an_oracle_sees_a_wrong_answer(task):
     for fact in seen.values():
         false = replace(fact, answer=fact.wrong[0], wrong=(fact.answer, *fact.wrong[1:]), value=3 * fact.value + 1)
         assert oracle_of(task)(room, scene, false) is not None, fact.form
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_known_mistakes(name):
+    assert not REGRESSIONS[name]()
+
+
+def test_known_mistakes_are_seen(monkeypatch):
+    """Each of some mistakes made on purpose."""
+    from pseudogd.vqa import categories
+    from pseudogd.vqa.guards import Margins
+    from pseudogd.vqa.scene import Scene
+    from pseudogd.vqa.selftest import regressions
+
+    monkeypatch.setattr(categories, "has_front", lambda name: "car" in name or "chair" in name)
+    assert regressions.categories_by_part_of_a_word()
+    monkeypatch.setattr(regressions, "Margins", lambda: replace(Margins(), sector=0.0))
+    assert regressions.sectors_without_a_margin()
+    monkeypatch.setattr(Scene, "require", lambda self, kind: None)
+    assert regressions.metres_of_no_metric_depth()
+    monkeypatch.setattr(regressions, "written", lambda value, unit: f"{value:.1f} m")
+    assert regressions.one_unit_taken_for_another()
 
 
 def test_an_inverted_template_is_seen():
