@@ -25,6 +25,7 @@ __all__ = [
     "__version__",
     "annotate",
     "ask",
+    "calibrate",
     "demo",
     "doctor",
     "evaluate",

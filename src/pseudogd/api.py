@@ -20,6 +20,7 @@ from pseudogd.progress import notice, track
 if TYPE_CHECKING:
     from pseudogd.benchmarks.backends.chat_server import ChatServer
     from pseudogd.stages.annotate import AnnotateResult
+    from pseudogd.stages.calibrate import CalibrateResult
     from pseudogd.stages.label import LabelResult
     from pseudogd.stages.synth import SynthResult
     from pseudogd.training.doctor import Diagnosis
@@ -81,6 +82,38 @@ def annotate(
     return run(data, source, workers=workers, max_failures=max_failures, overwrite=overwrite, quiet=quiet)
 
 
+def calibrate(
+    data: PathLike,
+    truth: PathLike,
+    *,
+    cameras: PathLike | None = None,
+    precision: float = 0.95,
+    tasks: str | Sequence[str] | None = None,
+    settings_file: PathLike | None = None,
+    metres_per_unit: float = 0.001,
+    photos: int | None = None,
+    seed: int = 0,
+    out: PathLike | None = None,
+    quiet: bool = False,
+) -> CalibrateResult:
+    """A labelled folder against measured depth, and the margins its questions need: `pseudogd.stages.calibrate`."""
+    from pseudogd.stages.calibrate import calibrate as run
+
+    return run(
+        data,
+        truth,
+        cameras=cameras,
+        precision=precision,
+        tasks=tasks,
+        settings_file=settings_file,
+        metres_per_unit=metres_per_unit,
+        photos=photos,
+        seed=seed,
+        out=out,
+        quiet=quiet,
+    )
+
+
 def selftest(tasks: str | Sequence[str] | None = None, *, quiet: bool = False) -> SelftestResult:
     """Every form of every question against closed-form truth on golden scenes, their symmetries, and known mistakes.
 
@@ -110,7 +143,7 @@ def synth(
 ) -> SynthResult:
     """Geometry and objects to spatial questions: `pseudogd.stages.synth.synth`.
 
-    `settings`: formats, scene, margins, stability, wordings, units and numbers.
+    `settings`: formats, scene, margins, stability, least_margin, without, wordings, units and numbers.
     """
     from pseudogd.stages.synth import SETTINGS
     from pseudogd.stages.synth import synth as run

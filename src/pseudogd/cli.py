@@ -151,6 +151,42 @@ def annotate(
 
 
 @app.command()
+def calibrate(
+    data: Data,
+    truth: Annotated[
+        Path, typer.Option(metavar="DEPTH_DIR", help="Measured depth: NAME.png (16 bit, mm) or NAME.npz.")
+    ],
+    cameras: Annotated[Path | None, typer.Option(help="cameras.json of the true cameras; else the data's own.")] = None,
+    precision: Annotated[float, typer.Option(help="Wanted share of right answers.")] = 0.95,
+    tasks: Annotated[str | None, typer.Option(help="Names with commas between; all by default.")] = None,
+    settings_file: Annotated[Path | None, typer.Option("--settings", help="YAML settings to start from.")] = None,
+    metres_per_unit: Annotated[float, typer.Option(help="Of the values in PNG files.")] = 0.001,
+    photos: Annotated[int | None, typer.Option(min=1, help="At most so many, spread evenly.")] = None,
+    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; DATA by default.")] = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """The teacher's depth and questions against measured depth; proposes margins for a wanted precision."""
+    from pseudogd.api import calibrate as verb
+
+    result = verb(
+        data,
+        truth,
+        cameras=cameras,
+        precision=precision,
+        tasks=tasks,
+        settings_file=settings_file,
+        metres_per_unit=metres_per_unit,
+        photos=photos,
+        seed=seed,
+        out=out,
+        quiet=quiet,
+    )
+    _done(f"figures: {result.report}; settings for `synth --settings`: {result.settings}", quiet)
+
+
+@app.command()
 def selftest(
     tasks: Annotated[str | None, typer.Option(help="Names with commas between; all by default.")] = None,
     quiet: Quiet = False,

@@ -127,15 +127,23 @@ def _candidates(photos: Sequence[TruePhoto], seed: int, workers: int) -> Iterato
 def candidates(photo: TruePhoto, seed: int) -> list[Candidate]:
     """All multiple-choice questions about one photo that may become items."""
     from pseudogd.vqa.build import build_scene
+    from pseudogd.vqa.guards import Margins
+    from pseudogd.vqa.scene import SceneSettings
     from pseudogd.vqa.settings import SynthSettings
     from pseudogd.vqa.stability import StabilitySettings
     from pseudogd.vqa.synth import synthesise
 
     camera = photo.geometry.camera
     assert camera is not None  # true_photos gives none without
-    scene = build_scene(photo.geometry, photo.objects, image_id=photo.name, size=(camera.width, camera.height))
+    size, known = (camera.width, camera.height), SceneSettings(hidden_doubt=1.0, lifted_doubt=1.0)  # depth is the truth
+    scene = build_scene(photo.geometry, photo.objects, image_id=photo.name, size=size, settings=known)
     settings = SynthSettings(
-        tasks=_DRAWN, formats={"mc": 1.0}, wordings="plain", numbers="fixed", stability=StabilitySettings(measure=False)
+        tasks=_DRAWN,
+        formats={"mc": 1.0},
+        margins=Margins(distance_sigmas=6.0),
+        wordings="plain",
+        numbers="fixed",
+        stability=StabilitySettings(measure=False),
     )
     kinds = {row["object_id"]: row["category"] for row in photo.objects}
     home = {task: name for name, sub in SUB_TASKS.items() for task in sub.tasks}

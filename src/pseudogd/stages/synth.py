@@ -25,7 +25,7 @@ from pseudogd.vqa.synth import synthesise
 from pseudogd.vqa.tasks import module_of
 from pseudogd.vqa.vocabulary import wording_hash
 
-SETTINGS = ("formats", "scene", "margins", "stability", "wordings", "units", "numbers")
+SETTINGS = (*("formats", "scene", "margins", "stability", "least_margin", "without", "wordings", "units", "numbers"),)
 """Names of what may be set, besides tasks and seed."""
 _IN_WORDS = ("formats", "wordings", "units", "numbers")
 """Settings that may change without asking the geometry again."""
@@ -51,6 +51,8 @@ def synth(
     margins: Mapping[str, Any] | None = None,
     wordings: str | None = None,
     stability: Mapping[str, Any] | None = None,
+    least_margin: Mapping[str, float] | None = None,
+    without: Sequence[str] | None = None,
     units: str | None = None,
     numbers: str | None = None,
     settings_file: str | os.PathLike[str] | None = None,
@@ -71,6 +73,7 @@ def synth(
     wordings  "all" (default), or "plain" for a student of few words.
     scene, margins   settings of `vqa.scene.SceneSettings` and `vqa.guards.Margins` that differ from their defaults.
     stability which errors of the geometry an answer must survive: `vqa.stability.StabilitySettings`.
+    least_margin, without   least margin of a fact by its form, and forms that are not asked; `calibrate` proposes both.
     units     of lengths: "m" (default), "cm", "ft" or "in".
     numbers   "honest" (default): no finer than their error allows; "error": with the error said; "fixed".
     settings_file   YAML with any of the above under their names; what is given beside it comes first.
@@ -83,7 +86,8 @@ def synth(
     when the folder holds questions made with other settings.
     """
     given = {"tasks": _quotas(tasks), "formats": formats, "scene": scene, "margins": margins, "wordings": wordings}
-    given |= {"stability": stability, "units": units, "numbers": numbers}
+    given |= {"stability": stability, "least_margin": least_margin, "without": without}
+    given |= {"units": units, "numbers": numbers}
     wanted = merged({} if settings_file is None else read_settings(settings_file), given)
     if rerender:
         return _rerendered(data, wanted, seed, max_failures, quiet)

@@ -24,6 +24,7 @@ GROUND_POINTS = 600
 FLOOR_SLACK = 0.04
 RESTS_WITHIN = 0.12
 HANGS_FROM = 0.5
+HARDLY_HIDDEN = 0.01
 OUTLINE_POINTS = 512
 SPREAD_POINTS = 40
 # Towards the 26 neighbours of a cube: where the outline reaches farthest, gaps begin.
@@ -219,7 +220,7 @@ class _Measure:
             occluded=hidden,
             cut=cut,
             known=float((mask & self.known).sum() / mask.sum()),
-            sigma=self._sigma(ys, xs, bare),
+            sigma=self._sigma(ys, xs, bare) * self._doubt(hidden, gap, unit),
             u=u,
             v=v,
             z=depths,
@@ -297,6 +298,11 @@ class _Measure:
         """Relative depth error: the set one, up to doubled where the teacher doubts itself, doubled for a bare box."""
         doubt = 0.0 if self.confidence is None else 1.0 - float(self.confidence[ys, xs].mean())
         return self.settings.depth_sigma * (1.0 + doubt) * (2.0 if bare else 1.0)
+
+    def _doubt(self, hidden: float, gap: float | None, unit: float) -> float:
+        """How much farther off than others a thing may be: see `SceneSettings.hidden_doubt`."""
+        doubt = self.settings.hidden_doubt if hidden > HARDLY_HIDDEN else 1.0
+        return doubt * (self.settings.lifted_doubt if gap is not None and gap > RESTS_WITHIN * unit else 1.0)
 
 
 def _standable(category: str, gap: float | None, unit: float) -> bool:

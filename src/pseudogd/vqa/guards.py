@@ -32,7 +32,7 @@ class Margins:
     side_gap: float = 0.01
     height_gap: float = 0.05
     size_ratio: float = 1.25
-    distance_sigmas: float = 6.0
+    distance_sigmas: float = 9.0
     min_distance: float = 0.3
     closest_ratio: float = 1.2
     closest_gap: float = 0.15

@@ -36,7 +36,10 @@ class CannotAnswer(PseudoGDError):
 class SceneSettings:
     """How objects are measured.
 
-    ``depth_sigma``: relative depth error of one object along its viewing ray, independent of the other objects.
+    ``depth_sigma``: relative depth error of one object along its viewing ray, independent of the other objects;
+    ``scale_sigma``: that of all depths of a photo together, which spoils lengths alone. ``hidden_doubt`` and
+    ``lifted_doubt``: factors on the error of a thing of which something is hidden, and of one that does not rest on the
+    floor (or whose depth says so): what stands free on the floor is seldom far off, as the floor says where it is.
     ``up_confidence``: least confidence at which gravity is believed; ``up_sigma``: its error in radians then.
     ``sunk``: a thing that reaches farther below the floor (metres) is left out: depth maps give thin things, such as
     the pole of a lamp, the depth of the wall behind them, and a ray that goes there through the floor shows it.
@@ -44,6 +47,9 @@ class SceneSettings:
     """
 
     depth_sigma: float = 0.05
+    scale_sigma: float = 0.0
+    hidden_doubt: float = 1.5
+    lifted_doubt: float = 2.0
     up_confidence: float = 0.5
     up_sigma: float = math.radians(3.0)
     sunk: float = 0.15
@@ -184,6 +190,10 @@ class Scene:
                 f"{self.image_id}: a {kind} question cannot be answered from {self.geometry.scale.value} depth with "
                 f"camera {camera} (teacher {self.geometry.teacher.name})"
             )
+
+    def length_error(self, value: float, sigma: float) -> float:
+        """Standard error of a length: that of its ends and that of the scale of all depths."""
+        return math.hypot(sigma, self.settings.scale_sigma * value)
 
     # ------------------------------------------------------------ all objects at once (they need a camera)
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -14,7 +14,7 @@ from pseudogd.vqa.lengths import NUMBERS, UNITS
 from pseudogd.vqa.render import FORMATS, Words
 from pseudogd.vqa.scene import SceneSettings
 from pseudogd.vqa.stability import StabilitySettings
-from pseudogd.vqa.tasks import TASKS, quotas
+from pseudogd.vqa.tasks import TASKS, forms, quotas
 
 DEFAULT_TASKS = quotas()
 DEFAULT_FORMATS = {"mc": 0.6, "open": 0.2, "yesno": 0.2}
@@ -27,8 +27,10 @@ class SynthSettings:
 
     A fact without a wording in some format goes to the others. ``scene`` and ``margins``: how things are measured and
     how clear a difference must be. ``wordings``: "all", or "plain" for a student of few words. ``stability``: which
-    errors of the geometry an answer must survive. ``units`` of lengths (m, cm, ft, in), and how ``numbers`` are rounded
-    (see `lengths.NUMBERS`). Raises `InputError` on unknown names and on numbers that cannot be.
+    errors of the geometry an answer must survive. ``least_margin``: by form, the least margin of a
+    fact (in the margin's own unit), and ``without``: forms that are not asked. ``units`` of lengths (m, cm, ft, in),
+    and how ``numbers`` are rounded (see `lengths.NUMBERS`). Raises `InputError` on unknown names and on numbers that
+    cannot be.
     """
 
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TASKS))
@@ -37,6 +39,8 @@ class SynthSettings:
     margins: Margins = field(default_factory=Margins)
     wordings: str = "all"
     stability: StabilitySettings = field(default_factory=StabilitySettings)
+    least_margin: Mapping[str, float] = field(default_factory=dict)
+    without: Sequence[str] = ()
     units: str = "m"
     numbers: str = "honest"
 
@@ -54,6 +58,8 @@ class SynthSettings:
                 if not _is_number(value) or value < 0:
                     raise InputError(f"{name}={value!r}: must be a number of at least 0")
         _check_stability(self.stability)
+        _check("form", self.least_margin, forms())
+        _known("form", dict.fromkeys(self.without), forms())
 
     @property
     def words(self) -> Words:
@@ -79,6 +85,8 @@ class SynthSettings:
             "scene": asdict(self.scene),
             "margins": asdict(self.margins),
             "wordings": self.wordings,
+            "least_margin": dict(sorted(self.least_margin.items())),
+            "without": sorted(self.without),
             "units": self.units,
             "numbers": self.numbers,
             "stability": asdict(self.stability),

@@ -33,7 +33,9 @@ def task_facts(scene: Scene, task: str, settings: SynthSettings | None = None, s
     """All facts of one task in the order in which they would be asked, without those that a name answers."""
     settings = settings or SynthSettings()
     facts = facts_of(task)(scene, generator(seed, scene.image_id, task), settings.margins)
-    return (fact for fact in facts if not names_tell(fact))
+    least, without = settings.least_margin, settings.without
+    clear = (fact for fact in facts if fact.form not in without and fact.margin >= least.get(fact.form, 0.0))
+    return (fact for fact in clear if not names_tell(fact))
 
 
 def synthesise(
@@ -51,13 +53,13 @@ def synthesise(
     ``second``: the same objects as another teacher sees them, one more scene in which an answer must stay the same.
     """
     settings = settings or SynthSettings()
-    drawn: list[tuple[_Scored, Rendered]] = []
+    drawn: list[tuple[Scored, Rendered]] = []
     steady = Stability(scene, settings.stability, generator(seed, scene.image_id, "stability"), second)
     for task in TASKS:
         if task in settings.tasks and (tasks is None or task in tasks):
             rng = generator(seed, scene.image_id, task, "words")
             quota = math.floor(settings.tasks[task] + rng.random())
-            facts = islice(_stable(task_facts(scene, task, settings, seed), steady, settings.stability), quota)
+            facts = islice(stable(task_facts(scene, task, settings, seed), steady, settings.stability), quota)
             offset = float(rng.random())
             for k, scored in enumerate(facts):
                 fmt = _format_of(scored.fact, settings.formats, (offset + k * GOLDEN) % 1.0)
@@ -70,7 +72,7 @@ def synthesise(
 
 
 @dataclass(frozen=True)
-class _Scored:
+class Scored:
     """A fact with its stability and the changes that turn its answer."""
 
     fact: Fact
@@ -78,15 +80,15 @@ class _Scored:
     turned: tuple[str, ...] = ()
 
 
-def _stable(facts: Iterator[Fact], steady: Stability, settings: StabilitySettings) -> Iterator[_Scored]:
+def stable(facts: Iterator[Fact], steady: Stability, settings: StabilitySettings) -> Iterator[Scored]:
     """The facts whose answer survives enough of the changes, with their scores."""
     for fact in facts:
         if not settings.measure:
-            yield _Scored(fact, None)
+            yield Scored(fact, None)
             continue
         score, turned = steady.of(fact)
         if score >= settings.least:
-            yield _Scored(fact, score, turned)
+            yield Scored(fact, score, turned)
 
 
 def _format_of(fact: Fact, shares: Mapping[str, float], place: float) -> str | None:
@@ -125,7 +127,7 @@ def _said_columns(words: Rendered) -> dict[str, Any]:
     }
 
 
-def _question(scene: Scene, scored: _Scored, words: Rendered, place: int, path: str, seed: int) -> Question:
+def _question(scene: Scene, scored: Scored, words: Rendered, place: int, path: str, seed: int) -> Question:
     fact = scored.fact
     teacher = scene.geometry.teacher
     evidence: dict[str, Any] = {

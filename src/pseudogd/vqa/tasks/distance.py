@@ -93,7 +93,7 @@ def _camera_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> I
     for k in rng.permutation(len(scene)):
         thing = scene.objects[k]
         value = float(np.linalg.norm(scene.centres[k]))
-        sigma = thing.sigma * value
+        sigma = scene.length_error(value, thing.sigma * value)
         if not thing.truncated and _sure(scene, value, sigma, margins):
             yield _fact("camera", [thing], {"a": thing.name}, value, sigma, "|centre|", rng)
 
@@ -103,7 +103,8 @@ def _centre_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> I
     for k in rng.permutation(len(couples)):
         i, j = couples[k]
         a, b = _either_way(scene.objects[i], scene.objects[j], rng)
-        value, sigma = float(scene.distances[i, j]), float(scene.distance_errors[i, j])
+        value = float(scene.distances[i, j])
+        sigma = scene.length_error(value, float(scene.distance_errors[i, j]))
         # A thing that is cut off or hidden has its middle elsewhere.
         if seen_well(a, scene) and seen_well(b, scene) and _sure(scene, value, sigma, margins):
             yield _fact("centre", [a, b], {"a": a.name, "b": b.name}, value, sigma, "|centre a - centre b|", rng)
@@ -114,7 +115,8 @@ def _gap_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iter
     for k in rng.permutation(len(couples)):
         i, j = couples[k]
         a, b = _either_way(scene.objects[i], scene.objects[j], rng)
-        value, sigma = float(scene.gaps[i, j]), float(scene.distance_errors[i, j])
+        value = float(scene.gaps[i, j])
+        sigma = scene.length_error(value, float(scene.distance_errors[i, j]))
         if seen_well(a, scene) and seen_well(b, scene) and _sure(scene, value, sigma, margins):
             formula = "2% quantile of nearest-neighbour distances, smaller side"
             ends = scene.closest_parts(i, j)

@@ -1,0 +1,269 @@
+"""A labelled folder against measured depth: how far off the teacher is, and which margins its questions need."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from pseudogd.errors import InputError
+from pseudogd.geometry.metrics import depth_metrics
+from pseudogd.geometry.types import Geometry, Scale
+from pseudogd.progress import notice, track
+from pseudogd.stages.settings_file import merged, read_settings
+from pseudogd.store.dataset import Store
+from pseudogd.store.shards import write_atomic
+from pseudogd.teachers.base import Photo
+from pseudogd.teachers.cameras import CameraFile
+from pseudogd.teachers.complete import complete
+from pseudogd.teachers.files import DepthFiles
+from pseudogd.vqa.build import build_scene
+from pseudogd.vqa.calibration import Proposal, Tried, curve, error_sizes, object_errors, propose, share_of, try_scene
+from pseudogd.vqa.scene import Scene
+from pseudogd.vqa.settings import SynthSettings
+from pseudogd.vqa.tasks import quotas
+
+PAGE = "calibration.json"
+SETTINGS = "calibrated.yaml"
+_RESAMPLES = 2000
+_LEAST_SIGMA = 0.01
+
+
+@dataclass(frozen=True)
+class CalibrateResult:
+    """`figures` as written to `report`; `settings` is the file that `synth --settings` reads."""
+
+    report: Path
+    settings: Path
+    figures: Mapping[str, Any] = field(repr=False)
+
+
+def calibrate(
+    data: str | os.PathLike[str],
+    truth: str | os.PathLike[str],
+    *,
+    cameras: str | os.PathLike[str] | None = None,
+    precision: float = 0.95,
+    tasks: str | Sequence[str] | None = None,
+    settings_file: str | os.PathLike[str] | None = None,
+    metres_per_unit: float = 0.001,
+    photos: int | None = None,
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    quiet: bool = False,
+) -> CalibrateResult:
+    """Compare the geometry and the questions of the annotated data folder `data` with measured depth.
+
+    truth      folder of depth maps with the photos' names, as `teachers.files.DepthFiles` reads them (16-bit PNG of
+               millimetres, or npz of metres). Photos without one are left out.
+    cameras    a cameras.json of the true cameras; without it the data's own cameras are taken for true.
+    precision  the wanted share of right answers, for which margins are proposed.
+    tasks      names ("nearer,size" or a list); all by default. settings_file: settings of `synth` to start from.
+    photos     at most so many, spread evenly.
+    out        folder of calibration.json and calibrated.yaml; default: `data`.
+
+    Raises InputError when nothing can be compared.
+    """
+    if not 0.5 <= precision < 1.0:
+        raise InputError(f"precision = {precision}: must be a share from 0.5 to below 1, such as 0.95")
+    store = Store(data)
+    store.require("objects")
+    base = {} if settings_file is None else read_settings(settings_file)
+    plan = SynthSettings.from_dict(merged(base, {"tasks": _tasks(tasks)}))
+    guide = DepthFiles(truth, metres_per_unit=metres_per_unit)
+    rows = [row for row in store.photos().to_pylist() if guide.find(row["path"]) is not None]
+    if not rows:
+        raise InputError(f"{truth}: has no depth map with the name of a photo of {store.root}")
+    if photos is not None:
+        rows = [rows[k] for k in np.unique(np.linspace(0, len(rows) - 1, max(1, photos)).astype(int))]
+    run = _Run(store, guide, None if cameras is None else CameraFile(cameras), rows, plan, seed, quiet)
+    figures = run.figures(precision, fixed_sigma="depth_sigma" in base.get("scene", {}))
+    folder = Path(out) if out is not None else store.root
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / PAGE, (json.dumps(figures, indent=1) + "\n").encode())
+    write_atomic(folder / SETTINGS, _yaml(merged(base, figures["proposed"]), precision, figures).encode())
+    _say(figures, quiet)
+    return CalibrateResult(folder / PAGE, folder / SETTINGS, figures)
+
+
+def _tasks(tasks: str | Sequence[str] | None) -> dict[str, float] | None:
+    if tasks is None:
+        return None
+    names = [name.strip() for name in tasks.split(",")] if isinstance(tasks, str) else list(tasks)
+    return {name: quotas().get(name, 1.0) for name in names if name}
+
+
+class _Run:
+    """Goes through the photos twice: for errors of depth, then for the questions that those errors allow."""
+
+    def __init__(
+        self,
+        store: Store,
+        guide: DepthFiles,
+        cameras: CameraFile | None,
+        rows: Sequence[Mapping[str, Any]],
+        plan: SynthSettings,
+        seed: int,
+        quiet: bool,
+    ) -> None:
+        self.store, self.guide, self.cameras, self.rows = store, guide, cameras, rows
+        self.plan, self.seed, self.quiet = plan, seed, quiet
+
+    def figures(self, precision: float, fixed_sigma: bool) -> dict[str, Any]:
+        """What calibration.json holds."""
+        depths: list[dict[str, float]] = []
+        errors: list[list[float]] = []
+        tried: list[Tried] = []
+        for told, true in self._pairs("depth and questions"):
+            depths.append(_depth_errors(told.geometry, true.geometry))
+            errors.append(object_errors(told, true))
+            tried += try_scene(told, true, self.plan, self.seed)
+        first = self.store.geometry(self.rows[0]["image_id"])
+        sizes, proposed = error_sizes(errors), {}
+        if sizes and not fixed_sigma and first.scale is not Scale.AFFINE_DISPARITY:
+            proposed["scene"] = {"depth_sigma": max(sizes["own"], _LEAST_SIGMA)}
+        believed = replace(self.plan, scene=replace(self.plan.scene, **proposed.get("scene", {})))
+        again = tried if believed == self.plan else self._tried(believed)
+        proposal = propose(again, precision)
+        if proposal.least_margin:
+            proposed["least_margin"] = {**self.plan.least_margin, **proposal.least_margin}
+        if proposal.without:
+            proposed["without"] = sorted({*self.plan.without, *proposal.without})
+        return {
+            "data": self.store.root.name,
+            "teacher": asdict(first.teacher),
+            "photos": len(self.rows),
+            "wanted": precision,
+            "depth": _depth_summary(depths, first.scale is Scale.METRIC),
+            "objects": sizes,
+            "tasks": _by("task", tried, _share_figures),
+            "with_proposed_depth_sigma": _by("task", again, _share_figures),
+            "with_all_proposed": _by("task", _kept(again, proposal), _share_figures),
+            "forms": _by("form", tried, _form_figures),
+            "too_few": list(proposal.unknown),
+            "proposed": proposed,
+        }
+
+    def _tried(self, plan: SynthSettings) -> list[Tried]:
+        found: list[Tried] = []
+        for told, true in self._pairs("questions again", plan):
+            found += try_scene(told, true, plan, self.seed, curves=False)
+        return found
+
+    def _pairs(self, what: str, plan: SynthSettings | None = None) -> Iterator[tuple[Scene, Scene]]:
+        """Scenes as the teacher says and as they are."""
+        scene = (plan or self.plan).scene
+        with track(f"calibrate: {what}", len(self.rows), unit="photos", quiet=self.quiet) as bar:
+            for row in self.rows:
+                told = self.store.geometry(row["image_id"])
+                size, objects = (row["width"], row["height"]), self.store.objects(row["image_id"])
+                camera = told.camera
+                if self.cameras is not None and self.cameras.has(row["path"]):
+                    camera = self.cameras.camera(row["path"], *size)
+                blank = Image.new("1", size)  # only its size is asked
+                true = complete(self.guide.infer([self.guide.prepare(Photo(blank, camera, row["path"]))])[0])
+                yield (
+                    build_scene(told, objects, image_id=row["image_id"], size=size, settings=scene),
+                    build_scene(true, objects, image_id=row["image_id"], size=size, settings=scene),
+                )
+                bar.advance(1)
+
+
+def _kept(tried: Sequence[Tried], proposal: Proposal) -> list[Tried]:
+    """What is still asked with a proposal."""
+    least, without = proposal.least_margin, proposal.without
+    return [one for one in tried if one.form not in without and one.margin >= least.get(one.form, 0.0)]
+
+
+def _depth_errors(told: Geometry, true: Geometry) -> dict[str, float]:
+    """Errors of one photo's depth map, at the resolution of the smaller of the two."""
+    shape = tuple(min(a, b) for a, b in zip(told.depth.shape, true.depth.shape))
+    ours, theirs = _sampled(told.depth, shape), _sampled(true.depth, shape)
+    affine = told.scale is Scale.AFFINE_DISPARITY
+    aligned = depth_metrics(ours, theirs, align="scale_shift" if affine else "median")
+    raw = depth_metrics(ours, theirs)
+    use = np.isfinite(ours) & np.isfinite(theirs)
+    ratio = float(np.median(np.log(theirs[use] / ours[use]))) if use.any() else math.nan
+    return {"raw": raw["abs_rel"], "aligned": aligned["abs_rel"], "delta1": raw["delta1"], "log_ratio": ratio}
+
+
+def _sampled(depth: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    rows, columns = (((np.arange(n) + 0.5) * have / n).astype(int) for n, have in zip(shape, depth.shape))
+    sampled: np.ndarray = depth[np.ix_(rows, columns)]
+    return sampled
+
+
+def _by(name: str, tried: Sequence[Tried], figures: Callable[[Sequence[Tried]], dict[str, Any]]) -> dict[str, Any]:
+    """Figures of each task or form."""
+    groups: dict[str, list[Tried]] = {}
+    for one in tried:
+        groups.setdefault(getattr(one, name), []).append(one)
+    return {key: figures(groups[key]) for key in sorted(groups)}
+
+
+def _share_figures(own: Sequence[Tried]) -> dict[str, Any]:
+    asked = [one for one in own if not one.loose]
+    figures = share_of(asked).to_dict()
+    ruled = [one for one in asked if one.shortcut is False]
+    if ruled:
+        figures["where_the_flat_rule_is_wrong"] = share_of(ruled).to_dict()
+    return figures
+
+
+def _form_figures(own: Sequence[Tried]) -> dict[str, Any]:
+    return {**_share_figures(own), "by_margin": curve([one for one in own if one.loose])}
+
+
+def _depth_summary(depths: Sequence[Mapping[str, float]], metric: bool) -> dict[str, Any]:
+    def mean(name: str) -> float:
+        return round(float(np.nanmean([one[name] for one in depths])), 4)
+
+    found: dict[str, Any] = {"abs_rel_aligned": mean("aligned")}
+    if metric:
+        ratios = np.array([one["log_ratio"] for one in depths if math.isfinite(one["log_ratio"])])
+        rng = np.random.default_rng(0)
+        means = ratios[rng.integers(len(ratios), size=(_RESAMPLES, len(ratios)))].mean(axis=1)
+        low, high = np.exp(np.quantile(means, [0.025, 0.975]))
+        found |= {"abs_rel": mean("raw"), "delta1": mean("delta1")}
+        found["scale"] = {
+            "factor": round(float(np.exp(ratios.mean())), 4),
+            "interval": [round(float(low), 4), round(float(high), 4)],
+            "spread": round(float(np.std(ratios)), 4),
+        }
+    return found
+
+
+def _yaml(settings: Mapping[str, Any], precision: float, figures: Mapping[str, Any]) -> str:
+    head = (
+        f"# Proposed by `pseudogd calibrate` from {figures['photos']} photos with measured depth, so that\n"
+        f"# {precision:.1%} of the answers are right with teacher {figures['teacher']['name']}.\n"
+        f"# Use: pseudogd synth DATA --settings {SETTINGS}\n"
+    )
+    return head + yaml.safe_dump(dict(settings), sort_keys=False)
+
+
+def _say(figures: Mapping[str, Any], quiet: bool) -> None:
+    depth = figures["depth"]
+    scale, said = depth.get("scale"), f"depth: AbsRel {depth['abs_rel_aligned']:.3f} aligned"
+    if scale is not None:
+        low, high = scale["interval"]
+        said += f", {depth['abs_rel']:.3f} raw; truth = {scale['factor']:.3f} [{low:.3f}, {high:.3f}] x the teacher's"
+    notice(said, quiet)
+    for task, share in figures["tasks"].items():
+        after = figures["with_all_proposed"].get(task)
+        notice(f"{task:16s} right {_shown(share)}; with what is proposed {_shown(after)}", quiet)
+
+
+def _shown(share: Mapping[str, Any] | None) -> str:
+    if share is None or share["share"] is None:
+        return "nothing asked"
+    low, high = share["interval"]
+    return f"{share['share']:.3f} [{low:.3f}, {high:.3f}] of {share['count']:,}"
