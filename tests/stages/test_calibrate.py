@@ -1,0 +1,120 @@
+"""`calibrate`: a folder of known errors, and the settings that come of it."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from helpers.golden_folder import write_folder
+from PIL import Image
+
+import pseudogd
+from pseudogd.errors import InputError
+from pseudogd.store.dataset import Store
+
+FACTOR = 1.25
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Golden photos whose teacher says depths too large by one factor, and of the red card by a half."""
+    folder = write_folder(tmp_path_factory.mktemp("golden"), count=3)
+    said = folder / "said"
+    said.mkdir()
+    for path in sorted((folder / "depth").iterdir()):
+        depth = np.asarray(Image.open(path)).astype(np.float64) * FACTOR
+        Image.fromarray(np.rint(depth).astype(np.uint16)).save(said / path.name)
+    for name, depth in (("right", folder / "depth"), ("wrong", said)):
+        pseudogd.label(folder, f"files:{depth}", folder / name, folder / "cameras.json", quiet=True)
+        pseudogd.annotate(folder / name, f"coco:{folder / 'annotations.json'}", quiet=True)
+    return folder
+
+
+@pytest.fixture
+def data(folder, tmp_path):
+    return shutil.copytree(folder / "wrong", tmp_path / "data")
+
+
+def test_a_factor_is_found_and_lengths_are_wrong(folder, data):
+    result = pseudogd.calibrate(data, folder / "depth", quiet=True)
+    figures = json.loads(result.report.read_text())
+    assert figures == json.loads(json.dumps(result.figures))
+    scale = figures["depth"]["scale"]
+    assert scale["factor"] == pytest.approx(1 / FACTOR, rel=0.01)
+    assert scale["interval"][0] <= scale["factor"] <= scale["interval"][1]
+    assert figures["depth"]["abs_rel"] == pytest.approx(FACTOR - 1, rel=0.02)
+    assert figures["depth"]["abs_rel_aligned"] < 0.01
+    assert figures["objects"]["shared"] == pytest.approx(np.log(FACTOR), rel=0.05)
+    for task in ("nearer", "direction", "hypothetical", "size"):
+        assert figures["tasks"][task]["share"] == 1.0 and figures["tasks"][task]["count"] > 10
+    assert figures["photos"] == 3
+
+
+def test_a_true_teacher_has_nothing_to_mend(folder, tmp_path):
+    result = pseudogd.calibrate(folder / "right", folder / "depth", out=tmp_path / "out", quiet=True)
+    assert result.figures["depth"]["scale"]["factor"] == pytest.approx(1.0, abs=1e-3)
+    assert all(share["share"] == 1.0 for share in result.figures["tasks"].values())
+    assert set(result.figures["proposed"]) <= {"scene"}
+    assert not (folder / "right" / "calibration.json").exists()
+
+
+def test_synth_reads_what_is_proposed(folder, data):
+    result = pseudogd.calibrate(data, folder / "depth", precision=0.9, quiet=True)
+    assert "depth_sigma" in result.settings.read_text()
+    pseudogd.synth(data, settings_file=result.settings, quiet=True)
+    assert Store(data).settings("questions")["scene"]["depth_sigma"] == pytest.approx(0.01)
+
+
+def test_settings_to_start_from_are_kept(folder, data, tmp_path):
+    start = tmp_path / "start.yaml"
+    start.write_text("scene: {depth_sigma: 0.2}\nmargins: {sector: 0.4}\nunits: ft\n")
+    result = pseudogd.calibrate(data, folder / "depth", settings_file=start, tasks="nearer", quiet=True)
+    text = result.settings.read_text()
+    assert "depth_sigma: 0.2" in text and "sector: 0.4" in text and "units: ft" in text
+    assert set(result.figures["tasks"]) == {"nearer"}
+
+
+def test_few_photos_and_a_truth_of_some(folder, data, tmp_path):
+    some = tmp_path / "some"
+    some.mkdir()
+    for name in ("0.png", "2.png"):
+        shutil.copy(folder / "depth" / name, some / name)
+    assert pseudogd.calibrate(data, some, quiet=True).figures["photos"] == 2
+    assert pseudogd.calibrate(data, folder / "depth", photos=2, quiet=True).figures["photos"] == 2
+
+
+def test_wrong_use_is_said(folder, data, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no depth map with the name of a photo"):
+        pseudogd.calibrate(data, tmp_path / "empty", quiet=True)
+    with pytest.raises(InputError, match=r"precision = 1.0"):
+        pseudogd.calibrate(data, folder / "depth", precision=1.0, quiet=True)
+    with pytest.raises(InputError, match="unknown task 'near'"):
+        pseudogd.calibrate(data, folder / "depth", tasks="near", quiet=True)
+    with pytest.raises(InputError, match="no such folder"):
+        pseudogd.calibrate(data, tmp_path / "none", quiet=True)
+
+
+def test_relative_depth_is_compared_by_its_order(folder, tmp_path):
+    from pseudogd.geometry.types import Geometry, Scale, TeacherInfo
+    from pseudogd.store.rows import geometry_row
+
+    source = Store(folder / "right")
+    store = Store.open(tmp_path / "data", "geometry", {"teacher": "relative"}, photos=folder / "images")
+    rows = []
+    for photo in source.photos().to_pylist():
+        own = source.geometry(photo["image_id"])
+        depth = 1.0 / (0.02 + 0.7 / own.depth)
+        told = Geometry(depth, None, scale=Scale.AFFINE_DISPARITY, teacher=TeacherInfo("relative", "", "", "none"))
+        size = {"width": photo["width"], "height": photo["height"]}
+        rows.append(geometry_row(told, image_id=photo["image_id"], path=photo["path"], **size))
+    from pseudogd.store.shards import plan
+
+    (part,) = plan(["all"], 1)
+    store.write_shard("geometry", part, rows)
+    store.finish("geometry", 1)
+    pseudogd.annotate(tmp_path / "data", f"coco:{folder / 'annotations.json'}", quiet=True)
+    result = pseudogd.calibrate(tmp_path / "data", folder / "depth", quiet=True)
+    assert result.figures["depth"]["abs_rel_aligned"] < 0.01 and "scale" not in result.figures["depth"]
+    assert result.figures["tasks"]["nearer"]["share"] == 1.0
+    assert "scene" not in result.figures["proposed"]
