@@ -20,10 +20,10 @@ from pseudogd.vqa.tasks import TASKS, forms, module_of
 PAGE = Path(__file__).parent.parent / "docs" / "tasks.md"
 HEAD = """# Tasks
 
-Every kind of question that `pseudogd synth` asks. *Quota*: most questions per photo by default; *kind*: what the geometry
-must be able to say (`ordinal`: depth order; `ratio`, `bearing`: true shape, so a camera and depth right up to one factor;
-`metric`: metres). Each form has its own guards; what they are, its frame and its formula stand at the top of the task's
-file in `src/pseudogd/vqa/tasks/`. Examples are of golden scenes (`pseudogd selftest`). Made by
+Every kind of question that `pseudogd synth` asks. *Quota*: most questions per photo by default; *kind*: what the
+geometry must be able to say (`ordinal`: depth order; `ratio`, `bearing`: true shape, so a camera and depth right up to
+one factor; `metric`: metres). Each form has its own guards; what they are, its frame and its formula stand at the top
+of the task's file in `src/pseudogd/vqa/tasks/`. Examples are of golden scenes (`pseudogd selftest`). Made by
 `python tools/tasks_table.py`.
 """
 

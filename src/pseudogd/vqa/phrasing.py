@@ -62,12 +62,15 @@ def many(mc: tuple[str, ...], open_: tuple[str, ...]) -> Form:
     return Form(mc=mc, open=open_)
 
 
-def meant(forms: Mapping[str, Form], meanings: Mapping[str, tuple[str, str]], **claims: str) -> dict[str, Form]:
-    """Forms with what their wordings must and must not say, and what those of each claimed value must."""
+def meant(
+    forms: Mapping[str, Form], meanings: Mapping[str, tuple[str, str]], more: Mapping[str, Form], **claims: str
+) -> dict[str, Form]:
+    """Forms with what their wordings must and must not say, what those of a claimed value must, and ``more``."""
     found = {}
     for name, form in forms.items():
         says, never = meanings[name]
-        found[name] = replace(form, says=says, never=never, claims={c: claims[c] for c in form.yesno if c in claims})
+        own = {claim: claims[claim] for claim in form.yesno if claim in claims}
+        found[name] = replace(form, says=says, never=never, claims=own, more=more.get(name))
     return found
 
 

@@ -70,6 +70,33 @@ _FORMS: dict[str, Form] = {
     ),
 }
 
+MORE = {
+    "direction.side": Form(
+        mc=("In the camera's view, which side of the {b} is the {a} on?",),
+        open=("In the camera's view, is the {a} to the left or the right of the {b}?",),
+        yesno={
+            "left": ("In the camera's view, does the {a} lie to the left of the {b}?",),
+            "right": ("In the camera's view, does the {a} lie to the right of the {b}?",),
+        },
+    ),
+    "direction.height": Form(
+        mc=("Measured from the ground up, is the {a} higher or lower than the {b}?",),
+        open=("Measured from the ground up, is the {a} higher or lower than the {b}?",),
+        yesno={
+            "higher": ("Measured from the ground up, is the {a} higher than the {b}?",),
+            "lower": ("Measured from the ground up, is the {a} lower than the {b}?",),
+        },
+    ),
+    "direction.quadrant": Form(
+        mc=(
+            "Seen from the camera, on which side of the {b} is the {a}, and is its distance smaller or larger?",
+            "In the camera's view, how does the place of the {a} compare with that of the {b}?",
+            "From the camera, to which side of the {b} and at which distance is the {a}?",
+            "Looking from the camera, where does the {a} lie relative to the {b}?",
+            "From the camera's point of view, where do you find the {a}, starting from the {b}?",
+        ),
+    ),
+}
 MEANINGS = {
     "direction.side": (r"\b(side|left|right)\b", r"height|higher|lower"),
     "direction.height": (r"\b(higher|lower|above|below)\b", r"\b(left|right|wid)"),
@@ -78,6 +105,7 @@ MEANINGS = {
 FORMS = meant(
     _FORMS,
     MEANINGS,
+    MORE,
     left=r"\bleft\b",
     right=r"\bright\b",
     higher=r"\b(higher|above)\b",

@@ -42,13 +42,27 @@ def _stance(stems: Sequence[str]) -> Form:
 
 _FORMS: dict[str, Form] = {f"hypothetical.{name}": _stance(stems) for name, stems in STANCES.items()}
 
+MORE = {
+    f"hypothetical.{name}": _stance(stems)
+    for name, stems in {
+        "facing": (
+            "Suppose that you are {at} {x}, facing the {y}: ",
+            "Picture yourself {at} {x}, with the {y} straight ahead; from there, ",
+        ),
+        "away": (
+            "Suppose that you are {at} {x}, facing away from the {y}: ",
+            "Picture yourself {at} {x}, turned away from the {y}; from there, ",
+        ),
+    }.items()
+}
 MEANINGS = {
-    "hypothetical.facing": (r"(face|facing|look at) the \{y\}", r"away|back"),
-    "hypothetical.away": (r"away from the \{y\}|back to the \{y\}|\{y\} behind your back", r"look at|facing"),
+    "hypothetical.facing": (r"(face|facing|look at) the \{y\}|the \{y\} straight ahead", r"away|back"),
+    "hypothetical.away": (r"away from the \{y\}|back to the \{y\}|\{y\} behind your back", r"look at|facing the|ahead"),
 }
 FORMS = meant(
     _FORMS,
     MEANINGS,
+    MORE,
     left=r"\bleft\b",
     right=r"\bright\b",
     front=r"in front of you",

@@ -66,6 +66,59 @@ _FORMS: dict[str, Form] = {
     ),
 }
 
+_ON_FLOOR = "Of these points (x, y in percent of the picture), which is on the floor"
+MORE = {
+    "localization.nearest_object": Form(
+        mc=(
+            "Measured in space, which of these is closest to the {a}?",
+            "In three dimensions, which of these is nearest to the {a}?",
+        ),
+        open=(
+            "Measured in space, which is closest to the {a}: {list}?",
+            "In three dimensions, which is nearest to the {a}: {list}?",
+        ),
+    ),
+    "localization.farthest_object": Form(
+        mc=(
+            "Measured in space, which of these is farthest from the {a}?",
+            "In three dimensions, which of these is most distant from the {a}?",
+        ),
+        open=(
+            "Measured in space, which is farthest from the {a}: {list}?",
+            "In three dimensions, which is most distant from the {a}: {list}?",
+        ),
+    ),
+    "localization.point_nearest": Form(
+        mc=(
+            "In three dimensions, which point (x, y in percent of the picture) is closest to the {a}?",
+            "Which of these places, given as (x, y) in percent of the picture, is nearest to the {a} in space?",
+        )
+    ),
+    "localization.point_between": Form(
+        mc=(
+            f"{_ON_FLOOR} between the {{a}} and the {{b}}?",
+            "Which place on the floor, as (x, y) in percent of the picture, lies between the {a} and the {b}?",
+        )
+    ),
+    "localization.point_front": Form(
+        mc=(
+            f"{_ON_FLOOR} {{d}} from the {{a}} toward the camera?",
+            "Which place on the floor, as (x, y) in percent of the picture, is {d} from the {a} toward the camera?",
+        )
+    ),
+    "localization.point_near_camera": Form(
+        mc=(
+            "At which point (x, y in percent of the picture) is what you see nearest to the camera?",
+            "Which place, as (x, y) in percent of the picture, shows what is closest to the camera?",
+        )
+    ),
+    "localization.point_far_camera": Form(
+        mc=(
+            "At which point (x, y in percent of the picture) is what you see farthest from the camera?",
+            "Which place, as (x, y) in percent of the picture, shows what is most distant from the camera?",
+        )
+    ),
+}
 MEANINGS = {
     "localization.nearest_object": (NEAR, FAR),
     "localization.farthest_object": (FAR, NEAR),
@@ -75,4 +128,4 @@ MEANINGS = {
     "localization.point_near_camera": (NEAR, FAR),
     "localization.point_far_camera": (FAR, NEAR),
 }
-FORMS = meant(_FORMS, MEANINGS)
+FORMS = meant(_FORMS, MEANINGS, MORE)

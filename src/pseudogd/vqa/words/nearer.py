@@ -51,10 +51,57 @@ _FORMS: dict[str, Form] = {
     ),
 }
 
+_NEAR = (
+    "Of the {a} and the {b}, which is closer to the camera?",
+    "Which lies at the smaller distance from the camera, the {a} or the {b}?",
+    "Seen from the camera, which of the two is nearer, the {a} or the {b}?",
+)
+_FAR = (
+    "Of the {a} and the {b}, which is farther from the camera?",
+    "Seen from the camera, which of the two is more distant, the {a} or the {b}?",
+    "Which lies at the larger distance from the camera, the {a} or the {b}?",
+)
+_NEAREST = (
+    "Which of the following is nearest to the camera?",
+    "Measured from the camera, which of these is closest?",
+    "From the camera, which of these is at the smallest distance?",
+)
+_FARTHEST = (
+    "Which of the following is farthest from the camera?",
+    "Measured from the camera, which of these is most distant?",
+    "From the camera, which of these is at the largest distance?",
+)
+_OF = "Of these, which is {most} the camera: {{list}}?"
+MORE = {
+    "nearer.pair_near": Form(
+        mc=_NEAR,
+        open=_NEAR,
+        yesno={
+            "a": (
+                "Seen from the camera, is the {a} nearer than the {b}?",
+                "Is it the {a} that is closer to the camera, and not the {b}?",
+            )
+        },
+    ),
+    "nearer.pair_far": Form(
+        mc=_FAR,
+        open=_FAR,
+        yesno={
+            "a": (
+                "Seen from the camera, is the {a} farther away than the {b}?",
+                "Is it the {a} that is more distant from the camera, and not the {b}?",
+            )
+        },
+    ),
+    "nearer.nearest": Form(mc=_NEAREST, open=(_OF.format(most="nearest to"), _OF.format(most="closest to"))),
+    "nearer.farthest": Form(
+        mc=_FARTHEST, open=(_OF.format(most="farthest from"), _OF.format(most="most distant from"))
+    ),
+}
 MEANINGS = {
     "nearer.pair_near": (NEAR, FAR),
     "nearer.pair_far": (FAR, NEAR),
     "nearer.nearest": (NEAR, FAR),
     "nearer.farthest": (FAR, NEAR),
 }
-FORMS = meant(_FORMS, MEANINGS)
+FORMS = meant(_FORMS, MEANINGS, MORE)

@@ -79,6 +79,31 @@ _FORMS: dict[str, Form] = {
     ),
 }
 
+
+def _more(compared: str) -> Form:
+    texts = (
+        f"In the real world, which of the two is {compared}, the {{a}} or the {{b}}?",
+        f"Whatever their size in the picture, which is {compared} in real size, the {{a}} or the {{b}}?",
+    )
+    claim = (f"In real size, is the {{a}} {compared} than the {{b}}?",)
+    return Form(mc=texts, open=texts, yesno={"a": claim})
+
+
+MORE = {
+    "size.taller": _more("taller"),
+    "size.shorter": _more("shorter"),
+    "size.wider": _more("wider from left to right"),
+    "size.narrower": _more("narrower from left to right"),
+    "size.larger": _more("larger"),
+    "size.smaller": _more("smaller"),
+    "size.tallest": Form(
+        mc=(
+            "In the real world, which of these is tallest?",
+            "Whatever their size in the picture, which of these is really the tallest?",
+        ),
+        open=("In the real world, which is tallest: {list}?",),
+    ),
+}
 MEANINGS = {
     "size.taller": (r"taller|larger real height|real height.*larger", r"shorter|smaller|wid|narrow"),
     "size.shorter": (r"shorter|smaller real height|real height.*smaller", r"taller|larger|wid|narrow"),
@@ -88,4 +113,4 @@ MEANINGS = {
     "size.smaller": (r"smaller|shorter and narrower", r"larger|taller|wider"),
     "size.tallest": (r"tallest|largest real height", r"wid|small|short"),
 }
-FORMS = meant(_FORMS, MEANINGS)
+FORMS = meant(_FORMS, MEANINGS, MORE)
