@@ -103,7 +103,11 @@ class Chrome:
     def key(self, key, shift=False):
         """Press and release a key, as a person does."""
         text = {} if len(key) > 1 else {"text": key}
-        common = {"key": key, "modifiers": 8 if shift else 0, "windowsVirtualKeyCode": _KEYS.get(key, ord(key[0].upper()))}
+        common = {
+            "key": key,
+            "modifiers": 8 if shift else 0,
+            "windowsVirtualKeyCode": _KEYS.get(key, ord(key[0].upper())),
+        }
         self.call("Input.dispatchKeyEvent", type="keyDown", **common, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 

@@ -106,6 +106,9 @@ function showList() {
   for (const button of $('list').querySelectorAll('button')) {
     const here = state.q ? button.dataset.id === state.q.id : button.dataset.photo === String(state.photo && state.photo.place);
     button.setAttribute('aria-current', here ? 'true' : 'false');
-    if (here && innerWidth > 736) button.scrollIntoView({ block: 'nearest' });
+    if (!here) continue;
+    const top = button.offsetTop, list = $('list');  // the list alone is scrolled, not the page or the filters
+    if (top < list.scrollTop) list.scrollTop = top - 30;
+    else if (top + button.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top + button.offsetHeight - list.clientHeight + 30;
   }
 }

@@ -72,7 +72,7 @@ const THEMES = ['auto', 'light', 'dark'];
 function theme(name) {
   if (name === 'auto') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = name;
-  $('theme').textContent = { auto: 'Auto', light: 'Light', dark: 'Dark' }[name];
+  $('theme').textContent = `Colors: ${name}`;
   $('theme').setAttribute('aria-label', `Colors: ${name}`);
   $('theme').dataset.name = name;
 }

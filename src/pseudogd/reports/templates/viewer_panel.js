@@ -39,7 +39,7 @@ function legend(photo) {
   const unit = !depth ? `Confidence of the teacher, mean ${photo.confidence.mean}` : depth.unit === 'm' ? `Depth in meters, ${depth.near.toFixed(2)} m to ${depth.far.toFixed(2)} m (2–98 %)` : depth.unit === 'relative' ? 'Depth, relative: right up to one factor' : 'Relative depth: only the order is known';
   const rest = depth ? [depth.unknown > 0 ? ` · ${(100 * depth.unknown).toFixed(0)} % unknown (grey)` : '', depth.sky > 0 ? ` · ${(100 * depth.sky).toFixed(0)} % sky (dark)` : ''] : [];
   return el('div', { class: 'legend' }, bar,
-    ticks.length ? el('div', { class: 'ticks', 'aria-hidden': 'true' }, ticks.map(([place, words]) => { const mark = el('span', null, words); mark.style.left = `${100 * place}%`; return mark; })) : el('div', { class: 'ends' }, el('span', null, 'near'), el('span', null, 'far')),
+    ticks.length ? el('div', { class: 'ticks', 'aria-hidden': 'true' }, ticks.map(([place, words]) => { const mark = el('span', null, depth && depth.unit === 'm' ? words + ' m' : words); mark.style.left = `${100 * place}%`; return mark; })) : el('div', { class: 'ends' }, el('span', null, 'near'), el('span', null, 'far')),
     unit, rest);
 }
 

@@ -44,6 +44,7 @@ function pen(group, width, height, px) {
   const letter = (x, y, words, colour) => {
     const cx = Math.min(Math.max(x, 10 * px), width - 10 * px), cy = Math.min(Math.max(y, 10 * px), height - 10 * px);
     disc(cx, cy, 10, colour);
+    taken.push([cx, cy + 6 * px, 12 * px]);
     group.append(sv('text', { class: 'on', x: cx, y: cy + 4.6 * px, 'font-size': 13 * px, 'text-anchor': 'middle' }, short(String(words), 3)));
   };
   return { text, line, head, disc, letter, path, px };

@@ -209,7 +209,7 @@ def _polygon(canvas: Canvas, entry: Mapping[str, Any], where: str, label: str, m
 
 
 def _box(canvas: Canvas, entry: Mapping[str, Any], where: str, label: str, more: Mark) -> Mark:
-    """In the picture [x, y, width, height]; on the ground a centre with ``size`` [width, depth] and ``yaw``, degrees."""
+    """In the picture [x, y, width, height]; on the ground a centre, ``size`` [width, depth] and ``yaw`` in degrees."""
     at = vector(entry.get("at"))
     if where != "ground":
         if at is None or len(at) != 4:

@@ -84,7 +84,7 @@ def scale_colours() -> dict[str, list[str]]:
     """Both palettes as 32 colours, low to high, for the legends."""
     chosen = np.linspace(0, LAST - 1, 32).round().astype(int)
     palettes = {"depth": _depth_palette(), "confidence": _colours("viridis", np.linspace(0, 1, LAST))}
-    return {name: ["#%02x%02x%02x" % tuple(colours[k]) for k in chosen] for name, colours in palettes.items()}
+    return {name: ["#" + colours[k].tobytes().hex() for k in chosen] for name, colours in palettes.items()}
 
 
 def full_palettes() -> dict[str, str]:
@@ -155,12 +155,12 @@ def _url(kind: str, data: bytes) -> str:
 
 
 def _ticks(near: float, far: float) -> list[list[Any]]:
-    """Round values on the scale, no nearer to each other than a seventh of it: [[place 0..1, text], …]."""
+    """Round values on the scale, no nearer to each other than an eighth of it: [[place 0..1, text], …]."""
     decades = range(math.floor(math.log10(near)), math.ceil(math.log10(far)) + 1)
-    values = [factor * 10.0**decade for decade in decades for factor in (1, 1.5, 2, 3, 5, 7)]
+    values = [factor * 10.0**decade for decade in decades for factor in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)]
     found: list[list[Any]] = []
     for value in values:
         place = math.log(value / near) / math.log(far / near)
-        if 0.02 <= place <= 0.98 and (not found or place - found[-1][0] > 0.14):
+        if 0.02 <= place <= 0.98 and (not found or place - found[-1][0] > 0.125):
             found.append([round(place, 4), f"{value:g}"])
     return found

@@ -40,7 +40,7 @@ def photo_data(
     """Everything about one photo. ``rows`` are its objects, ``reasons`` what the ledger says of it."""
     size = photo["width"], photo["height"]
     geometry = store.geometry(photo["image_id"])
-    scene = build_scene(geometry, rows, image_id=photo["image_id"], size=size, settings=settings)
+    scene, flaws = _scene(geometry, rows, photo, settings)
     plan = plan_of(scene)
     canvas = Canvas(scene, size, plan)
     names = {str(row["object_id"]): row["name"] for row in rows}
@@ -56,7 +56,7 @@ def photo_data(
         "confidence": layers.confidence_layer(geometry),
         "objects": [_object(scene, thing, k, size) for k, thing in enumerate(scene.objects)],
         "skipped": [[names.get(object_id, object_id), reason] for object_id, reason in scene.skipped],
-        "reasons": list(reasons),
+        "reasons": [*reasons, *flaws],
         "facts": _facts(scene, geometry),
         "plan": None if plan is None else plan_data(plan),
         "questions": [question_data(question, canvas) for question in questions],
@@ -88,6 +88,17 @@ def _photo_url(store: Store, photo: Mapping[str, Any], side: int) -> tuple[str |
 
 
 # ---------------------------------------------------------------- the scene
+def _scene(
+    geometry: Geometry, rows: Sequence[Mapping[str, Any]], photo: Mapping[str, Any], settings: SceneSettings
+) -> tuple[Scene, list[str]]:
+    """The measured scene; of objects that do not fit the photo only the reason is left, as in the ledger of `synth`."""
+    more: dict[str, Any] = {"image_id": photo["image_id"], "size": (photo["width"], photo["height"])}
+    try:
+        return build_scene(geometry, rows, settings=settings, **more), []
+    except InputError as error:
+        return build_scene(geometry, [], settings=settings, **more), [f"objects: {error}"]
+
+
 def _object(scene: Scene, thing: SceneObject, k: int, size: tuple[int, int]) -> dict[str, Any]:
     width, height = size
     return {
@@ -109,9 +120,7 @@ def _sizes(scene: Scene, thing: SceneObject) -> list[list[str]]:
         found.append(["depth", f"{thing.z[Q50]:.2f}{unit}"])
     if thing.distance is not None and scene.has_camera:
         found.append(["distance", f"{thing.distance[Q50]:.2f}{unit}"])
-    found += [
-        [name, f"{value:.2f}{unit}"] for name, value in (("height", thing.tall), ("width", thing.wide)) if value
-    ]
+    found += [[name, f"{value:.2f}{unit}"] for name, value in (("height", thing.tall), ("width", thing.wide)) if value]
     if thing.ground_gap is not None:
         found.append(["above floor", f"{thing.ground_gap:.2f}{unit}"])
     return found
@@ -183,13 +192,18 @@ def question_data(question: Mapping[str, Any], canvas: Canvas) -> dict[str, Any]
         "formula": text_of(evidence.get("formula", "")),
         "shortcut": evidence.get("shortcut") if isinstance(evidence.get("shortcut"), Mapping) else None,
         "operands": [
-            [canvas.index.get(str(entry.get("id"))), text_of(entry.get("role", "")), text_of(entry.get("name", "")), row]
+            [
+                canvas.index.get(str(entry.get("id"))),
+                text_of(entry.get("role", "")),
+                text_of(entry.get("name", "")),
+                row,
+            ]
             for entry, row in zip(entries, by_object)
         ],
-        "points": sorted(
-            ([letter, right, _where(entry, canvas), row] for (letter, right, entry), row in zip(points, by_point)),
-            key=lambda point: point[0],
-        ),
+        "points": [
+            [letter, right, _where(entry, canvas), row]
+            for (letter, right, entry), row in sorted(zip(points, by_point), key=lambda pair: pair[0][0])
+        ],
         "marks": marks,
         "undrawn": undrawn,
         "other": other(evidence, used),
