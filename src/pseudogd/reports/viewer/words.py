@@ -8,22 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 _SHOWN = frozenset(
-    [
-        "form",
-        "format",
-        "question",
-        "objects",
-        "points",
-        "formula",
-        "scale",
-        "sigma",
-        "shortcut",
-        "teacher",
-        "seed",
-        "twin",
-        "draw",
-        "margin_unit",
-    ]
+    {
+        *("form", "format", "question", "objects", "points", "formula", "scale", "sigma", "shortcut", "teacher"),
+        *("seed", "twin", "draw", "margin_unit"),
+    }
 )
 """Keys with a place of their own on the page; all others are listed under the evidence."""
 _MOST_TEXT = 2000

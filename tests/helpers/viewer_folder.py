@@ -1,0 +1,70 @@
+"""A data folder with all that a page of questions may meet: hostile text, drawings, no focal length, a failed photo."""
+
+from __future__ import annotations
+
+import json
+
+from helpers.golden_folder import write_folder
+from pseudogd.stages.annotate import annotate
+from pseudogd.stages.label import label
+from pseudogd.stages.synth import synth
+from pseudogd.store import schemas, shards
+from pseudogd.store.dataset import Store
+
+EVIL = "</script><script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 2\"> 'chair' & \u202eمرحبا"
+LONG = "word " * 2000 + "x" * 3000
+DRAWN = [
+    {"kind": "point", "in": "percent", "at": [40, 60], "label": "here"},
+    {"kind": "arrow", "in": "ground", "from": [0, 3], "to": [1, 4], "tone": "right", "label": EVIL},
+    {"kind": "box", "in": "ground", "at": [0, 4], "size": [1, 2], "yaw": 30},
+    {"kind": "volcano", "at": [1, 2]},
+]
+
+
+def question(row, number, **evidence):
+    """A question of another task on the photo of ``row``, with this evidence."""
+    words = {"form": "novel.form", "format": "open", "question": "What is drawn?", "formula": "none", **evidence}
+    return row | {
+        "question_id": f"{row['image_id'][:16]}-9{number:02d}",
+        "task": "novel",
+        "kind": "bearing",
+        "frame": "gravity",
+        "text": words["question"],
+        "answer": "An answer",
+        "options": None,
+        "answer_index": None,
+        "value": None,
+        "unit": None,
+        "margin": None,
+        "stability": 0.25 * number,
+        "evidence": json.dumps(words),
+        "messages": json.dumps([{"role": "assistant", "content": [{"type": "text", "text": "First this, then that."}]}]),
+    }
+
+
+def write_data(root):
+    """``root``/data of four photos, of which the third has no focal length and the fourth no depth."""
+    photos = write_folder(root / "photos", 4, side=96)
+    (photos / "depth" / "3.png").unlink()
+    document = json.loads((photos / "annotations.json").read_text())
+    document["annotations"][0]["name"] = EVIL
+    document["annotations"][1]["name"] = "a " + "very " * 30 + "long card"
+    (photos / "annotations.json").write_text(json.dumps(document))
+    cameras = json.loads((photos / "cameras.json").read_text())
+    cameras["2"] = None
+    (photos / "cameras.json").write_text(json.dumps(cameras))
+    data = root / "data"
+    label(photos, f"files:{photos / 'depth'}", data, photos / "cameras.json", quiet=True)
+    annotate(data, f"coco:{photos / 'annotations.json'}", quiet=True)
+    synth(data, quiet=True)
+    add(data, [{"draw": DRAWN, "odd": {"nested": [1, {"deep": EVIL}]}}, {"question": LONG}, {"question": EVIL}])
+    return data
+
+
+def add(data, evidences):
+    """Questions with these evidences on the first photo."""
+    path = shards.shard_paths(data / "questions")[0]
+    rows = Store(data).questions().to_pylist()
+    rows += [question(rows[0], k, **evidence) for k, evidence in enumerate(evidences, 1)]
+    table = schemas.to_table("questions", rows)
+    shards.write_shard(path, table, shards.shard_digest(path), shards.shard_failures(path), row_group_size=65536)
