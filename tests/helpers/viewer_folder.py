@@ -12,6 +12,7 @@ from pseudogd.store import schemas, shards
 from pseudogd.store.dataset import Store
 
 EVIL = "</script><script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 2\"> 'chair' & \u202eمرحبا"
+REPLY = [{"type": "text", "text": "First this, then that."}]
 LONG = "word " * 2000 + "x" * 3000
 DRAWN = [
     {"kind": "point", "in": "percent", "at": [40, 60], "label": "here"},
@@ -38,7 +39,7 @@ def question(row, number, **evidence):
         "margin": None,
         "stability": 0.25 * number,
         "evidence": json.dumps(words),
-        "messages": json.dumps([{"role": "assistant", "content": [{"type": "text", "text": "First this, then that."}]}]),
+        "messages": json.dumps([{"role": "assistant", "content": REPLY}]),
     }
 
 
@@ -46,19 +47,31 @@ def write_data(root):
     """``root``/data of four photos, of which the third has no focal length and the fourth no depth."""
     photos = write_folder(root / "photos", 4, side=96)
     (photos / "depth" / "3.png").unlink()
-    document = json.loads((photos / "annotations.json").read_text())
-    document["annotations"][0]["name"] = EVIL
-    document["annotations"][1]["name"] = "a " + "very " * 30 + "long card"
-    (photos / "annotations.json").write_text(json.dumps(document))
     cameras = json.loads((photos / "cameras.json").read_text())
     cameras["2"] = None
     (photos / "cameras.json").write_text(json.dumps(cameras))
     data = root / "data"
     label(photos, f"files:{photos / 'depth'}", data, photos / "cameras.json", quiet=True)
     annotate(data, f"coco:{photos / 'annotations.json'}", quiet=True)
+    rename(data, {"red card": EVIL, "blue card": "a " + "very " * 30 + "long card"})
     synth(data, quiet=True)
     add(data, [{"draw": DRAWN, "odd": {"nested": [1, {"deep": EVIL}]}}, {"question": LONG}, {"question": EVIL}])
     return data
+
+
+def rename(data, names):
+    """Other names in the objects stage; `annotate` itself does not take such names from COCO files."""
+    path = shards.shard_paths(data / "objects")[0]
+    rows = [{"image_id": name, "objects": Store(data).objects(name)} for name in Store(data).geometry_ids()]
+    for row in rows:
+        for thing in row["objects"]:
+            thing["name"] = names.get(thing["name"], thing["name"])
+    write(path, "objects", rows)
+
+
+def write(path, stage, rows):
+    table = schemas.to_table(stage, rows)
+    shards.write_shard(path, table, shards.shard_digest(path), shards.shard_failures(path), row_group_size=32)
 
 
 def add(data, evidences):
@@ -66,5 +79,4 @@ def add(data, evidences):
     path = shards.shard_paths(data / "questions")[0]
     rows = Store(data).questions().to_pylist()
     rows += [question(rows[0], k, **evidence) for k, evidence in enumerate(evidences, 1)]
-    table = schemas.to_table("questions", rows)
-    shards.write_shard(path, table, shards.shard_digest(path), shards.shard_failures(path), row_group_size=65536)
+    write(path, "questions", rows)

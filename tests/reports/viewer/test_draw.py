@@ -45,7 +45,9 @@ def test_the_centre_of_an_object_can_be_named_by_its_id(canvas):
 def test_a_line_that_begins_behind_the_camera_is_cut_on_the_line(canvas):
     item = {"kind": "segment", "in": "ground", "from": [0.5, 0.3, -1.0], "to": [0.6, 0.4, 3.0]}
     mark = canvas.item(item)
-    seen = np.array([canvas.in_space(np.array([0.5, 0.3, -1.0]) + t * np.array([0.1, 0.1, 4.0])).picture for t in (0.6, 0.8, 1)])
+    seen = np.array(
+        [canvas.in_space(np.array([0.5, 0.3, -1.0]) + t * np.array([0.1, 0.1, 4.0])).picture for t in (0.6, 0.8, 1)]
+    )
     start, end = np.array(mark["p"])
     assert end == pytest.approx(seen[-1], abs=0.1)
     for place in seen[:2]:

@@ -74,7 +74,13 @@ def test_letters_are_those_of_the_options_and_one_is_right():
 
 
 def test_numbers_go_to_their_objects_and_points():
-    evidence = {"objects": [{}, {}, {}], "z05": [1.0, 2.0, 3.0], "gaps": [0.5, 0.25], "z": [1, 2, 3, 4], "odd": [[1], [2]]}
+    evidence = {
+        "objects": [{}, {}, {}],
+        "z05": [1.0, 2.0, 3.0],
+        "gaps": [0.5, 0.25],
+        "z": [1, 2, 3, 4],
+        "odd": [[1], [2]],
+    }
     by_object, by_point, used = columns(evidence, 3, 4)
     assert by_object == [[["z05", "1"]], [["z05", "2"], ["gaps", "0.5"]], [["z05", "3"], ["gaps", "0.25"]]]
     assert by_point == [[["z", "1"]], [["z", "2"]], [["z", "3"]], [["z", "4"]]] and used == {"z05", "gaps", "z"}
@@ -90,7 +96,10 @@ def test_numbers_go_to_their_objects_and_points():
         ({"rays": [{"from": [0, 0, 0], "to": [1, 0.3, 3], "label": "first"}]}, ["arrow"]),
         ({"target": [0.2, 3]}, ["point"]),
         ({"points": [{"pixel": [20, 30], "right": True}, [50, 60]]}, ["letter", "letter"]),
-        ({"objects": [{"id": "gone", "name": "lamp", "bbox": [1, 2, 3, 4], "centre": [0, 0, 3]}]}, ["polygon", "point"]),
+        (
+            {"objects": [{"id": "gone", "name": "lamp", "bbox": [1, 2, 3, 4], "centre": [0, 0, 3]}]},
+            ["polygon", "point"],
+        ),
         ({"stand": [0, 3], "facing": [0, 3]}, ["stand"]),
     ],
 )
@@ -107,7 +116,7 @@ JSON = st.recursive(
 KEYS = "objects points segments rays draw ends target stand facing away sectors sigma shortcut teacher form format odd"
 
 
-@limits(max_examples=150, deadline=None)
+@limits(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS.split()), JSON, max_size=6), st.none() | st.floats(-9, 9))
 def test_any_evidence_makes_a_question_that_can_be_shown(evidence, value):
     row = asked_row() | {"evidence": evidence, "value": value}

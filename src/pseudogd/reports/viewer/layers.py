@@ -21,17 +21,19 @@ from pseudogd.reports.pictures import depth_range
 SIDE, SIDES = 640, (96, 4096)
 MAP_SIDE = 360
 """Maps are shown at most so long: they are smoother than photos, and of a lossless kind."""
+EXACT_SIDE = 200
 FIRST, LAST = 1, 254
 _QUALITY = 80
 _UNKNOWN, _SKY = (205, 207, 212), (38, 42, 52)
 
 
 def photo_layer(image: Image.Image, side: int = SIDE) -> str:
-    """The photo at most ``side`` pixels long, lossy; small ones (up to 200 pixels) as they are."""
+    """The photo at most ``side`` pixels long, lossy; those of up to `EXACT_SIDE` pixels as they are."""
     image = image.convert("RGB")
+    exactly = max(image.size) <= min(side, EXACT_SIDE)
     if max(image.size) > side:
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return _shortest(image, lossless=max(image.size) <= 200)
+    return _shortest(image, lossless=exactly)
 
 
 def depth_layer(geometry: Geometry, side: int = MAP_SIDE) -> dict[str, Any]:
