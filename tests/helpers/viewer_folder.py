@@ -15,7 +15,7 @@ EVIL = "</script><script>window.pwned = 1</script><img src=x onerror=\"window.pw
 REPLY = [{"type": "text", "text": "First this, then that."}]
 LONG = "word " * 2000 + "x" * 3000
 DRAWN = [
-    {"kind": "point", "in": "percent", "at": [40, 60], "label": "here"},
+    {"kind": "point", "in": "picture", "at": [40, 60], "label": "here"},
     {"kind": "arrow", "in": "ground", "from": [0, 3], "to": [1, 4], "tone": "right", "label": EVIL},
     {"kind": "box", "in": "ground", "at": [0, 4], "size": [1, 2], "yaw": 30},
     {"kind": "volcano", "at": [1, 2]},

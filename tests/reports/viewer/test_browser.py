@@ -210,9 +210,8 @@ def test_every_control_has_a_name_and_every_drawing_a_description(opened):
     )
     nameless = f"[...document.querySelectorAll({json.dumps(controls)})].filter(e => !({named})).length"
     assert opened.js(nameless) == 0
-    assert opened.js(
-        "[...document.querySelectorAll('#shot img, #shot svg, #plan')].every(e => e.alt || e.getAttribute('aria-label'))"
-    )
+    drawings = "[...document.querySelectorAll('#shot img, #shot svg, #plan')]"
+    assert opened.js(f"{drawings}.every(e => e.alt || e.getAttribute('aria-label'))")
     opened.js("document.querySelector('[data-toggle=masks]').focus()")
     press(opened, "m")
     assert opened.js("document.activeElement.dataset.toggle") == "masks"

@@ -29,7 +29,7 @@ def test_a_place_on_the_ground_is_on_the_floor_and_where_the_camera_sees_it(canv
 
 @pytest.mark.parametrize("percent", [[50, 80], [30, 60], [70, 75]])
 def test_a_pixel_lifted_into_space_projects_to_itself(canvas, percent):
-    spot = canvas.spot(percent, "percent")
+    spot = canvas.spot(percent, "picture")
     assert spot.picture == pytest.approx(np.array(percent) * 1.92)
     assert canvas.in_space(spot.space).picture == pytest.approx(spot.picture, abs=1.0)
 
@@ -73,8 +73,9 @@ def test_a_box_on_the_ground_is_the_box_of_the_geometry(canvas, yaw):
 
 
 def test_a_box_in_the_picture_is_not_drawn_from_above(canvas):
-    mark = canvas.item({"kind": "box", "at": [10, 20, 30, 40], "label": "a"})
+    mark = canvas.item({"kind": "box", "in": "pixels", "at": [10, 20, 40, 60], "label": "a"})
     assert mark["p"] == [[10, 20], [40, 20], [40, 60], [10, 60]] and "g" not in mark
+    assert canvas.item({"kind": "box", "at": [0, 0, 50, 100]})["p"][2] == [96, 192]  # percent
 
 
 GOOD = {

@@ -79,10 +79,16 @@ def test_numbers_go_to_their_objects_and_points():
         "z05": [1.0, 2.0, 3.0],
         "gaps": [0.5, 0.25],
         "z": [1, 2, 3, 4],
-        "odd": [[1], [2]],
+        "odd": [[[1]], [2]],
     }
     by_object, by_point, used = columns(evidence, 3, 4)
     assert by_object == [[["z05", "1"]], [["z05", "2"], ["gaps", "0.5"]], [["z05", "3"], ["gaps", "0.25"]]]
+    assert columns({"places": [[0.5, 1], [0.25, 2]]}, 4, 0)[0] == [
+        [],
+        [],
+        [["places", "0.5, 1"]],
+        [["places", "0.25, 2"]],
+    ]
     assert by_point == [[["z", "1"]], [["z", "2"]], [["z", "3"]], [["z", "4"]]] and used == {"z05", "gaps", "z"}
 
 
@@ -92,9 +98,14 @@ def test_numbers_go_to_their_objects_and_points():
         ({"stand": [0, 3], "facing": [1, 4]}, ["stand", "arrow"]),
         ({"stand": "1", "away": {"at": [0, 3]}}, ["stand", "arrow"]),
         ({"objects": [{"id": "0", "role": "a", "centre": [0, 0.5, 3], "front": [0, 0, -1]}]}, ["arrow"]),
-        ({"segments": [[[0, 0, 3], [1, 0, 3]], {"from": [1, 2], "to": [3, 4], "in": "picture"}]}, ["segment"] * 2),
+        ({"segments": [[[0, 0, 3], [1, 0, 3]], {"from": [1, 2], "to": [3, 4], "in": "pixels"}]}, ["segment"] * 2),
         ({"rays": [{"from": [0, 0, 0], "to": [1, 0.3, 3], "label": "first"}]}, ["arrow"]),
         ({"target": [0.2, 3]}, ["point"]),
+        (
+            {"stand": "1", "facing": "2", "draw": [{"kind": "arrow", "in": "ground", "from": "1", "to": "2"}]},
+            ["stand", "arrow"],
+        ),
+        ({"points": [[50, 60]], "draw": [{"kind": "point", "at": [50, 60]}]}, ["point", "letter"]),
         ({"points": [{"pixel": [20, 30], "right": True}, [50, 60]]}, ["letter", "letter"]),
         (
             {"objects": [{"id": "gone", "name": "lamp", "bbox": [1, 2, 3, 4], "centre": [0, 0, 3]}]},

@@ -43,7 +43,7 @@ function buildFilters() {
       slide('from', 'margin-low', 0, 100, 1, v => { range.low = v; }), slide('to', 'margin-high', 100, 100, 1, v => { range.high = v; })),
     el('div', { class: 'range', role: 'group', 'aria-label': 'Stability' }, el('strong', null, 'Stability', el('output', { id: 'stable-said' })),
       MEASURED ? slide('at least', 'stable', 0, 1, 0.05, v => { range.stable = v; }) : null));
-  else $('sort').closest('.row').hidden = true;
+  else for (const id of ['sort', 'search']) ($(id).closest('.row') || $(id).closest('.field')).hidden = true;
   $('search').addEventListener('input', refilter);
   $('sort').addEventListener('change', refilter);
   $('reset').addEventListener('click', () => { clearFilters(); refilter(); });

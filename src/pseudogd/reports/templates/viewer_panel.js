@@ -23,8 +23,8 @@ function showPicture() {
     shot,
     legend(photo),
     el('p', { class: 'readout', id: 'readout' }, photo.depth ? 'Point at the picture to read depth and object.' : ''),
-    el('div', { class: 'layers', role: 'group', 'aria-label': 'What the picture shows' }, LAYERS.map(([name, title], k) => layerUrl(photo, name) ? el('button', { type: 'button', 'data-layer': name, 'aria-pressed': name === state.layer ? 'true' : 'false', title: `${title} (${k + 1})`, onclick: () => setLayer(name) }, el('img', { src: layerUrl(photo, name), alt: '' }), title) : null)),
-    el('div', { class: 'toggles', role: 'group', 'aria-label': 'What is drawn on it' }, TOGGLES.map(([name, title, key]) => el('button', { type: 'button', 'data-toggle': name, 'aria-pressed': state[name] ? 'true' : 'false', title: `${title} (${key})`, onclick: () => toggle(name) }, title))));
+    photo.failed ? null : el('div', { class: 'layers', role: 'group', 'aria-label': 'What the picture shows' }, LAYERS.map(([name, title], k) => layerUrl(photo, name) ? el('button', { type: 'button', 'data-layer': name, 'aria-pressed': name === state.layer ? 'true' : 'false', title: `${title} (${k + 1})`, onclick: () => setLayer(name) }, el('img', { src: layerUrl(photo, name), alt: '' }), title) : null)),
+    photo.failed ? null : el('div', { class: 'toggles', role: 'group', 'aria-label': 'What is drawn on it' }, TOGGLES.map(([name, title, key]) => el('button', { type: 'button', 'data-toggle': name, 'aria-pressed': state[name] ? 'true' : 'false', title: `${title} (${key})`, onclick: () => toggle(name) }, title))));
   if (photo.depth) steps(photo, 'depth');
   if (photo.confidence) steps(photo, 'confidence');
   drawPicture();

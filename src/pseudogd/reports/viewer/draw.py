@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pseudogd.reports.drawings import Plan
 from pseudogd.vqa.scene import Scene
 
-SPACES = ("picture", "percent", "ground")
+SPACES = ("picture", "pixels", "ground")
+"""Percent of the picture, as in questions; its pixels; the scene's frame."""
 TONES = ("main", "right", "wrong", "help")
 MOST_ITEMS, MOST_TEXT = 200, 120
 _NEAR = 0.05  # what is nearer than this share of a metre cannot be projected
@@ -58,7 +59,7 @@ class Canvas:
             return self.in_space(numbers)
         if where not in SPACES:
             raise NotDrawn(f"in={where!r} is none of {', '.join(SPACES)}")
-        pixels = numbers * np.array(self.size) / 100 if where == "percent" else numbers
+        pixels = numbers * np.array(self.size) / 100 if where == "picture" else numbers
         space = self._lifted(pixels)
         return Spot(space, None if space is None else space[::2], pixels)
 
@@ -209,15 +210,14 @@ def _polygon(canvas: Canvas, entry: Mapping[str, Any], where: str, label: str, m
 
 
 def _box(canvas: Canvas, entry: Mapping[str, Any], where: str, label: str, more: Mark) -> Mark:
-    """In the picture [x, y, width, height]; on the ground a centre, ``size`` [width, depth] and ``yaw`` in degrees."""
+    """In the picture [x0, y0, x1, y1]; on the ground a centre, ``size`` [width, depth] and ``yaw`` in degrees."""
     at = vector(entry.get("at"))
     if where != "ground":
         if at is None or len(at) != 4:
-            raise NotDrawn("a box in the picture is [x, y, width, height]")
-        if where == "percent":
+            raise NotDrawn("a box in the picture is [x0, y0, x1, y1]")
+        if where == "picture":
             at = at * np.array([*canvas.size, *canvas.size]) / 100
-        x, y, w, h = at
-        return canvas.mark("polygon", [Spot(picture=np.array(c)) for c in _corners(x, y, x + w, y + h)], label, **more)
+        return canvas.mark("polygon", [Spot(picture=np.array(corner)) for corner in _corners(*at)], label, **more)
     size, yaw = vector(entry.get("size")), vector([entry.get("yaw", 0.0)])
     if at is None or len(at) not in (2, 3) or size is None or len(size) not in (2, 3) or yaw is None:
         raise NotDrawn("a box on the ground needs at, size and (0 by default) yaw")

@@ -21,12 +21,8 @@ def marks_of(question: Mapping[str, Any], evidence: Mapping[str, Any], canvas: C
     """All that can be drawn, lowest first, and why the rest of what asks to be drawn is not."""
     marks: list[Mark] = []
     reasons: list[str] = []
-    for draw in (_absent_objects, _standing, _lines, _segments, _targets, _fronts, _points):
+    for draw in (_absent_objects, _standing, _lines, _segments, _targets, _fronts, _items, _points):
         found, missed = draw(question, evidence, canvas)
-        marks += found
-        reasons += missed
-    if "draw" in evidence:
-        found, missed = canvas.items(evidence["draw"])
         marks += found
         reasons += missed
     return marks, reasons
@@ -51,7 +47,8 @@ def _absent_objects(question: Mapping[str, Any], evidence: Mapping[str, Any], ca
         if str(entry.get("id")) in canvas.index:
             continue
         if box is not None and len(box) == 4:
-            item = {"kind": "box", "in": "picture", "at": box.tolist(), "label": name}
+            at = [box[0], box[1], box[0] + box[2], box[1] + box[3]]
+            item = {"kind": "box", "in": "pixels", "at": [float(edge) for edge in at], "label": name}
             marks += _try(canvas.item, item)[0]
         if centre is not None and len(centre) == 3:
             marks += [{key: mark[key] for key in mark if key != "p"} for mark in _centre(canvas, centre, name)]
@@ -86,7 +83,7 @@ def _segments(question: Mapping[str, Any], evidence: Mapping[str, Any], canvas: 
     for key, kind in (("segments", "segment"), ("lines", "segment"), ("rays", "arrow"), ("arrows", "arrow")):
         for entry in listed(evidence.get(key)):
             item = entry if isinstance(entry, Mapping) else dict(zip(("from", "to"), listed(entry)))
-            where = item.get("in") or ("ground" if len(listed(item.get("from"))) == 3 else "percent")
+            where = item.get("in") or ("ground" if len(listed(item.get("from"))) == 3 else "picture")
             found, missed = _try(canvas.item, {**item, "kind": kind, "in": where})
             marks += found
             reasons += missed
@@ -137,14 +134,18 @@ def _standing(question: Mapping[str, Any], evidence: Mapping[str, Any], canvas: 
     reach = min(_arrow_length(canvas), max(0.8 * length, 0.4 * _arrow_length(canvas)))
     tip = _level(canvas, stand, stand.flat + reach * gaze)
     asked = _role_spot(question, evidence, canvas, _ASKED)
+    given = any(isinstance(item, Mapping) and item.get("kind") == "arrow" for item in listed(evidence.get("draw")))
     marks = _sectors(evidence, canvas, stand, gaze) + marks
     if asked is not None and asked.flat is not None:
-        marks += _try(canvas.mark, "segment", [stand, _level(canvas, stand, asked.flat)], "", t="right", d=1)[0]
+        if not given:
+            marks += _try(canvas.mark, "segment", [stand, _level(canvas, stand, asked.flat)], "", t="right", d=1)[0]
         if np.hypot(*(asked.flat - stand.flat)) > 0:
             value = question.get("value")
             angle = f"{abs(value):.0f}°" if question.get("unit") == "deg" and isinstance(value, (int, float)) else ""
             marks += _try(canvas.arc, stand, Spot(flat=stand.flat + reach * gaze), asked, angle, t="right")[0]
-    return marks + _try(canvas.mark, "arrow", [stand, tip], "", t="main", w=1)[0], reasons
+    if not given:  # a task that draws its own gaze is not drawn over
+        marks += _try(canvas.mark, "arrow", [stand, tip], "", t="main", w=1)[0]
+    return marks, reasons
 
 
 def _sectors(evidence: Mapping[str, Any], canvas: Canvas, stand: Spot, gaze: Any) -> list[Mark]:
@@ -195,6 +196,11 @@ def _role_spot(
     return None
 
 
+def _items(question: Mapping[str, Any], evidence: Mapping[str, Any], canvas: Canvas) -> Drawn:
+    """What the task itself lists under ``draw``."""
+    return canvas.items(evidence["draw"]) if "draw" in evidence else ([], [])
+
+
 def _points(question: Mapping[str, Any], evidence: Mapping[str, Any], canvas: Canvas) -> Drawn:
     marks: list[Mark] = []
     reasons: list[str] = []
@@ -214,11 +220,11 @@ def _points(question: Mapping[str, Any], evidence: Mapping[str, Any], canvas: Ca
 
 def _point_place(entry: Any) -> tuple[Any, str]:
     if not isinstance(entry, Mapping):
-        return entry, "percent"
-    for key, where in (("percent", "percent"), ("pixel", "picture"), ("pixels", "picture"), ("space", "ground")):
+        return entry, "picture"
+    for key, where in (("percent", "picture"), ("pixel", "pixels"), ("pixels", "pixels"), ("space", "ground")):
         if key in entry:
             return entry[key], where
-    return entry.get("at"), str(entry.get("in", "percent"))
+    return entry.get("at"), str(entry.get("in", "picture"))
 
 
 def lettered(question: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[tuple[str, bool | None, Any]]:

@@ -14,6 +14,10 @@ _SHOWN = frozenset(
     }
 )
 """Keys with a place of their own on the page; all others are listed under the evidence."""
+_PLACES = frozenset(
+    {"ends", "target", "stand", "facing", "face", "away", "back", "segments", "lines", "rays", "arrows"}
+)
+"""Coordinates, which are no numbers of operands however many they are."""
 _MOST_TEXT = 2000
 
 
@@ -38,15 +42,18 @@ def measure(question: Mapping[str, Any]) -> str:
 def columns(evidence: Mapping[str, Any], count: int, points: int) -> tuple[list[list[Any]], list[list[Any]], set[str]]:
     """Numbers that come one an object or one a point: rows of [key, text] for each, and the keys that they are from.
 
-    A list that is one short of the objects is about those after the first (the anchor).
+    A list that is one or two short of the objects is about those after the first ones (an anchor, two ends).
     """
     by_object: list[list[Any]] = [[] for _ in range(count)]
     by_point: list[list[Any]] = [[] for _ in range(points)]
     used: set[str] = set()
     for key, values in evidence.items():
-        if key in _SHOWN or not isinstance(values, list) or key == "ends" or not all(map(_is_cell, values)):
+        if key in _SHOWN or not isinstance(values, list) or key in _PLACES or not all(map(_is_cell, values)):
             continue
-        for rows, skip, length in ((by_point, 0, points), (by_object, 0, count), (by_object, 1, count - 1)):
+        for rows, skip, length in (
+            (by_point, 0, points),
+            *((by_object, skip, count - skip) for skip in range(3)),
+        ):
             if length > 0 and len(values) == length and (length > 1 or skip == 0):
                 for row, value in zip(rows[skip:], values):
                     row.append([key, text_of(value)])
@@ -56,8 +63,10 @@ def columns(evidence: Mapping[str, Any], count: int, points: int) -> tuple[list[
 
 
 def _is_cell(value: Any) -> bool:
-    return isinstance(value, (int, float, str, type(None))) or (
-        isinstance(value, Mapping) and all(isinstance(part, (int, float, str)) for part in value.values())
+    return (
+        isinstance(value, (int, float, str, type(None)))
+        or (isinstance(value, list) and len(value) < 5 and all(isinstance(part, (int, float)) for part in value))
+        or (isinstance(value, Mapping) and all(isinstance(part, (int, float, str)) for part in value.values()))
     )
 
 
@@ -78,6 +87,8 @@ def text_of(value: Any) -> str:
         text = ", ".join(f"{key} {text_of(part)}" for key, part in value.items())
     elif isinstance(value, float):
         text = f"{value:.4g}"
+    elif isinstance(value, list) and value and all(isinstance(part, (int, float)) for part in value):
+        text = ", ".join(text_of(part) for part in value)
     else:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + " …"
