@@ -58,6 +58,13 @@ def test_keys_go_through_questions_and_photos(opened, listed):
     press(opened, "ArrowLeft", "ArrowLeft")
     assert opened.js(SHOWN) == ids[-1]  # round the corner
     press(opened, "j")
+    for _ in range(10):
+        press(opened, "j")
+    inside = "(b, l) => b.top >= l.top - 1 && b.bottom <= l.bottom + 1"
+    boxes = "[document.querySelector('#list [aria-current=true]'), document.getElementById('list')]"
+    assert opened.js(f"({inside})(...{boxes}.map(e => e.getBoundingClientRect()))")
+    for _ in range(10):
+        press(opened, "k")
     press(opened, "J", shift=True)
     second = next(question["id"] for question in listed if question["id"][:16] != ids[0][:16])
     assert opened.js(SHOWN) == second

@@ -32,7 +32,7 @@ function buildFilters() {
   put($('facets'), FACETS.map(([key, title, value, name]) => {
     const values = [...new Set(ALL.map(value))].sort();
     if (!values.length) return null;
-    return el('details', { class: 'facet', open: values.length > 1 && (key === 'task' || key === 'kind') }, el('summary', null, title),
+    return el('details', { class: 'facet', open: key === 'task' }, el('summary', null, title),
       el('fieldset', { 'aria-label': title }, values.map(v => el('label', { class: 'tick', 'data-facet': key, 'data-value': v },
         el('input', { type: 'checkbox', onchange: event => { chosen[key][event.target.checked ? 'add' : 'delete'](v); refilter(); } }),
         el('span', { dir: 'auto' }, short(name(v), 60)), el('b')))));
@@ -107,7 +107,7 @@ function showList() {
     const here = state.q ? button.dataset.id === state.q.id : button.dataset.photo === String(state.photo && state.photo.place);
     button.setAttribute('aria-current', here ? 'true' : 'false');
     if (!here) continue;
-    const top = button.offsetTop, list = $('list');  // the list alone is scrolled, not the page or the filters
+    const top = button.closest('li').offsetTop, list = $('list');  // the list alone is scrolled, not the page or the filters
     if (top < list.scrollTop) list.scrollTop = top - 30;
     else if (top + button.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top + button.offsetHeight - list.clientHeight + 30;
   }

@@ -34,11 +34,12 @@ function pen(group, width, height, px) {
     path(d, { stroke: 'var(--halo)', 'stroke-width': (wide + 2.4) * px, opacity: dashed ? 0.5 : 0.85 });
     path(d, { stroke: colour, 'stroke-width': wide * px, 'stroke-dasharray': dashed ? `${5 * px} ${5 * px}` : null });
   };
-  const head = ([x0, y0], [x1, y1], colour, wide) => {
-    const length = Math.hypot(x1 - x0, y1 - y0) || 1, ux = (x1 - x0) / length, uy = (y1 - y0) / length, s = (6 + 2.2 * wide) * px;
-    const base = [x1 - ux * s, y1 - uy * s];
-    path(`M${x1} ${y1}L${base[0] - uy * s * 0.55} ${base[1] + ux * s * 0.55}L${base[0] + uy * s * 0.55} ${base[1] - ux * s * 0.55}z`, { fill: colour, stroke: 'var(--halo)', 'stroke-width': px });
-    return base;
+  const size = wide => (6 + 2.2 * wide) * px;
+  const along = ([x0, y0], [x1, y1]) => { const length = Math.hypot(x1 - x0, y1 - y0) || 1; return [(x1 - x0) / length, (y1 - y0) / length]; };
+  const neck = (start, end, wide) => { const [ux, uy] = along(start, end), s = 0.8 * size(wide); return [end[0] - ux * s, end[1] - uy * s]; };
+  const head = (start, [x, y], colour, wide) => {
+    const [ux, uy] = along(start, [x, y]), s = size(wide), [bx, by] = [x - ux * s, y - uy * s];
+    path(`M${x} ${y}L${bx - uy * s * 0.55} ${by + ux * s * 0.55}L${bx + uy * s * 0.55} ${by - ux * s * 0.55}z`, { fill: colour, stroke: 'var(--halo)', 'stroke-width': px });
   };
   const disc = (x, y, r, colour) => group.append(sv('circle', { cx: x, cy: y, r: r * px, fill: colour, stroke: 'var(--halo)', 'stroke-width': 1.5 * px }));
   const letter = (x, y, words, colour) => {
@@ -47,7 +48,7 @@ function pen(group, width, height, px) {
     taken.push([cx, cy + 6 * px, 12 * px]);
     group.append(sv('text', { class: 'on', x: cx, y: cy + 4.6 * px, 'font-size': 13 * px, 'text-anchor': 'middle' }, short(String(words), 3)));
   };
-  return { text, line, head, disc, letter, path, px };
+  return { text, line, neck, head, disc, letter, path, px };
 }
 
 function drawMarks(tool, photo, marks, view) {
@@ -58,7 +59,7 @@ function drawMarks(tool, photo, marks, view) {
     const colour = colourOf(photo, mark), wide = mark.w ? 4 : mark.t === 'help' ? 1.3 : 2.4, first = places[0], last = places[places.length - 1];
     let at = first;
     if (mark.k === 'segment' || mark.k === 'line') { tool.line(places, colour, wide, mark.d); at = mark.k === 'line' ? places[places.length >> 1] : [(first[0] + last[0]) / 2, (first[1] + last[1]) / 2]; }
-    else if (mark.k === 'arrow') { tool.line([first, last], colour, wide, mark.d); tool.head(first, last, colour, wide); at = last; }
+    else if (mark.k === 'arrow') { tool.line([first, tool.neck(first, last, wide)], colour, wide, mark.d); tool.head(first, last, colour, wide); at = last; }
     else if (mark.k === 'polygon') tool.line(places, colour, wide, mark.d, true);
     else if (mark.k === 'letter') { tool.letter(first[0], first[1], mark.l || '', colour); continue; }
     else if (mark.k === 'stand') { tool.disc(first[0], first[1], 7, colour); tool.disc(first[0], first[1], 3, 'var(--halo)'); }
