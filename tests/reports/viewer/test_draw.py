@@ -1,6 +1,8 @@
 """The drawing vocabulary: a place is the same place in the picture and from above, and bad items give a reason."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,3 +128,12 @@ def test_without_a_camera_only_the_picture_is_drawn_on():
     assert canvas.plan is None and "g" not in canvas.item({"kind": "point", "at": [5, 5]})
     with pytest.raises(NotDrawn, match="neither"):
         canvas.item({"kind": "point", "in": "ground", "at": [0, 3]})
+
+
+def test_the_items_of_the_docs_are_those_that_are_drawn(canvas):
+    page = (Path(__file__).parents[3] / "docs" / "viewer.md").read_text(encoding="utf-8")
+    lines = [line.strip() for line in page.splitlines() if line.strip().startswith('{"kind"')]
+    items = [json.loads(line[: line.rindex("}") + 1].replace('"25"', '"1"').replace('"27"', '"2"')) for line in lines]
+    assert {item["kind"] for item in items} == set(KINDS)
+    marks, reasons = canvas.items(items)
+    assert len(marks) == len(items) and not reasons
