@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import pyarrow.parquet as pq
+
 from helpers.golden_folder import write_folder
 from pseudogd.stages.annotate import annotate
 from pseudogd.stages.label import label
 from pseudogd.stages.synth import synth
 from pseudogd.store import schemas, shards
+from pseudogd.store.codec import decode_depth, encode_confidence
 from pseudogd.store.dataset import Store
 
 EVIL = "</script><script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 2\"> 'chair' & \u202eمرحبا"
@@ -80,3 +84,16 @@ def add(data, evidences):
     rows = Store(data).questions().to_pylist()
     rows += [question(rows[0], k, **evidence) for k, evidence in enumerate(evidences, 1)]
     write(path, "questions", rows)
+
+
+def rescale(data, scales):
+    """Say of the photos, in their order, that their depth is of these scales, with a confidence that grows downward."""
+    path = shards.shard_paths(data / "geometry")[0]
+    rows = pq.read_table(path).to_pylist()
+    for row, scale in zip(rows, scales):
+        height, width = decode_depth(row["depth"]).shape
+        row["scale"] = scale
+        row["confidence"] = encode_confidence(np.repeat(np.linspace(0, 1, height)[:, None], width, axis=1))
+    table, digest, failed = schemas.to_table("geometry", rows), shards.shard_digest(path), shards.shard_failures(path)
+    shards.write_shard(path, table, digest, failed, row_group_size=4, raw=schemas.RAW_COLUMNS["geometry"])
+    return data

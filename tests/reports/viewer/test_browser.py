@@ -182,6 +182,22 @@ def test_layers_and_the_depth_under_the_pointer(opened):
     assert "Normals" in opened.js("document.querySelector('#shot img').alt")
 
 
+def test_confidence_and_depth_without_metres(browser, rescaled_page):
+    browser.open(rescaled_page.as_uri())
+    browser.wait(f"{SHOWN} !== ''")
+    press(browser, "4")
+    legend = "document.querySelector('.legend').textContent"
+    assert "Confidence of the teacher, mean 0.5" in browser.js(legend)
+    press(browser, "2")
+    assert "only the order" in browser.js(legend) and "near" in browser.js(legend)
+    assert "No view from above" in browser.js("document.getElementById('above').textContent")
+    press(browser, "J", shift=True)
+    assert "right up to one factor" in browser.js(legend)
+    press(browser, "J", shift=True)
+    press(browser, "4")  # not given for this photo: the layer stays
+    assert "Depth in meters" in browser.js(legend) and browser.errors() == []
+
+
 def test_hostile_text_is_shown_and_does_nothing(opened, listed):
     for text in (EVIL, LONG):
         name = next(question["id"] for question in listed if question["stem"] == text)

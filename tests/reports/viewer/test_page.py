@@ -163,6 +163,16 @@ def test_geometry_alone_is_enough(tmp_path):
         build_view(tmp_path / "photos")
 
 
+def test_depth_of_other_scales_is_shown_without_metres(rescaled_page):
+    order, relative, metric = content(rescaled_page)["photos"]
+    assert [photo["depth"]["unit"] for photo in (order, relative, metric)] == ["order", "relative", "m"]
+    assert order["plan"] is None and relative["plan"]["bar"]["text"].endswith("(relative)")
+    assert all(" m" not in text for photo in (order, relative) for o in photo["objects"] for _, text in o["numbers"])
+    assert order["confidence"]["mean"] == pytest.approx(0.5, abs=0.01) and metric["confidence"] is None
+    assert any("p" in mark for question in order["questions"] for mark in question.get("marks", ()))
+    assert not any("g" in mark for question in order["questions"] for mark in question.get("marks", ()))
+
+
 def test_photos_that_are_gone_leave_a_page(viewer_data, tmp_path):
     copy = shutil.copytree(viewer_data, tmp_path / "copy")
     manifest = json.loads((copy / "manifest.json").read_text())
