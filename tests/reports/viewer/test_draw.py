@@ -9,6 +9,7 @@ import pytest
 from helpers.golden import ROOM, golden
 
 from pseudogd.geometry.boxes import YawBox
+from pseudogd.reports.drawings import PLAN
 from pseudogd.reports.viewer.draw import KINDS, Canvas, NotDrawn
 from pseudogd.reports.viewer.ground import plan_of
 
@@ -54,6 +55,17 @@ def test_a_line_that_begins_behind_the_camera_is_cut_on_the_line(canvas):
     assert end == pytest.approx(seen[-1], abs=0.1)
     for place in seen[:2]:
         assert np.cross(end - start, place - start) / np.linalg.norm(end - start) == pytest.approx(0, abs=0.2)
+
+
+def test_an_arrow_that_leaves_the_drawing_ends_at_its_border(canvas):
+    mark = canvas.item({"kind": "arrow", "in": "ground", "from": [0, 3], "to": [40, 43]})
+    start, end = (np.array(place) for place in mark["g"])
+    assert start == pytest.approx(canvas.plan.place([0, 3]), abs=0.1)
+    assert max(*end) == pytest.approx(PLAN, abs=0.1) or min(*end) == pytest.approx(0, abs=0.1)
+    assert (end - start) / np.linalg.norm(end - start) == pytest.approx([np.sqrt(0.5), -np.sqrt(0.5)], abs=0.01)
+    assert (np.array(mark["p"]) >= 0).all() and (np.array(mark["p"]) <= 192).all()
+    outside = canvas.item({"kind": "segment", "in": "pixels", "from": [500, 500], "to": [600, 700]})
+    assert outside["p"] == [[500, 500], [600, 700]]
 
 
 def test_an_angle_keeps_its_distance_and_spans_the_two_directions(canvas):

@@ -86,6 +86,7 @@ function showEvidence() {
     points.length ? [el('h3', null, 'Points'), table(['', 'where', ...keys(points)], points.map(row => el('tr', { class: row[1] === true ? 'truth' : null }, el('td', null, row[0]), el('td', { class: 'name', dir: 'auto' }, el('span', { class: 'clip' }, row[2])), cells(row, keys(points)))))] : null,
     q.other ? [el('h3', null, 'Other evidence'), dl(q.other)] : null,
     q.undrawn ? [el('h3', null, 'Not drawn'), el('ul', null, q.undrawn.map(reason => el('li', { dir: 'auto' }, short(reason, 300))))] : null,
+    q.fact ? el('details', null, el('summary', null, 'Fact as stored'), el('p', { class: 'answer', dir: 'auto' }, q.fact)) : null,
     el('details', null, el('summary', null, 'Prompt as it is trained on'), el('p', { class: 'answer', dir: 'auto' }, q.prompt)));
 }
 

@@ -52,7 +52,7 @@ function pen(group, width, height, px) {
 }
 
 function drawMarks(tool, photo, marks, view) {
-  const labels = [];
+  const labels = [], named = new Set(state.names ? shownObjects().map(k => photo.objects[k].name) : []);
   for (const mark of marks || []) {
     const places = mark[view];
     if (!places || !places.length) continue;
@@ -64,7 +64,7 @@ function drawMarks(tool, photo, marks, view) {
     else if (mark.k === 'letter') { tool.letter(first[0], first[1], mark.l || '', colour); continue; }
     else if (mark.k === 'stand') { tool.disc(first[0], first[1], 7, colour); tool.disc(first[0], first[1], 3, 'var(--halo)'); }
     else if (mark.k === 'point') tool.disc(first[0], first[1], 4.5, colour);
-    if (mark.l) labels.push([at, mark.l, colour]);
+    if (mark.l && !named.has(mark.l)) labels.push([at, mark.l, colour]);
   }
   for (const [at, words, colour] of labels) tool.text(at[0], at[1] - 8 * tool.px, words, colour);
 }

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pseudogd.reports.drawings import Plan
+from pseudogd.reports.drawings import PLAN, Plan
 from pseudogd.vqa.scene import Scene
 
 SPACES = ("picture", "pixels", "ground")
@@ -108,11 +108,14 @@ class Canvas:
         found: Mark = {"k": kind, **{key: value for key, value in more.items() if value is not None}}
         if label:
             found["l"] = label[:MOST_TEXT]
-        shown = self._clipped(spots) if kind in ("segment", "arrow") else spots
+        is_line = kind in ("segment", "arrow")
+        shown = self._clipped(spots) if is_line else spots
         if all(spot.picture is not None for spot in shown):
-            found["p"] = [_rounded(spot.picture) for spot in shown]
+            places = [spot.picture for spot in shown if spot.picture is not None]
+            found["p"] = [_rounded(place) for place in (_inside(places, self.size) if is_line else places)]
         if self.plan is not None and all(spot.flat is not None for spot in spots):
-            found["g"] = [_rounded(self.plan.place(spot.flat)) for spot in spots if spot.flat is not None]
+            places = [self.plan.place(spot.flat) for spot in spots if spot.flat is not None]
+            found["g"] = [_rounded(place) for place in (_inside(places, (PLAN, PLAN)) if is_line else places)]
         if "p" not in found and "g" not in found:
             raise NotDrawn("neither in the picture nor in the view from above")
         return found
@@ -258,6 +261,23 @@ def vector(value: Any) -> Vector | None:
         return None
     numbers = np.array(value, dtype=np.float64)
     return numbers if np.isfinite(numbers).all() and (abs(numbers) < 1e7).all() else None
+
+
+def _inside(ends: Sequence[Vector], size: tuple[float, float]) -> Sequence[Vector]:
+    """The part of a line that a drawing shows, so that the head of an arrow is seen (Liang and Barsky, 1984).
+
+    As it is where no part is inside.
+    """
+    start, step = ends[0], ends[-1] - ends[0]
+    first, last = 0.0, 1.0
+    for at, by, most in zip(start, step, size):
+        if by == 0:
+            if not 0 <= at <= most:
+                return ends
+            continue
+        low, high = sorted((-at / by, (most - at) / by))
+        first, last = max(first, low), min(last, high)
+    return [start + first * step, start + last * step] if first < last else ends
 
 
 def _rounded(place: Any) -> list[float]:

@@ -207,6 +207,7 @@ def question_data(question: Mapping[str, Any], canvas: Canvas) -> dict[str, Any]
         "marks": marks,
         "undrawn": undrawn,
         "other": other(evidence, used),
+        "fact": text_of(evidence["fact"]) if "fact" in evidence else None,
         "twin": evidence.get("twin"),
         "seed": evidence.get("seed"),
         "teacher": teacher.get("name") if isinstance(teacher, Mapping) else teacher,

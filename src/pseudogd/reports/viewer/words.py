@@ -10,7 +10,7 @@ from typing import Any
 _SHOWN = frozenset(
     {
         *("form", "format", "question", "objects", "points", "formula", "scale", "sigma", "shortcut", "teacher"),
-        *("seed", "twin", "draw", "margin_unit"),
+        *("seed", "twin", "draw", "margin_unit", "fact"),
     }
 )
 """Keys with a place of their own on the page; all others are listed under the evidence."""
