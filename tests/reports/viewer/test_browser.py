@@ -226,6 +226,17 @@ def test_nothing_is_wider_than_the_window(opened, listed, width, dark):
         assert opened.js("document.getElementById('filters').checkVisibility()")
 
 
+def test_print_is_dark_on_white_whatever_the_screen_is(opened):
+    opened.size(1280, 900, dark=True)
+    opened.call(
+        "Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}]
+    )
+    style = "getComputedStyle(document.body)"
+    assert opened.js(f"[{style}.color, {style}.backgroundColor]") == ["rgb(27, 35, 48)", "rgb(255, 255, 255)"]
+    assert not opened.js("document.getElementById('filters').checkVisibility()")
+    opened.call("Emulation.setEmulatedMedia", media="", features=[])
+
+
 def test_every_control_has_a_name_and_every_drawing_a_description(opened):
     controls = "button, input, select, a, svg[role], img, aside, main section"
     named = (

@@ -59,7 +59,7 @@ function drawMarks(tool, photo, marks, view) {
     const colour = colourOf(photo, mark), wide = mark.w ? 4 : mark.t === 'help' ? 1.3 : 2.4, first = places[0], last = places[places.length - 1];
     let at = first;
     if (mark.k === 'segment' || mark.k === 'line') { tool.line(places, colour, wide, mark.d); at = mark.k === 'line' ? places[places.length >> 1] : [(first[0] + last[0]) / 2, (first[1] + last[1]) / 2]; }
-    else if (mark.k === 'arrow') { tool.line([first, tool.neck(first, last, wide)], colour, wide, mark.d); tool.head(first, last, colour, wide); at = last; }
+    else if (mark.k === 'arrow') { tool.line([first, tool.neck(first, last, wide)], colour, wide, mark.d); tool.head(first, last, colour, wide); at = [(first[0] + last[0]) / 2, (first[1] + last[1]) / 2]; }
     else if (mark.k === 'polygon') tool.line(places, colour, wide, mark.d, true);
     else if (mark.k === 'letter') { tool.letter(first[0], first[1], mark.l || '', colour); continue; }
     else if (mark.k === 'stand') { tool.disc(first[0], first[1], 7, colour); tool.disc(first[0], first[1], 3, 'var(--halo)'); }
