@@ -139,7 +139,10 @@ def _named(photos: Sequence[dict[str, Any]], names: Sequence[str]) -> list[dict[
         if not hits:
             paths = [photo["path"] for photo in photos]
             near = difflib.get_close_matches(name, [*paths, *(PurePosixPath(p).stem for p in paths)], 1)
-            raise InputError(f"no photo {name!r} with geometry" + (f"; did you mean {near[0]}?" if near else ""))
+            hint = (
+                f"did you mean {near[0]}?" if near else "give its path, file name or id; --failures lists those without"
+            )
+            raise InputError(f"no photo {name!r} with geometry; {hint}")
         found |= {photo["image_id"]: photo for photo in hits}
     return [photo for photo in photos if photo["image_id"] in found]
 
