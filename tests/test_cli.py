@@ -24,18 +24,8 @@ from pseudogd import api, cli, exits
 from pseudogd.errors import PseudoGDError
 
 COMMANDS = (
-    "selftest",
-    "calibrate",
-    "doctor",
-    "demo",
-    "label",
-    "annotate",
-    "synth",
-    "train",
-    "eval",
-    "export",
-    "ask",
-    "report",
+    *("demo", "label", "annotate", "synth", "selftest", "calibrate", "audit", "pack", "view"),
+    *("train", "eval", "export", "ask", "report", "doctor"),
 )
 HEAVY = (
     *("torch", "transformers", "accelerate", "peft", "numpy", "scipy", "PIL", "pyarrow", "pycocotools"),

@@ -18,6 +18,7 @@ from PIL import Image
 from pseudogd.errors import InputError
 from pseudogd.reports import drawings
 from pseudogd.reports.drawings import Plan, colour_of
+from pseudogd.reports.margins import margin_unit
 from pseudogd.reports.page import environment, style
 from pseudogd.reports.pictures import LONG_SIDE, depth_picture, depth_range, picture_url
 from pseudogd.store.dataset import Store
@@ -31,17 +32,6 @@ from pseudogd.vqa.scene import Scene, SceneSettings
 MOST_PHOTOS = 200
 PAGE = "report.html"
 IN_OVERVIEW, IN_CARD = 1 / 26, 1 / 20  # size of text as share of a drawing's width
-_MARGINS = {
-    "nearer": "log of the ratio of depths",
-    "direction.side": "free share of the picture's width",
-    "direction.height": "standard errors",
-    "direction.quadrant": "the smaller of width share and log depth ratio",
-    "distance": "standard errors",
-    "hypothetical": "degrees to the next sector",
-    "localization.point_between": "shares of the line to the zone's end",
-    "localization": "lead over the next",
-    "size": "log of the ratio of sizes",
-}
 
 
 def is_data_folder(path: str | Path) -> bool:
@@ -202,7 +192,7 @@ def _question(question: dict[str, Any], scene: Scene, plan: Plan | None, size: t
             (text, ok, _mark_numbers(evidence, k)) for k, (_, _, text, ok) in enumerate(_in_evidence_order(question))
         ],
         "measure": _measure(question),
-        "margin": f"{question['margin']:.3g} {_margin_unit(evidence['form'])}",
+        "margin": f"{question['margin']:.3g} {margin_unit(evidence)}".rstrip(),
         "frame": _frame(question, operands),
         "formula": evidence["formula"],
         "sigma": evidence.get("sigma"),
@@ -299,10 +289,6 @@ def _mark_numbers(evidence: Mapping[str, Any], place: int) -> str:
 def _measure(question: Mapping[str, Any]) -> str:
     unit = {"deg": "°", "ratio": " (ratio)", "width": " of the width"}.get(question["unit"], f" {question['unit']}")
     return f"{question['value']:.3g}{unit}"
-
-
-def _margin_unit(form: str) -> str:
-    return _MARGINS.get(form) or _MARGINS[form.split(".")[0]]
 
 
 def _frame(question: Mapping[str, Any], operands: Sequence[Mapping[str, Any]]) -> str:

@@ -45,6 +45,7 @@ class SynthSettings:
     numbers: str = "honest"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "without", tuple(sorted(self.without)))
         _check("task", self.tasks, TASKS)
         _check("format", self.formats, FORMATS)
         if not sum(self.formats.values()) > 0:
@@ -86,7 +87,7 @@ class SynthSettings:
             "margins": asdict(self.margins),
             "wordings": self.wordings,
             "least_margin": dict(sorted(self.least_margin.items())),
-            "without": sorted(self.without),
+            "without": list(self.without),
             "units": self.units,
             "numbers": self.numbers,
             "stability": asdict(self.stability),

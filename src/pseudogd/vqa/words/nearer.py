@@ -79,7 +79,7 @@ MORE = {
         yesno={
             "a": (
                 "Seen from the camera, is the {a} nearer than the {b}?",
-                "Is it the {a} that is closer to the camera, and not the {b}?",
+                "Is the {a} closer to the camera than the {b} is?",
             )
         },
     ),
@@ -89,7 +89,7 @@ MORE = {
         yesno={
             "a": (
                 "Seen from the camera, is the {a} farther away than the {b}?",
-                "Is it the {a} that is more distant from the camera, and not the {b}?",
+                "Is the {a} farther from the camera than the {b} is?",
             )
         },
     ),
