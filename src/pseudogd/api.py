@@ -10,7 +10,7 @@ import filecmp
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from pseudogd.progress import notice, track
 if TYPE_CHECKING:
     from pseudogd.benchmarks.backends.chat_server import ChatServer
     from pseudogd.stages.annotate import AnnotateResult
+    from pseudogd.stages.audit import Audit
     from pseudogd.stages.label import LabelResult
     from pseudogd.stages.synth import SynthResult
     from pseudogd.training.doctor import Diagnosis
@@ -106,6 +107,32 @@ def synth(
         quiet=quiet,
         **settings,
     )
+
+
+def audit(
+    data: PathLike,
+    *,
+    against: PathLike | Sequence[PathLike] = (),
+    photos: bool = True,
+    balanced: bool = True,
+    most: int = 100_000,
+    out: PathLike | None = None,
+    workers: int = 1,
+    quiet: bool = False,
+    **limits: float,
+) -> Audit:
+    """Whether questions can be answered without looking: `pseudogd.stages.audit.audit`, and a page about it.
+
+    `limits` are thresholds of `pseudogd.vqa.audit.limits.Limits`. `balanced` makes the checks a second time, of what
+    training with `data.balance` would keep. Writes audit.html and audit.json into `data`, or into `out`.
+    """
+    from pseudogd.reports.audit import write_audit_page
+    from pseudogd.stages.audit import audit as run
+    from pseudogd.training.balance import shortcuts_to_drop
+
+    balance = shortcuts_to_drop if balanced else None
+    found = run(data, limits, against=against, photos=photos, balance=balance, most=most, workers=workers, quiet=quiet)
+    return replace(found, page=write_audit_page(found, Path(data if out is None else out)))
 
 
 def train(

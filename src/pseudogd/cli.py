@@ -182,6 +182,35 @@ def synth(
 
 
 @app.command()
+def audit(
+    data: Data,
+    limits: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Thresholds, such as prior=0.15; docs/audit.md."),
+    ] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="Folder of a benchmark's pictures, none of which may be here; repeatable.")
+    ] = None,
+    photos: Annotated[bool, typer.Option(help="Look for photos that nearly equal another.")] = True,
+    balanced: Annotated[bool, typer.Option(help="Check what training with data.balance keeps, too.")] = True,
+    most: Annotated[int, typer.Option(min=1, help="Questions looked at; of more, whole photos are drawn.")] = 100_000,
+    out: Annotated[Path | None, typer.Option(help="Folder for audit.html and audit.json; by default DATA.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that decode photos.")] = 1,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Whether questions can be answered without looking; exit code 1 where a check failed."""
+    from pseudogd.api import audit as verb
+
+    choices = {"against": against or (), "photos": photos, "balanced": balanced, "most": most, "out": out}
+    found = verb(data, **choices, workers=workers, quiet=quiet, **_pairs(limits))
+    for line in found.lines():
+        _done(line, quiet and not line.startswith("fail"))
+    _done(f"page: {found.page}", quiet)
+    return found.exit_code
+
+
+@app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE.yaml", help="Every choice of the run.")],
     overrides: Annotated[
