@@ -192,7 +192,7 @@ def audit(
         list[Path] | None, typer.Option(help="Folder of a benchmark's pictures, none of which may be here; repeatable.")
     ] = None,
     photos: Annotated[bool, typer.Option(help="Look for photos that nearly equal another.")] = True,
-    balanced: Annotated[bool, typer.Option(help="Check what training with data.balance keeps, too.")] = True,
+    balanced: Annotated[bool, typer.Option(help="Judge what training with data.balance keeps.")] = True,
     most: Annotated[int, typer.Option(min=1, help="Questions looked at; of more, whole photos are drawn.")] = 100_000,
     out: Annotated[Path | None, typer.Option(help="Folder for audit.html and audit.json; by default DATA.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Threads that decode photos.")] = 1,

@@ -31,7 +31,7 @@ def write_audit_page(found: Audit, out: Path) -> Path:
 
 def render_audit_page(found: Audit) -> str:
     """The page: no script, no link to anything outside of itself, everything that came from a file escaped."""
-    balanced = {check.name: check for check in found.balanced or ()}
+    raw = {check.name: check for check in found.raw or ()}
     return (
         environment()
         .get_template("audit.html.j2")
@@ -40,7 +40,7 @@ def render_audit_page(found: Audit) -> str:
             title=found.data.resolve().name,
             found=found,
             counts=Counter(check.verdict for check in found.checks),
-            cards=[_card(check, balanced.get(check.name)) for check in found.checks],
+            cards=[_card(check, raw.get(check.name)) for check in found.checks],
             composition=[(name, found.made_of[name]) for name in ("tasks", "kinds", "formats")],
             histograms=[(name, _bars(found.made_of[name])) for name in ("margin", "stability") if found.made_of[name]],
             twins=found.made_of["twins_asked"],
@@ -48,8 +48,8 @@ def render_audit_page(found: Audit) -> str:
     )
 
 
-def _card(check: Check, balanced: Check | None) -> dict[str, Any]:
-    kept = {part.name: part for part in balanced.parts} if balanced else {}
+def _card(check: Check, raw: Check | None) -> dict[str, Any]:
+    of_all = {part.name: part for part in raw.parts} if raw else {}
     reach = max([_SPAN * check.threshold, 0.02, *(abs(_end(part)) for part in check.parts)])
     order = sorted(
         check.parts, key=lambda p: (-VERDICTS.index(p.verdict), -p.value if check.at_most else p.value, p.name)
@@ -59,12 +59,12 @@ def _card(check: Check, balanced: Check | None) -> dict[str, Any]:
         "sign": "at most" if check.at_most else "at least",
         "threshold": _number(check, check.threshold),
         "mark": 100 * check.threshold / reach,
-        "rows": [_row(check, part, kept.get(part.name), reach) for part in order],
-        "after": balanced.verdict if balanced else None,
+        "rows": [_row(check, part, of_all.get(part.name), reach) for part in order],
+        "raw": raw.verdict if raw else None,
     }
 
 
-def _row(check: Check, part: Part, kept: Part | None, reach: float) -> dict[str, Any]:
+def _row(check: Check, part: Part, raw: Part | None, reach: float) -> dict[str, Any]:
     low, high = part.interval or (part.value, part.value)
     left, right = (100 * min(max(end / reach, 0.0), 1.0) for end in (low, high))
     return {
@@ -74,8 +74,7 @@ def _row(check: Check, part: Part, kept: Part | None, reach: float) -> dict[str,
         "left": round(left, 2),
         "width": round(right - left, 2),
         "dot": round(100 * min(max(part.value / reach, 0.0), 1.0), 2),
-        "balanced": None if kept is None else _number(check, kept.value),
-        "balanced_verdict": None if kept is None else kept.verdict,
+        "raw": None if raw is None else _number(check, raw.value),
     }
 
 

@@ -18,7 +18,7 @@ from pseudogd.store.dataset import Store
 from pseudogd.store.fingerprints import Alike, Fingerprints, alike, fingerprints
 from pseudogd.store.photos import list_photos, photo_name, photos_root
 from pseudogd.store.shards import shard_paths
-from pseudogd.vqa.audit.findings import composition, row_checks
+from pseudogd.vqa.audit.findings import composition, count_checks, guess_checks
 from pseudogd.vqa.audit.items import COLUMNS, Item, read_items
 from pseudogd.vqa.audit.limits import Check, Limits, Part, overall
 
@@ -29,18 +29,20 @@ Balance = Callable[[Iterable[tuple[str, Mapping[str, Any]]]], set[str]]
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found. ``balanced``: checks of what training with data.balance would see (None: not asked for).
+    """What was found. ``raw``: the checks of guessing once more, of all questions, where ``checks`` are of those that
+    training keeps (``kept`` of them; None: ``checks`` are of all).
 
     ``sampled``: questions looked at, of ``total``. ``exit_code`` is 1 if a check failed.
     """
 
     data: Path
     checks: tuple[Check, ...]
-    balanced: tuple[Check, ...] | None
+    raw: tuple[Check, ...] | None
     made_of: Mapping[str, Any]
     limits: Limits
     total: int
     sampled: int
+    kept: int | None = None
     pairs: tuple[Alike, ...] = ()
     against: tuple[tuple[str, tuple[Alike, ...]], ...] = ()
     unreadable: tuple[str, ...] = ()
@@ -63,7 +65,8 @@ class Audit:
             "questions_looked_at": self.sampled,
             "limits": asdict(self.limits),
             "checks": [asdict(check) for check in self.checks],
-            "balanced": None if self.balanced is None else [asdict(check) for check in self.balanced],
+            "questions_kept_by_balance": self.kept,
+            "raw": None if self.raw is None else [asdict(check) for check in self.raw],
             "composition": dict(self.made_of),
             "lookalikes": [asdict(pair) for pair in self.pairs],
             "against": [{"folder": name, "pairs": [asdict(p) for p in pairs]} for name, pairs in self.against],
@@ -88,7 +91,8 @@ def audit(
         limits: thresholds of `vqa.audit.limits.Limits` that differ from their defaults.
         against: folders of pictures (benchmarks) none of whose pictures may be among the photos.
         photos: look for photos that nearly equal another; without it no photo is opened, unless `against` is given.
-        balance: ids of the questions that training would leave out; the checks are then made of the rest too.
+        balance: ids of the questions that training leaves out; what can be guessed is then judged by the rest, and told
+            of all questions beside.
         most: questions looked at; of larger data whole photos are drawn by their ids.
         workers: threads that decode photos.
 
@@ -110,11 +114,12 @@ def audit(
     rows = list(_rows(store, min(1.0, most / total)))
     pictures = store.photos().to_pylist()
     items = read_items(rows, {row["image_id"]: (row["width"], row["height"]) for row in pictures})
-    checks, balanced = row_checks(items, chosen), None
-    if balance is not None:
-        balanced = tuple(row_checks(_kept(items, rows, balance), chosen))
+    kept = items if balance is None else _kept(items, rows, balance)
+    checks = [*guess_checks(kept, chosen), *count_checks(items, chosen)]
+    raw = None if balance is None else tuple(guess_checks(items, chosen))
+    left = None if balance is None else len(kept)
     made_of, pairs, found, unreadable = composition(items), [], [], ()
-    del rows, items
+    del rows, items, kept
     if photos or others:
         count = len(pictures) + sum(len(files) for _, files in others)
         with track("look at photos", count, unit="photos", quiet=quiet) as bar:
@@ -133,11 +138,12 @@ def audit(
     return Audit(
         Path(data),
         tuple(checks),
-        balanced,
+        raw,
         made_of,
         chosen,
         total,
         made_of["questions"],
+        left,
         tuple(pairs[:SHOWN]),
         tuple((name, shared[:SHOWN]) for name, shared in found),
         unreadable,

@@ -128,10 +128,8 @@ def yes_check(items: Sequence[Item], limits: Limits) -> Check:
 
 
 def length_check(items: Sequence[Item], limits: Limits) -> Check:
-    """Whether the longest or shortest option is right more often than chance; ties share, all-equal rows stay out."""
-    offered = [
-        i for i in items if i.options is not None and len(i.candidates) > 1 and len(set(map(len, i.options))) > 1
-    ]
+    """Whether the longest or shortest option is right more often than chance; ties share."""
+    offered = [item for item in items if item.options is not None and len(item.candidates) > 1]
     parts = []
     for task, group in grouped(offered, lambda i: i.task).items():
         for name, pick in (("longest", max), ("shortest", min)):

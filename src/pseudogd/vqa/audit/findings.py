@@ -24,8 +24,8 @@ from pseudogd.vqa.audit.wording import (
 BINS = 12
 
 
-def row_checks(items: Sequence[Item], limits: Limits) -> list[Check]:
-    """Every check that rows alone allow; those without anything to look at are left out."""
+def guess_checks(items: Sequence[Item], limits: Limits) -> list[Check]:
+    """Checks of what can be guessed; those without anything to look at are left out."""
     checks = [
         prior_check(items, limits),
         letter_check(items, limits),
@@ -36,12 +36,18 @@ def row_checks(items: Sequence[Item], limits: Limits) -> list[Check]:
         flat_check(items, limits),
         rule_check(items, limits),
         view_check(items, limits),
+    ]
+    return [check for check in checks if check.parts]
+
+
+def count_checks(items: Sequence[Item], limits: Limits) -> list[Check]:
+    """Checks for which all questions are counted."""
+    return [
         wording_check(items, limits),
         repeated_check(items, limits),
         contradiction_check(items),
         soundness_check(items),
     ]
-    return [check for check in checks if check.parts]
 
 
 def composition(items: Sequence[Item]) -> dict[str, Any]:

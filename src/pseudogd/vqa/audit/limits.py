@@ -22,8 +22,8 @@ class Limits:
     ``letter``: the same for a position among the options. ``yes``: how far "yes" may be from one half.
     ``length``: by how much the longest (shortest) option may be right more often than chance.
     ``rank``: the same for the largest, smallest or middle of several numbers.
-    ``text``: accuracy above chance of a classifier that reads question and options alone, per task.
-    ``flat``: accuracy above chance of one that knows the boxes in the picture alone, per task.
+    ``text``: accuracy above chance of a classifier that reads question and options alone, per form.
+    ``flat``: accuracy above chance of one that knows the boxes in the picture alone, per form.
     ``rule``: how often the stored rule of thumb may be right, per form.
     ``wordings``: least effective number (exp of the entropy) of wordings of a task.
     ``repeated``: share of questions that stand there twice. ``lookalikes``: share of photos that nearly equal another.
@@ -36,8 +36,8 @@ class Limits:
     yes: float = 0.05
     length: float = 0.10
     rank: float = 0.10
-    text: float = 0.15
-    flat: float = 0.20
+    text: float = 0.20
+    flat: float = 0.30
     rule: float = 0.60
     wordings: float = 3.0
     repeated: float = 0.001
