@@ -124,8 +124,8 @@ def audit(
     """Whether questions can be answered without looking: `pseudogd.stages.audit.audit`, and a page about it.
 
     `limits` are thresholds of `pseudogd.vqa.audit.limits.Limits`. With `balanced` the questions that training keeps
-    (`data.balance`) are judged, and the numbers of all are told beside; without it all are judged. Writes audit.html and
-    audit.json into `data`, or into `out`.
+    (`data.balance`) are judged, and the numbers of all are told beside; without it all are judged. Writes audit.html
+    and audit.json into `data`, or into `out`.
     """
     from pseudogd.reports.audit import write_audit_page
     from pseudogd.stages.audit import audit as run

@@ -54,12 +54,14 @@ def _card(check: Check, raw: Check | None) -> dict[str, Any]:
     order = sorted(
         check.parts, key=lambda p: (-VERDICTS.index(p.verdict), -p.value if check.at_most else p.value, p.name)
     )
+    rows = [_row(check, part, of_all.get(part.name), reach) for part in order]
     return {
         "check": check,
         "sign": "at most" if check.at_most else "at least",
         "threshold": _number(check, check.threshold),
         "mark": 100 * check.threshold / reach,
-        "rows": [_row(check, part, of_all.get(part.name), reach) for part in order],
+        "told": [row for row, part in zip(rows, order) if part.verdict != "few"],
+        "few": [row for row, part in zip(rows, order) if part.verdict == "few"],
         "raw": raw.verdict if raw else None,
     }
 

@@ -26,7 +26,6 @@ CONFIRM = 4
 _LOW, _GREY, _FINE = 8, 32, 16
 _BLOCK = 1 << 22
 _AT_ONCE = 256
-_ONES = np.array([bin(k).count("1") for k in range(256)], np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +100,14 @@ def alike(a: Fingerprints, b: Fingerprints | None = None, near: int = NEAR) -> l
     """
     other = a if b is None else b
     found: dict[tuple[int, int], int] = {}
+    mine, theirs = a.coarse.view(np.uint64)[:, 0], other.coarse.view(np.uint64)[:, 0]
     for bits in np.array_split(np.arange(_LOW * _LOW), near + 1):
-        for i, j in _same(_key(a.coarse, bits), None if b is None else _key(other.coarse, bits)):
-            far = _ONES[a.coarse[i] ^ other.coarse[j]].sum(axis=1)
-            close = far <= near
-            i, j, far = i[close], j[close], far[close]
-            sure = _ONES[a.fine[i] ^ other.fine[j]].sum(axis=1) <= CONFIRM * near
+        for rows, columns in _same(_key(a.coarse, bits), None if b is None else _key(other.coarse, bits)):
+            far = np.bitwise_count(mine[rows][:, None] ^ theirs[columns][None])
+            i, j = np.nonzero(far <= near)
+            far, i, j = far[i, j], rows[i], columns[j]
+            sure = np.bitwise_count(a.fine[i] ^ other.fine[j]).sum(axis=1) <= CONFIRM * near
+            sure &= (i < j) if b is None else True
             found.update(zip(zip(i[sure].tolist(), j[sure].tolist()), far[sure].tolist()))
     pairs = [Alike(*_named(a.names[i], other.names[j], b is None), d) for (i, j), d in found.items()]
     return sorted(pairs, key=lambda pair: (pair.distance, pair.first, pair.second))
@@ -125,7 +126,7 @@ def _key(hashes: NDArray[np.uint8], bits: NDArray[np.int64]) -> NDArray[np.int64
 def _same(
     keys: NDArray[np.int64], others: NDArray[np.int64] | None
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Index pairs with equal keys, in blocks; within one set only i < j."""
+    """Groups of indices with equal keys, (rows, columns), in blocks of at most so many pairs."""
     order = np.argsort(keys, kind="stable")
     theirs = order if others is None else np.argsort(others, kind="stable")
     mine_sorted, theirs_sorted = keys[order], (keys if others is None else others)[theirs]
@@ -133,11 +134,7 @@ def _same(
         mine = order[np.searchsorted(mine_sorted, key) : np.searchsorted(mine_sorted, key, "right")]
         found = theirs[np.searchsorted(theirs_sorted, key) : np.searchsorted(theirs_sorted, key, "right")]
         step = max(1, _BLOCK // max(1, len(found)))
-        for start in range(0, len(mine), step):
-            i, j = (grid.ravel() for grid in np.meshgrid(mine[start : start + step], found, indexing="ij"))
-            keep = i < j if others is None else np.ones(len(i), bool)
-            if keep.any():
-                yield i[keep], j[keep]
+        yield from ((mine[start : start + step], found) for start in range(0, len(mine), step))
 
 
 def _batches(values: Iterable[tuple[str, Path]], size: int) -> Iterator[Sequence[tuple[str, Path]]]:

@@ -221,13 +221,20 @@ def flat_cues(item: Item, k: int) -> Iterator[tuple[str, float]]:
 
 
 def _against(mine: Box, rivals: Sequence[Box], anchors: Sequence[Thing]) -> Iterator[tuple[str, float]]:
-    measures = {"bottom": _bottom, "area": _area, "tall": lambda b: b[3], "wide": lambda b: b[2], "x": _x, "y": _y}
+    measures: dict[str, Callable[[Box], float]] = {
+        "bottom": _bottom,
+        "area": _area,
+        "tall": lambda b: b[3],
+        "wide": lambda b: b[2],
+        "x": _x,
+        "y": _y,
+    }
     boxes = [thing.box for thing in anchors if thing.box is not None]
     for number, box in enumerate(boxes):
-        measures[f"to {number}"] = lambda b, box=box: math.dist(_centre(b), _centre(box))
+        measures[f"to {number}"] = _distance_to(_centre(box))
     if len(boxes) > 1:
         middle = np.mean([_centre(box) for box in boxes], axis=0)
-        measures["to middle"] = lambda b: math.dist(_centre(b), middle)
+        measures["to middle"] = _distance_to((float(middle[0]), float(middle[1])))
     for name, measure in measures.items():
         value, others = measure(mine), [measure(box) for box in rivals]
         yield f"{name} rank {sum(o < value for o in others)} of {len(others) + 1}", 1.0
@@ -273,6 +280,10 @@ def _bottom(box: Box) -> float:
 
 def _area(box: Box) -> float:
     return math.sqrt(box[2] * box[3])
+
+
+def _distance_to(place: tuple[float, float]) -> Callable[[Box], float]:
+    return lambda box: math.dist(_centre(box), place)
 
 
 def _centre(box: Box) -> tuple[float, float]:
