@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pseudogd.api import annotate, ask, audit, doctor, evaluate, export, label, report, synth, train
+    from pseudogd.api import annotate, ask, audit, doctor, evaluate, export, label, pack, report, synth, train
     from pseudogd.embedded import demo
     from pseudogd.student.joint import Joint
     from pseudogd.student.load import load_student
@@ -32,6 +32,7 @@ __all__ = [
     "export",
     "label",
     "load_student",
+    "pack",
     "report",
     "synth",
     "train",

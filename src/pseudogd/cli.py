@@ -211,6 +211,41 @@ def audit(
 
 
 @app.command()
+def pack(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder to write; must be empty or not there.")],
+    format: Annotated[
+        str, typer.Option(help="messages, llava, omnispatial or parquet; docs/export-data.md.")
+    ] = "messages",
+    tasks: Annotated[str | None, typer.Option(help="Names with commas between; all by default.")] = None,
+    min_margin: Annotated[str | None, typer.Option(help="Least margin: a number, or nearer=0.2,size=0.4.")] = None,
+    min_stability: Annotated[float | None, typer.Option(help="Least stability, where it was measured.")] = None,
+    balanced: Annotated[bool, typer.Option(help="Leave out what training with data.balance leaves out.")] = True,
+    splits: Annotated[str | None, typer.Option(help="Such as train=0.9,test=0.1: shares of the photos.")] = None,
+    turns: Annotated[int, typer.Option(min=0, help="Questions of a photo in one row; 0 is all.")] = 1,
+    images: Annotated[str, typer.Option(help="copy, link, or recode: pixels alone, without EXIF.")] = "copy",
+    evidence: Annotated[bool, typer.Option(help="Keep the evidence of each question.")] = False,
+    seed: Seed = 0,
+    push: Annotated[str | None, typer.Option(help="Data set of the hub to upload to, owner/name.")] = None,
+    private: Annotated[bool, typer.Option(help="Of a data set that --push makes.")] = True,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Questions and photos as a data set that other programs read."""
+    from pseudogd.api import pack as verb
+
+    chosen = {"tasks": tasks, "min_margin": min_margin, "min_stability": min_stability, "balanced": balanced}
+    form = {"format": format, "splits": splits, "turns": turns, "images": images, "evidence": evidence, "seed": seed}
+    done = verb(data, out, **chosen, **form, push=push, private=private, overwrite=overwrite, quiet=quiet)
+    told = ", ".join(f"{split} {count:,}" for split, count in done.questions.items())
+    _done(f"{done.rows:,} rows on {done.photos:,} photos in {done.out}; questions: {told}", quiet)
+    if done.located:
+        _done(f"note: {done.located:,} photos tell where they were taken; --images recode leaves that out", quiet)
+    _done(f"data set: {done.url}", quiet or done.url is None)
+
+
+@app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE.yaml", help="Every choice of the run.")],
     overrides: Annotated[
