@@ -1,4 +1,4 @@
-"""The data set's README.md: YAML that the hub reads, then what the questions are, where they come from, what they cannot."""
+"""The data set's README.md: YAML that the hub reads, what the questions are, whence they come, and their limits."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def dataset_card(name: str, form: str, told: Mapping[str, Any], files: Mapping[s
         *_table("format", told["formats"]),
         "## How the answers were made",
         "",
-        "A depth teacher estimated the geometry of each photo. Named objects were lifted into space, and every answer was "
-        "computed by a formula from their places. A question was asked only where the answer keeps a margin to the "
+        "A depth teacher estimated the geometry of each photo. Named objects were lifted into space, and every answer "
+        "was computed by a formula from their places. A question was asked only where the answer keeps a margin to the "
         "nearest other one; value, unit and margin stand with it.",
         "",
         *(
@@ -76,9 +76,9 @@ def dataset_card(name: str, form: str, told: Mapping[str, Any], files: Mapping[s
         "",
         "## Licence",
         "",
-        "The answers derive from the teacher's predictions, whose licence is named above. **The photos are not ours**: they "
-        "belong to whoever made or holds them, under terms that this card does not know. Add those terms here before you "
-        "pass the data on.",
+        "The answers derive from the teacher's predictions, whose licence is named above. **The photos are the user's**: "
+        "they belong to whoever made or holds them, under terms that this card does not know. Add those terms "
+        "here before you pass the data on.",
         "",
         *(
             [f"{told['located']:,} of the photos carry in their EXIF the place where they were taken.", ""]
@@ -87,8 +87,7 @@ def dataset_card(name: str, form: str, told: Mapping[str, Any], files: Mapping[s
         ),
         "## Limits",
         "",
-        "- Depth is estimated: metric answers share the teacher's error in scale, and some answers are wrong. `pseudogd "
-        "calibrate` measures how many, where true depth is known.",
+        "- Depth is estimated: metric answers share the teacher's error in scale, and some answers are wrong.",
         "- Names and outlines are those of the annotations; an object that they miss is asked about nowhere.",
         "- Answers have priors and can partly be guessed without the photo: `pseudogd audit` says how far.",
         "- Questions are English, from a fixed set of wordings.",

@@ -169,9 +169,11 @@ def _aside(target: Path) -> Iterator[Path]:
         raise InputError(f"{target}: cannot be made ({error.strerror}); choose another --out") from error
     try:
         yield root
+        old = root.with_suffix(".old.tmp")
         if target.is_dir():
-            shutil.rmtree(target)
+            os.replace(target, old)
         os.replace(root, target)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise InputError(f"{error.filename or target}: {error.strerror}; make room or choose another --out") from error
     finally:

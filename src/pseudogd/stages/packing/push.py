@@ -19,14 +19,14 @@ def check_push(repo: str, images: str) -> None:
         raise InputError(f"--push {repo!r}: is no name of a repository, such as owner/name") from error
     if images == "link":
         raise InputError(f"--push {repo}: links lead nowhere on the hub; take --images copy or recode")
-    if any(os.environ.get(name, "0").upper() in ("1", "TRUE", "YES", "ON") for name in ("HF_HUB_OFFLINE",)):
+    if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON"):
         raise InputError(f"--push {repo}: HF_HUB_OFFLINE is set; unset it, or leave --push out")
     if not get_token():
         raise InputError(f"--push {repo}: no token of the hub; log in with `hf auth login`, or set HF_TOKEN")
 
 
 def push(folder: Path, repo: str, private: bool = True) -> str:
-    """Upload the folder as a data set; returns its address. Raises InputError where the hub cannot be reached or refuses."""
+    """Upload the folder as a data set; returns its address. Raises InputError where the hub is away or refuses."""
     from huggingface_hub import HfApi
 
     hub = HfApi()
