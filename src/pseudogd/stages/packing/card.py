@@ -76,9 +76,11 @@ def dataset_card(name: str, form: str, told: Mapping[str, Any], files: Mapping[s
         "",
         "## Licence",
         "",
-        "The answers derive from the teacher's predictions, whose licence is named above. **The photos are the user's**: "
-        "they belong to whoever made or holds them, under terms that this card does not know. Add those terms "
-        "here before you pass the data on.",
+        "The answers derive from the teacher's predictions, whose licence is named above.",
+        "",
+        "**The photos are the user's**: "
+        "they belong to whoever made or holds them, under terms that this card does not know. Add those terms here "
+        "before you pass the data on.",
         "",
         *(
             [f"{told['located']:,} of the photos carry in their EXIF the place where they were taken.", ""]

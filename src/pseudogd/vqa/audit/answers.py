@@ -46,7 +46,7 @@ def prior_check(items: Sequence[Item], limits: Limits) -> Check:
         limits.prior,
         True,
         tuple(parts),
-        "balance the answers of this form: more photos, smaller quotas, or training with data.balance",
+        "give the answers of this form turns of equal length, or ask fewer of it in each photo",
         overall(parts),
     )
 

@@ -44,7 +44,7 @@ def text_check(items: Sequence[Item], limits: Limits) -> Check:
         limits.text,
         True,
         tuple(parts),
-        "names answer the question (a lamp is small): photos of more kinds of things, or fewer questions of this form",
+        "choose wrong options that are as likely to be right elsewhere, or ask fewer questions of this form",
         overall(parts),
     )
 
@@ -61,7 +61,7 @@ def flat_check(items: Sequence[Item], limits: Limits) -> Check:
         limits.flat,
         True,
         tuple(parts),
-        "train with data.balance (the default), or ask fewer questions of this form",
+        "ask this form where the picture misleads as often as it helps, or ask fewer of it",
         overall(parts),
     )
 
