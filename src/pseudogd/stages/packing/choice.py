@@ -62,15 +62,13 @@ def make_choice(
     seed: int,
 ) -> Choice:
     """Checked against what the data holds. Raises InputError that names the value and what there is."""
-    known = sorted(set(store.questions(["task"])["task"].to_pylist()))
+    known, measured = _seen(store)
     named = None if tasks is None else _names(tasks)
     margin = _margins(min_margin)
     asked = [*(named or ()), *(margin if isinstance(margin, Mapping) else ())]
     if unknown := [task for task in asked if task not in known]:
         raise InputError(f"{store.root}: has no questions of task {unknown[0]!r}; there are: {', '.join(known)}")
-    if min_stability is not None and store.questions(["stability"])["stability"].null_count == len(
-        store.questions(["task"])
-    ):
+    if min_stability is not None and not measured:
         raise InputError(f"{store.root}: stability has not been measured; leave min_stability out")
     return Choice(None if named is None else frozenset(named), margin, min_stability, _splits(splits), seed)
 
@@ -85,6 +83,16 @@ def photos_with_questions(
         kept = [row for row in rows if row["question_id"] not in dropped]
         if kept:
             yield photos[image_id], kept
+
+
+def _seen(store: Store) -> tuple[list[str], bool]:
+    """The tasks that are there, and whether any question has a stability."""
+    tasks, measured = set(), False
+    for path in shard_paths(store.root / "questions"):
+        table = pq.read_table(path, columns=["task", "stability"], use_threads=False)
+        tasks |= set(table["task"].unique().to_pylist())
+        measured |= table["stability"].null_count < len(table)
+    return sorted(tasks), measured
 
 
 def _rows(store: Store, choice: Choice) -> Iterator[dict[str, Any]]:

@@ -57,7 +57,7 @@ def pack(
     overwrite: bool = False,
     quiet: bool = False,
 ) -> Packed:
-    """Write the folder `out`. It appears whole or not at all; memory does not grow with the data.
+    """Write the folder `out`. It appears whole or not at all; only the list of photos is held in memory.
 
     Args:
         format: ``messages`` (JSON lines), ``llava`` (JSON), ``omnispatial`` (multiple choice alone), ``parquet``.
