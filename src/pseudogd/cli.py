@@ -239,7 +239,10 @@ def pack(
     form = {"format": format, "splits": splits, "turns": turns, "images": images, "evidence": evidence, "seed": seed}
     done = verb(data, out, **chosen, **form, push=push, private=private, overwrite=overwrite, quiet=quiet)
     told = ", ".join(f"{split} {count:,}" for split, count in done.questions.items())
-    _done(f"{done.rows:,} rows on {done.photos:,} photos in {done.out}; questions: {told}", quiet)
+    _done(
+        f"{done.rows:,} rows on {done.photos:,} photos in {done.out}; questions: {told}; left out: {done.left_out:,}",
+        quiet,
+    )
     if done.located:
         _done(f"note: {done.located:,} photos tell where they were taken; --images recode leaves that out", quiet)
     _done(f"data set: {done.url}", quiet or done.url is None)

@@ -242,7 +242,7 @@ def test_tasks_margins_and_balance_choose(data, tmp_path):
     assert count("a", balanced=False, tasks="nearer") == 24
     assert count("b", balanced=False, min_margin=0.25) == 24
     assert count("c", balanced=False, min_margin="nearer=0.35") == 36
-    assert count("d") == 36  # of each photo the last one is answered by a rule
+    assert count("d") == 36 and count("e", tasks="nearer") == 12  # of each photo the last one is answered by a rule
     told = (tmp_path / "c" / "README.md").read_text()
     assert "least margin: nearer 0.35" in told
 
@@ -306,6 +306,13 @@ def test_what_is_there_is_not_written_over_unasked(data, tmp_path):
     pseudogd.pack(data, tmp_path / "out", format="llava", overwrite=True, quiet=True)
     assert (tmp_path / "out" / "train.json").is_file() and not (tmp_path / "out" / "train.jsonl").exists()
     assert sorted(os.listdir(tmp_path)) == ["mine", "out"]
+
+
+def test_what_a_killed_call_left_is_cleared_away(data, tmp_path):
+    for name in (".out.999999999.tmp", ".out.999999998.old.tmp", ".other.999999999.tmp"):
+        (tmp_path / name).mkdir()
+    pseudogd.pack(data, tmp_path / "out", quiet=True)
+    assert sorted(os.listdir(tmp_path)) == [".other.999999999.tmp", "out"]
 
 
 # --- wrong use -------------------------------------------------------------------------------------------------------

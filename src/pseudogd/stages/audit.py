@@ -118,7 +118,8 @@ def audit(
     checks = [*guess_checks(kept, chosen), *count_checks(items, chosen)]
     raw = None if balance is None else tuple(guess_checks(items, chosen))
     left = None if balance is None else len(kept)
-    made_of, pairs, found, unreadable = composition(items), [], [], ()
+    made_of, pairs, found = composition(items), [], []
+    unreadable: tuple[str, ...] = ()
     del rows, items, kept
     if photos or others:
         count = len(pictures) + sum(len(files) for _, files in others)
@@ -218,4 +219,4 @@ def _told(check: Check) -> str:
     interval = "" if part.interval is None else f" [{number(part.interval[0])}, {number(part.interval[1])}]"
     sign = "at most" if check.at_most else "at least"
     told = f"{number(part.value)}{interval}, {sign} {number(check.threshold)}; {part.name}, n={part.n:,}"
-    return told if check.verdict in ("pass", "few") else f"{told}: {check.mend}"
+    return told if check.verdict == "pass" else f"{told}: {check.mend if check.verdict != 'few' else 'too few to tell'}"

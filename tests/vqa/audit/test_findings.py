@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -216,3 +219,10 @@ def test_effective_number():
     assert effective_number(["a"] * 5) == pytest.approx(1)
     assert effective_number("aabbccdd") == pytest.approx(4)
     assert effective_number([]) == 0
+
+
+def test_the_docs_state_the_defaults():
+    text = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
+    told = {key: float(value) for key, value in re.findall(r"\| `(\w+)` ([\d.]+)", text)}
+    told |= {key: float(value) for key, value in re.findall(r"`(\w+)` \((\d+)\):", text)}
+    assert told == {key: float(value) for key, value in asdict(Limits()).items()}

@@ -68,10 +68,7 @@ def dataset_card(name: str, form: str, told: Mapping[str, Any], files: Mapping[s
         "was computed by a formula from their places. A question was asked only where the answer keeps a margin to the "
         "nearest other one; value, unit and margin stand with it.",
         "",
-        *(
-            f"- teacher: {_plain(t['name'])}, revision {_plain(t['revision'])}, licence {_plain(t['licence'])}"
-            for t in told["teachers"]
-        ),
+        *map(_teacher, told["teachers"]),
         *(f"- {line}" for line in told["chosen"]),
         "",
         "## Licence",
@@ -102,6 +99,11 @@ def dataset_card(name: str, form: str, told: Mapping[str, Any], files: Mapping[s
         "",
     ]
     return "\n".join(lines)
+
+
+def _teacher(told: Mapping[str, str]) -> str:
+    name, revision, licence = (_plain(told[key]) or "not told" for key in ("name", "revision", "licence"))
+    return f"- teacher: {name}, revision {revision}, licence {licence}"
 
 
 def _licence(licences: list[str]) -> dict[str, str]:

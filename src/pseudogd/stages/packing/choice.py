@@ -41,7 +41,7 @@ class Choice:
             if place < share:
                 return name
             place -= share
-        return next(reversed(self.splits))
+        return list(self.splits)[-1]
 
     def keeps(self, row: Mapping[str, Any]) -> bool:
         """Whether a question has the wanted task, margin and stability."""

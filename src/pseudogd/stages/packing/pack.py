@@ -29,7 +29,8 @@ MARKER = "pseudogd.json"
 
 @dataclass(frozen=True)
 class Packed:
-    """What was written: rows and questions per split, photos, and how many photos tell where they were taken."""
+    """What was written: rows, questions per split, photos, how many of those tell where they were taken, and how many
+    questions of the data were left out."""
 
     out: Path
     format: str
@@ -37,6 +38,7 @@ class Packed:
     questions: Mapping[str, int] = field(default_factory=dict)
     photos: int = 0
     located: int = 0
+    left_out: int = 0
     url: str | None = None
 
 
@@ -99,13 +101,14 @@ def pack(
             writer.close()
         if not rows:
             raise InputError(f"{store.root}: no questions are left to pack; ask for less")
-        told = {name: dict(counter) for name, counter in counts.items()}
+        told: dict[str, Any] = {name: dict(counter) for name, counter in counts.items()}
         told |= {"photos": len(used), "teachers": _teachers(store), "settings": store.settings("questions")}
         told |= {"located": pictures.located, "chosen": _chosen(choice, balance is not None)}
         (root / "README.md").write_text(dataset_card(target.name, format, told, writer.files), encoding="utf-8")
         made = {"format": format, "rows": rows, **told}
         (root / MARKER).write_text(json.dumps(made, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return Packed(target, format, rows, told["splits"], len(used), pictures.located)
+    left_out = int(store.counts("questions")["rows"]) - sum(told["splits"].values())
+    return Packed(target, format, rows, told["splits"], len(used), pictures.located, left_out)
 
 
 def _count(counts: Mapping[str, Counter[str]], split: str, questions: Sequence[Mapping[str, Any]]) -> None:
@@ -169,7 +172,7 @@ def _aside(target: Path) -> Iterator[Path]:
         raise InputError(f"{target}: cannot be made ({error.strerror}); choose another --out") from error
     try:
         yield root
-        old = root.with_suffix(".old.tmp")
+        old = root.with_name(f"{root.name.removesuffix('.tmp')}.old.tmp")
         if target.is_dir():
             os.replace(target, old)
         os.replace(root, target)
@@ -183,7 +186,7 @@ def _aside(target: Path) -> Iterator[Path]:
 def _remove_leftovers(target: Path) -> None:
     """Folders of calls that were killed; their processes are gone."""
     for path in target.parent.glob(f".{target.name}.*.tmp"):
-        number = path.name.removesuffix(".tmp").rpartition(".")[2]
+        number = path.name.removesuffix(".tmp").removesuffix(".old").rpartition(".")[2]
         if path.is_dir() and number.isdigit() and not _lives(int(number)):
             shutil.rmtree(path, ignore_errors=True)
 

@@ -87,8 +87,11 @@ class Check:
 
     @property
     def worst(self) -> Part | None:
-        """The part that decides the verdict: of those with it the one farthest beyond or nearest to the threshold."""
+        """The part that decides the verdict: the farthest beyond the threshold, or the nearest to it. Where there are
+        too few questions everywhere, the part that has most."""
         grave = [part for part in self.parts if part.verdict == self.verdict]
+        if self.verdict == "few":
+            return max(grave, key=lambda part: part.n)
         return max(grave, key=lambda p: p.value if self.at_most else -p.value, default=None)
 
 
