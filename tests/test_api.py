@@ -12,7 +12,7 @@ import pytest
 import pseudogd
 from pseudogd.errors import InputError, PseudoGDError
 
-VERBS = ("annotate", "ask", "demo", "evaluate", "export", "label", "report", "synth", "train")
+VERBS = ("annotate", "ask", "audit", "demo", "evaluate", "export", "label", "pack", "report", "synth", "train")
 
 
 @pytest.mark.parametrize("name", VERBS)

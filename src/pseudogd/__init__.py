@@ -5,7 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pseudogd.api import annotate, ask, doctor, evaluate, export, label, report, synth, train, view
+    from pseudogd.api import (
+        annotate,
+        ask,
+        audit,
+        calibrate,
+        doctor,
+        evaluate,
+        export,
+        label,
+        pack,
+        report,
+        selftest,
+        synth,
+        train,
+        view,
+    )
     from pseudogd.embedded import demo
     from pseudogd.student.joint import Joint
     from pseudogd.student.load import load_student
@@ -25,6 +40,7 @@ __all__ = [
     "__version__",
     "annotate",
     "ask",
+    "audit",
     "calibrate",
     "demo",
     "doctor",
@@ -32,6 +48,7 @@ __all__ = [
     "export",
     "label",
     "load_student",
+    "pack",
     "report",
     "selftest",
     "synth",

@@ -10,7 +10,7 @@ import filecmp
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,10 @@ from pseudogd.progress import notice, track
 if TYPE_CHECKING:
     from pseudogd.benchmarks.backends.chat_server import ChatServer
     from pseudogd.stages.annotate import AnnotateResult
+    from pseudogd.stages.audit import Audit
     from pseudogd.stages.calibrate import CalibrateResult
     from pseudogd.stages.label import LabelResult
+    from pseudogd.stages.packing.pack import Packed
     from pseudogd.stages.synth import SynthResult
     from pseudogd.training.doctor import Diagnosis
     from pseudogd.training.recipe import Recipe
@@ -163,6 +165,87 @@ def synth(
         quiet=quiet,
         **settings,
     )
+
+
+def audit(
+    data: PathLike,
+    *,
+    against: PathLike | Sequence[PathLike] = (),
+    photos: bool = True,
+    balanced: bool = True,
+    most: int = 100_000,
+    out: PathLike | None = None,
+    workers: int = 1,
+    quiet: bool = False,
+    **limits: float,
+) -> Audit:
+    """Whether questions can be answered without looking: `pseudogd.stages.audit.audit`, and a page about it.
+
+    `limits` are thresholds of `pseudogd.vqa.audit.limits.Limits`. With `balanced` the questions that training keeps
+    (`data.balance`) are judged, and the numbers of all are told beside; without it all are judged. Writes audit.html
+    and audit.json into `data`, or into `out`.
+    """
+    from pseudogd.reports.audit import write_audit_page
+    from pseudogd.stages.audit import audit as run
+    from pseudogd.training.balance import shortcuts_to_drop
+
+    balance = shortcuts_to_drop if balanced else None
+    found = run(data, limits, against=against, photos=photos, balance=balance, most=most, workers=workers, quiet=quiet)
+    return replace(found, page=write_audit_page(found, Path(data if out is None else out)))
+
+
+def pack(
+    data: PathLike,
+    out: PathLike,
+    *,
+    format: str = "messages",
+    tasks: str | Sequence[str] | None = None,
+    min_margin: float | str | Mapping[str, float] | None = None,
+    min_stability: float | None = None,
+    balanced: bool = True,
+    splits: str | Mapping[str, float] | None = None,
+    turns: int = 1,
+    images: str = "copy",
+    evidence: bool = False,
+    seed: int = 0,
+    push: str | None = None,
+    private: bool = True,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> Packed:
+    """Questions and photos as a data set for other programs: `pseudogd.stages.packing.pack.pack`.
+
+    `balanced` leaves out what training leaves out (`data.balance`). `push` is a data set of the hub, owner/name, which
+    is made if it is not there, `private` by default.
+    """
+    from pseudogd.stages.packing.pack import pack as run
+    from pseudogd.training.balance import shortcuts_to_drop
+
+    if push is not None:
+        from pseudogd.stages.packing.push import check_push
+
+        check_push(push, images)
+    done = run(
+        data,
+        out,
+        format,
+        tasks=tasks,
+        min_margin=min_margin,
+        min_stability=min_stability,
+        balance=shortcuts_to_drop if balanced else None,
+        splits=splits,
+        turns=turns,
+        images=images,
+        evidence=evidence,
+        seed=seed,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    if push is None:
+        return done
+    from pseudogd.stages.packing.push import push as upload
+
+    return replace(done, url=upload(done.out, push, private))
 
 
 def train(

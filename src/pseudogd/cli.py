@@ -250,6 +250,73 @@ def synth(
 
 
 @app.command()
+def audit(
+    data: Data,
+    limits: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Thresholds, such as prior=0.15; docs/audit.md."),
+    ] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="Folder of a benchmark's pictures, none of which may be here; repeatable.")
+    ] = None,
+    photos: Annotated[bool, typer.Option(help="Look for photos that nearly equal another.")] = True,
+    balanced: Annotated[bool, typer.Option(help="Judge what training with data.balance keeps.")] = True,
+    most: Annotated[int, typer.Option(min=1, help="Questions looked at; of more, whole photos are drawn.")] = 100_000,
+    out: Annotated[Path | None, typer.Option(help="Folder for audit.html and audit.json; by default DATA.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that decode photos.")] = 1,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Whether questions can be answered without looking; exit code 1 where a check failed."""
+    from pseudogd.api import audit as verb
+
+    choices = {"against": against or (), "photos": photos, "balanced": balanced, "most": most, "out": out}
+    found = verb(data, **choices, workers=workers, quiet=quiet, **_pairs(limits))
+    for line in found.lines():
+        _done(line, quiet and not line.startswith("fail"))
+    _done(f"page: {found.page}", quiet)
+    return found.exit_code
+
+
+@app.command()
+def pack(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder to write; must be empty or not there.")],
+    format: Annotated[
+        str, typer.Option(help="messages, llava, omnispatial or parquet; docs/export-data.md.")
+    ] = "messages",
+    tasks: Annotated[str | None, typer.Option(help="Names with commas between; all by default.")] = None,
+    min_margin: Annotated[str | None, typer.Option(help="Least margin: a number, or nearer=0.2,size=0.4.")] = None,
+    min_stability: Annotated[float | None, typer.Option(help="Least stability, where it was measured.")] = None,
+    balanced: Annotated[bool, typer.Option(help="Leave out what training with data.balance leaves out.")] = True,
+    splits: Annotated[str | None, typer.Option(help="Such as train=0.9,test=0.1: shares of the photos.")] = None,
+    turns: Annotated[int, typer.Option(min=0, help="Questions of a photo in one row; 0 is all.")] = 1,
+    images: Annotated[str, typer.Option(help="copy, link, or recode: pixels alone, without EXIF.")] = "copy",
+    evidence: Annotated[bool, typer.Option(help="Keep the evidence of each question.")] = False,
+    seed: Seed = 0,
+    push: Annotated[str | None, typer.Option(help="Data set of the hub to upload to, owner/name.")] = None,
+    private: Annotated[bool, typer.Option(help="Of a data set that --push makes.")] = True,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Questions and photos as a data set that other programs read."""
+    from pseudogd.api import pack as verb
+
+    chosen = {"tasks": tasks, "min_margin": min_margin, "min_stability": min_stability, "balanced": balanced}
+    form = {"format": format, "splits": splits, "turns": turns, "images": images, "evidence": evidence, "seed": seed}
+    done = verb(data, out, **chosen, **form, push=push, private=private, overwrite=overwrite, quiet=quiet)
+    told = ", ".join(f"{split} {count:,}" for split, count in done.questions.items())
+    _done(
+        f"{done.rows:,} rows on {done.photos:,} photos in {done.out}; questions: {told}; left out: {done.left_out:,}",
+        quiet,
+    )
+    if done.located:
+        _done(f"note: {done.located:,} photos tell where they were taken; --images recode leaves that out", quiet)
+    _done(f"data set: {done.url}", quiet or done.url is None)
+
+
+@app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE.yaml", help="Every choice of the run.")],
     overrides: Annotated[

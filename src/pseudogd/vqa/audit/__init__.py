@@ -1,0 +1,1 @@
+"""Whether questions can be answered without looking: pure computation on rows of the questions stage."""

@@ -1,0 +1,290 @@
+"""Classifiers that have not seen the photo: one reads the words alone, one knows the boxes in the picture alone.
+
+Both are the conditional logit of D. McFadden (1974): every candidate answer of a question has a score that is linear in
+its features, and the candidates of a question share one softmax. Features are hashed (Weinberger et al. 2009), photos
+are split into folds, and what is answered is never of a photo that was learnt from.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pseudogd.vqa.audit.answers import excess, grouped
+from pseudogd.vqa.audit.items import Item, Thing, number_of, point_of
+from pseudogd.vqa.audit.limits import Check, Limits, Part, judge, overall
+
+FEATURES = 1 << 15
+FOLDS = 5
+PENALTY = 1.0
+STEPS = 60
+MOST = 20_000
+"""More questions than this tell no more: as many are drawn, by photo."""
+SECTORS = 16
+FLAT_BY_MEANING = frozenset({"direction.side"})
+"""Forms that ask about the picture plane itself: to see that is no shortcut."""
+_WORD = re.compile(r"[a-z]+|\d+")
+Cues = Iterable[tuple[str, float]]
+Box = tuple[float, float, float, float]
+
+
+def text_check(items: Sequence[Item], limits: Limits) -> Check:
+    """Accuracy above chance, per form, of a bag of words on question and candidates."""
+    parts = _parts(items, text_cues, limits.text, limits)
+    return Check(
+        "text",
+        "Text-only baseline",
+        "accuracy above chance of a classifier that reads question and options alone",
+        limits.text,
+        True,
+        tuple(parts),
+        "choose wrong options that are as likely to be right elsewhere, or ask fewer questions of this form",
+        overall(parts),
+    )
+
+
+def flat_check(items: Sequence[Item], limits: Limits) -> Check:
+    """Accuracy above chance, per form, of centres and sizes of the operands' boxes (and of marked points)."""
+    asked = [item for item in items if item.form not in FLAT_BY_MEANING]
+    known = [item for item in asked if any(t.box for t in item.things) or any(map(point_of, item.candidates))]
+    parts = _parts(known, flat_cues, limits.flat, limits)
+    return Check(
+        "flat",
+        "2D-shortcut baseline",
+        "accuracy above chance of a classifier that knows the boxes in the picture alone",
+        limits.flat,
+        True,
+        tuple(parts),
+        "ask this form where the picture misleads as often as it helps, or ask fewer of it",
+        overall(parts),
+    )
+
+
+def rule_check(items: Sequence[Item], limits: Limits) -> Check:
+    """How often the rule of thumb that a task has noted with its questions is right, per form."""
+    from pseudogd.vqa.audit.intervals import share_interval
+
+    parts = []
+    told = [item for item in items if item.rule_right is not None]
+    for form, group in grouped(told, lambda i: i.form).items():
+        right = np.array([item.rule_right for item in group], np.float64)
+        interval = share_interval(right, [item.image_id for item in group])
+        verdict = judge(float(right.mean()), interval, len(group), limits.rule, limits.few, True)
+        parts.append(Part(form, float(right.mean()), interval, len(group), verdict))
+    return Check(
+        "rule",
+        "Rules of thumb",
+        "how often the noted rule in the flat picture is right",
+        limits.rule,
+        True,
+        tuple(parts),
+        "train with data.balance (the default), which leaves out what such a rule answers too often",
+        overall(parts),
+    )
+
+
+def _parts(items: Sequence[Item], cues: Callable[[Item, int], Cues], limit: float, limits: Limits) -> list[Part]:
+    closed = _drawn([item for item in items if len(item.candidates) > 1])
+    if len({item.image_id for item in closed}) < 2:
+        return []
+    gain = crossfit(closed, cues) - np.array([1 / len(item.candidates) for item in closed])
+    parts = []
+    for form, group in grouped(closed, lambda i: i.form).items():
+        mine = np.array([item.form == form for item in closed])
+        value, interval = excess(group, gain[mine].tolist())
+        chance = float(np.mean([1 / len(item.candidates) for item in group]))
+        verdict = judge(value, interval, len(group), limit, limits.few, True)
+        text = f"{100 * (value + chance):.0f} % right, {100 * chance:.0f} % by chance"
+        parts.append(Part(form, value, interval, len(group), verdict, text))
+    return parts
+
+
+def _drawn(items: Sequence[Item]) -> list[Item]:
+    if len(items) <= MOST:
+        return list(items)
+    order = sorted(range(len(items)), key=lambda k: (zlib.crc32(items[k].image_id.encode()), k))
+    return [items[k] for k in sorted(order[:MOST])]
+
+
+def crossfit(items: Sequence[Item], cues: Callable[[Item, int], Cues]) -> NDArray[np.float64]:
+    """(n,) 1 where the candidate with the best score is right; ties share. Folds are of photos."""
+    from scipy.sparse import csr_matrix
+
+    starts = np.concatenate([[0], np.cumsum([len(item.candidates) for item in items])])
+    rows, columns, values = [], [], []
+    for start, item in zip(starts, items):
+        for k in range(len(item.candidates)):
+            named = list(cues(item, k))
+            norm = math.sqrt(sum(value * value for _, value in named)) or 1.0
+            rows += [int(start) + k] * len(named)
+            columns += [zlib.crc32(name.encode()) % FEATURES for name, _ in named]
+            values += [value / norm for _, value in named]
+    x = csr_matrix((values, (rows, columns)), shape=(int(starts[-1]), FEATURES))
+    folds = np.array([zlib.crc32(f"fold {item.image_id}".encode()) % FOLDS for item in items])
+    rights = np.array([item.right for item in items])
+    scores = np.zeros(x.shape[0])
+    for fold in range(FOLDS):
+        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        if len(train) and len(test):
+            weights = _fitted(x[_spans(starts, train)], np.diff(starts)[train], rights[train])
+            scores[_spans(starts, test)] = x[_spans(starts, test)] @ weights
+    return np.array([_share_right(scores[a:b], r) for a, b, r in zip(starts, starts[1:], rights)])
+
+
+def _spans(starts: NDArray[np.int64], chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([np.arange(starts[i], starts[i + 1]) for i in chosen])
+
+
+def _fitted(x, counts: NDArray[np.int64], rights: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weights of least penalised negative log likelihood, by L-BFGS."""
+    from scipy.optimize import minimize
+
+    begin = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    hit, owner = begin + rights, np.repeat(np.arange(len(counts)), counts)
+    used = np.unique(x.indices)
+    x = x[:, used]
+    xt = x.T.tocsr()
+
+    def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        s = x @ w
+        s = s - np.maximum.reduceat(s, begin)[owner]
+        e = np.exp(s)
+        total = np.add.reduceat(e, begin)
+        p = e / total[owner]
+        p[hit] -= 1.0
+        value = float(np.log(total).sum() - s[hit].sum() + 0.5 * PENALTY * w @ w)
+        return value, xt @ p + PENALTY * w
+
+    found = minimize(loss, np.zeros(len(used)), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
+    weights = np.zeros(FEATURES)
+    weights[used] = found.x
+    return weights
+
+
+def _share_right(scores: NDArray[np.float64], right: int) -> float:
+    best = np.flatnonzero(scores >= scores.max() - 1e-9)
+    return float(right in best) / len(best)
+
+
+def text_cues(item: Item, k: int) -> Iterator[tuple[str, float]]:
+    """Of candidate k: its words, place, length and rank among numbers, alone and with each word of the question."""
+    candidate = item.candidates[k]
+    words = _WORD.findall(candidate.lower())
+    mine = [*(f"w {word}" for word in words), f"t {candidate.lower()}"]
+    if item.options is not None:
+        mine.append(f"place {k}")
+    lengths = [len(text) for text in item.candidates]
+    mine.append(f"longer than {sum(n < lengths[k] for n in lengths)} of {len(lengths)}")
+    numbers = [number_of(text) for text in item.candidates]
+    if None not in numbers:
+        value = float(numbers[k] or 0)
+        mine.append(f"rank {sum(float(n or 0) < value for n in numbers)} of {len(numbers)}")
+        mine.append(f"size {round(2 * math.log2(value + 0.1))}")
+    if point := point_of(candidate):
+        mine += [f"x {round(10 * point[0])}", f"y {round(10 * point[1])}"]
+    asked = sorted(set(_WORD.findall(item.stem.lower())))
+    first = item.stem.find(candidate)
+    if first >= 0:
+        others = [place for text in item.candidates if text != candidate and (place := item.stem.find(text)) >= 0]
+        mine.append(f"said after {sum(place < first for place in others)}")
+    for cue in mine:
+        yield cue, 1.0
+        yield f"{item.form} {cue}", 1.0
+        for word in asked:
+            yield f"{word} {cue}", 0.5
+
+
+def flat_cues(item: Item, k: int) -> Iterator[tuple[str, float]]:
+    """Of candidate k: what its box, or the boxes of the things asked about, say in the picture."""
+    candidate = item.candidates[k]
+    context = f"{item.form} {item.format}"
+    by_name = {thing.name: thing.box for thing in item.things if thing.box is not None}
+    if point := point_of(candidate):
+        mine: Box | None = (*point, 0.0, 0.0)
+        rivals = [(*p, 0.0, 0.0) for text in item.candidates if (p := point_of(text)) and text != candidate]
+    else:
+        mine = by_name.get(candidate)
+        rivals = [by_name[text] for text in item.candidates if text != candidate and text in by_name]
+    if mine is not None:  # the candidate is a thing or a place: against the others, and against what was asked about
+        anchors = [thing for thing in item.things if thing.box and thing.name not in item.candidates]
+        yield from ((f"{context} {name}", value) for name, value in _against(mine, rivals, anchors))
+    else:  # a fixed answer: how the things lie to one another, for this wording and this answer
+        context = f"{item.template} {candidate}"
+        yield context, 1.0
+        yield from ((f"{context} {name}", value) for name, value in _arrangement(item.things))
+
+
+def _against(mine: Box, rivals: Sequence[Box], anchors: Sequence[Thing]) -> Iterator[tuple[str, float]]:
+    measures: dict[str, Callable[[Box], float]] = {
+        "bottom": _bottom,
+        "area": _area,
+        "tall": lambda b: b[3],
+        "wide": lambda b: b[2],
+        "x": _x,
+        "y": _y,
+    }
+    boxes = [thing.box for thing in anchors if thing.box is not None]
+    for number, box in enumerate(boxes):
+        measures[f"to {number}"] = _distance_to(_centre(box))
+    if len(boxes) > 1:
+        middle = np.mean([_centre(box) for box in boxes], axis=0)
+        measures["to middle"] = _distance_to((float(middle[0]), float(middle[1])))
+    for name, measure in measures.items():
+        value, others = measure(mine), [measure(box) for box in rivals]
+        yield f"{name} rank {sum(o < value for o in others)} of {len(others) + 1}", 1.0
+        yield name, 3.0 * (value - float(np.mean(others))) if others else value
+
+
+def _arrangement(things: Sequence[Thing]) -> Iterator[tuple[str, float]]:
+    boxes = [thing.box for thing in things]
+    for (i, a), (j, b) in combinations(enumerate(boxes), 2):
+        if a is not None and b is not None:
+            dx, dy = _x(b) - _x(a), _y(b) - _y(a)
+            yield f"{i}{j} {'right' if dx > 0 else 'left'}", 1.0
+            yield f"{i}{j} {'below' if _bottom(b) > _bottom(a) else 'above'}", 1.0
+            yield f"{i}{j} middle {'below' if dy > 0 else 'above'}", 1.0
+            yield f"{i}{j} {'larger' if _area(b) > _area(a) else 'smaller'}", 1.0
+            yield f"{i}{j} {'taller' if b[3] > a[3] else 'shorter'}", 1.0
+            yield f"{i}{j} dx", 3.0 * dx
+            yield f"{i}{j} dy", 3.0 * (_bottom(b) - _bottom(a))
+    if len(boxes) == 3 and all(box is not None for box in boxes):
+        for name, turn in _turns([(_x(b), _bottom(b)) for b in boxes if b is not None]):
+            yield f"{name} {turn}", 1.0
+
+
+def _turns(feet: Sequence[tuple[float, float]]) -> Iterator[tuple[str, int]]:
+    """Of three places in the picture taken for a map: which way from the first to the third is, facing the second."""
+    (sx, sy), (fx, fy), (ax, ay) = feet
+    facing, asked = math.atan2(fx - sx, sy - fy), math.atan2(ax - sx, sy - ay)
+    yield "turn", round((asked - facing) / (2 * math.pi) * SECTORS) % SECTORS
+    yield "asked", round(asked / (2 * math.pi) * SECTORS) % SECTORS
+
+
+def _x(box: Box) -> float:
+    return box[0] + box[2] / 2
+
+
+def _y(box: Box) -> float:
+    return box[1] + box[3] / 2
+
+
+def _bottom(box: Box) -> float:
+    return box[1] + box[3]
+
+
+def _area(box: Box) -> float:
+    return math.sqrt(box[2] * box[3])
+
+
+def _distance_to(place: tuple[float, float]) -> Callable[[Box], float]:
+    return lambda box: math.dist(_centre(box), place)
+
+
+def _centre(box: Box) -> tuple[float, float]:
+    return _x(box), _y(box)
