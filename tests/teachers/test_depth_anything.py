@@ -148,8 +148,8 @@ def test_what_is_no_checkpoint_is_one_line(tmp_path, metric_folder):
     refused(str(metric_folder), "device", device="toaster")
     (tmp_path / "config.json").write_text("{")
     refused(str(tmp_path), "cannot be loaded")
-    (tmp_path / "config.json").write_text('{"model_type": "glpn"}')
-    refused(str(tmp_path), "'glpn' model")
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    refused(str(tmp_path), "'bert' model")
 
 
 def test_broken_or_missing_weights_are_one_line(tmp_path, metric_folder):

@@ -101,7 +101,7 @@ class CallableTeacher(Teacher):
         return "any"
 
     def infer(self, prepared: Sequence[_Prepared]) -> list[Geometry]:
-        """The function's answer for each photo in turn. What it raises goes up; InputError for an answer that is none."""
+        """The function's answer for each photo in turn; what it raises goes up. InputError for what is no answer."""
         return [self._one(item) for item in prepared]
 
     def _one(self, item: _Prepared) -> Geometry:

@@ -1,4 +1,4 @@
-"""Depth networks of transformers, of every family: one loader, one forward pass, pre- and post-processing of our own."""
+"""Depth networks of transformers, of every family: one loader, one forward pass, our own pre- and post-processing."""
 
 from __future__ import annotations
 
