@@ -18,7 +18,7 @@ _CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
 def load_teacher(
-    spec: str,
+    spec: str | Teacher,
     *,
     confidence: str | None = None,
     second_teacher: str | Teacher | None = None,
@@ -27,7 +27,8 @@ def load_teacher(
     """A teacher by its name; docs/teachers.md has the table.
 
     Args:
-        spec: one of `SPECS`. `embedded` is the tiny checkpoint that comes with the package.
+        spec: one of `SPECS`, or a Teacher, which takes no further options. `embedded` is the tiny checkpoint that comes
+            with the package.
         confidence: "flip" gives every pixel a confidence by asking again about the mirrored photo.
         second_teacher: a teacher whose agreement is the confidence; it gets `device` and `accept_licence` of `options`.
         options: for the teacher itself.
@@ -38,7 +39,7 @@ def load_teacher(
 
     if confidence not in (None, "flip"):
         raise InputError(f"confidence = {confidence!r}: can be flip, or leave it out")
-    teacher = _load(spec, options)
+    teacher = _load(spec, options) if isinstance(spec, str) else _as_it_is(spec, options)
     if confidence is not None:
         from pseudogd.teachers.confidence import FlipConsistency
 
@@ -51,6 +52,16 @@ def load_teacher(
             shared = {key: options[key] for key in kept if key in options}
             second_teacher = _load(second_teacher, shared)
         teacher = Agreement(teacher, second_teacher)
+    return teacher
+
+
+def _as_it_is(teacher: Teacher, options: dict[str, Any]) -> Teacher:
+    from pseudogd.errors import InputError
+
+    if options:
+        raise InputError(
+            f"{teacher.info.name}: a teacher in memory takes no option {next(iter(options))!r}; leave it out"
+        )
     return teacher
 
 

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pseudogd.errors import InputError
+from pseudogd.geometry.types import TeacherInfo
 
 
 class Terms(str, Enum):
@@ -131,6 +132,18 @@ _NO_NAMES = {"card", "repository", "licence", "military", "weights", "only", "en
 
 def _shown(accepted: str | Sequence[str]) -> str:
     return accepted if isinstance(accepted, str) else ", ".join(accepted)
+
+
+def terms_note(info: TeacherInfo) -> str | None:
+    """One line for whoever uses this teacher, where its licence needs a look; None where it does not."""
+    terms = judged(info.name, info.licence)
+    if terms is Terms.CONFLICTING:
+        return f"warning: {info.name}: model card and repository disagree about its licence ({info.licence}); heed both"
+    if terms is Terms.RESTRICTED:
+        return f"note: {info.name}: its licence limits its use ({info.licence}), and goes into every row"
+    if terms is Terms.UNVERIFIED and licence_of(info.name) is not None:
+        return f"note: {info.name}: nobody has verified its licence ({info.licence}); look at it before you publish"
+    return None
 
 
 _LIMITED = re.compile(r"\bnc\b|non-?commercial|research|no military|restricted|conflicting", re.IGNORECASE)
