@@ -37,7 +37,7 @@ def label(
     *,
     confidence: str | None = None,
     second_teacher: Any = None,
-    accept_licence: bool | str | Sequence[str] = False,
+    accept_licence: bool | str | Sequence[str] | None = None,
     batch_size: int = 16,
     workers: int = 2,
     max_failures: int = 0,

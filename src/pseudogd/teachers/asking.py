@@ -50,12 +50,10 @@ class Asker:
         return [self._checked(one, size) for one, size in zip(found, sizes)]
 
     def _halves(self, prepared: Sequence[Any], sizes: Sequence[tuple[int, int]]) -> list[Answer]:
-        half = len(prepared) // 2
-        if self._most is None or half < self._most:
-            self._most = half
-            notice(f"note: {len(prepared)} photos do not fit in memory; going on with {half} at a time", self._quiet)
+        self._most = len(prepared) // 2
+        notice(f"note: {len(prepared)} photos do not fit in memory; going on with {self._most} at a time", self._quiet)
         _let_go()
-        return self._batch(prepared[:half], sizes[:half]) + self._batch(prepared[half:], sizes[half:])
+        return self.ask(prepared, sizes)
 
     def _checked(self, geometry: Any, size: tuple[int, int]) -> Answer:
         """The geometry if it can be one of a photo of this size."""
