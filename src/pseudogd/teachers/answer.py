@@ -44,8 +44,9 @@ def geometry_of(
     extra: dict[str, Any] = {}
     if confidence is not None:
         extra["confidence"] = _sampled(confidence, seen, rows, columns, shown, "confidence")
-    if normals is not None and camera is not None:
-        extra["normals"] = facing(_sampled(normals, seen, rows, columns, shown, "normals"), camera)
+    if normals is not None:
+        kept = _sampled(normals, seen, rows, columns, shown, "normals")
+        extra["normals"] = None if camera is None else facing(kept, camera)
     try:
         return Geometry(depth, camera, scale=scale, teacher=info, **extra)
     except ValueError as error:
