@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from transformers import AutoConfig, AutoModelForDepthEstimation, PretrainedConfig
 from transformers.utils import cached_file, logging
 
 from pseudogd.errors import InputError
 
+_MOST_OF_CARD = 100_000
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -105,6 +107,19 @@ def check_dtype(dtype: str) -> None:
     """InputError for a type of weights that is not offered."""
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
+
+
+def card_licence(path: str) -> str | None:
+    """The licence that the model card in a checkpoint's folder names in its head; None where none is told."""
+    try:
+        with open(Path(path) / "README.md", encoding="utf-8") as file:
+            text = file.read(_MOST_OF_CARD)
+        head = yaml.safe_load(text.split("---")[1]) if text.startswith("---") else None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, IndexError):
+        return None
+    values = head if isinstance(head, dict) else {}
+    told = values.get("license_name") if values.get("license") == "other" else values.get("license")
+    return told.strip()[:200] if isinstance(told, str) and told.strip() else None
 
 
 def checkpoint_name(path: str) -> str:

@@ -17,7 +17,7 @@ from pseudogd.teachers.answer import best_scale, focal_of
 from pseudogd.teachers.base import OutOfMemory, Photo, Teacher, settings_hash
 from pseudogd.teachers.families import family_of
 from pseudogd.teachers.families.base import Family, Preprocessor
-from pseudogd.teachers.licences import Accepted, check_licence
+from pseudogd.teachers.licences import Accepted, check_licence, check_terms
 from pseudogd.teachers.units import Unit, to_depth
 
 
@@ -74,6 +74,9 @@ class NetworkTeacher(Teacher):
         Raises InputError when it cannot be loaded, says no unit, or its licence has to be accepted first.
         """
         row = check_licence(path, accept_licence)
+        if row is None and (told := licence or checkpoint.card_licence(path)):
+            check_terms(path, told, accept_licence)
+            licence = told
         checkpoint.check_dtype(dtype)
         config = checkpoint.load_config(path, revision)
         family = family_of(config.model_type, path, kind)
