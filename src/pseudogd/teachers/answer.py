@@ -95,7 +95,8 @@ def camera_of_matrix(matrix: Any, size: tuple[int, int], shown: str) -> Camera |
             raise ValueError(f"must be 3 x 3, not {' x '.join(map(str, values.shape)) or 'a number'}")
         if not np.isfinite(values).all():
             return None
-        return Camera(*(float(values[i]) for i in ((0, 0), (1, 1), (0, 2), (1, 2))), *size)
+        fx, fy, cx, cy = (float(values[place]) for place in ((0, 0), (1, 1), (0, 2), (1, 2)))
+        return Camera(fx, fy, cx, cy, *size)
     except (TypeError, ValueError) as error:
         raise InputError(f"{shown}: intrinsics {error}; give pixels of the photo as it was handed in") from error
 

@@ -29,7 +29,7 @@ class Asker:
         A batch that raises, or has another number of answers than photos, is asked again photo by photo; one that does
         not fit in memory, in halves. Only KeyboardInterrupt and its kind go through.
         """
-        step = min(len(prepared), self._most or len(prepared))
+        step = 1 if self._teacher.alone else min(len(prepared), self._most or len(prepared))
         answers: list[Answer] = []
         for start in range(0, len(prepared), step):
             part = slice(start, start + step)

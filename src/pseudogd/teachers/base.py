@@ -43,6 +43,9 @@ class Teacher(ABC):
     looks: bool = True
     """Whether it looks at the picture: only then may it be asked again about a changed one."""
 
+    alone: bool = False
+    """Whether it takes photos one at a time anyway, so that asking for several would only lose more when one fails."""
+
     @abstractmethod
     def prepare(self, photo: Photo) -> Any:
         """What the network needs of one photo; small, so that many can wait. Raises InputError for a photo without."""

@@ -50,6 +50,8 @@ class CallableTeacher(Teacher):
         licence          of its weights; name: of the model, for rows and the licence table; revision: of its weights
     """
 
+    alone = True
+
     def __init__(
         self, function: Callable[..., Any], name: str, unit: Unit, info: TeacherInfo, settings: dict[str, Any]
     ) -> None:
@@ -81,15 +83,16 @@ class CallableTeacher(Teacher):
             check_terms(model, licence, accept_licence)
         if device is not None and hasattr(function, "device"):
             function.device = device
+        version = str(revision or getattr(function, "revision", "") or _source_hash(function))
         settings = {
             "kind": "call",
             "name": model,
             "place": place,
-            "revision": str(revision or getattr(function, "revision", "") or _source_hash(function)),
+            "revision": version,
             "output": unit.output.value,
             "canonical_focal": unit.canonical_focal,
         }
-        info = TeacherInfo(model, settings["revision"], settings_hash(settings), licence)
+        info = TeacherInfo(model, version, settings_hash(settings), licence)
         return cls(function, place, unit, info, settings)
 
     def prepare(self, photo: Photo) -> _Prepared:

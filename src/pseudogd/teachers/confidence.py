@@ -41,7 +41,7 @@ class _Twice(Teacher):
 
     def __init__(self, first: Teacher, second: Teacher, how: dict[str, Any]) -> None:
         self.first, self.second = first, second
-        self.scale, self.looks = first.scale, first.looks
+        self.scale, self.looks, self.alone = first.scale, first.looks, first.alone and second.alone
         self.settings = {**first.settings, "confidence": how}
         self.info = replace(first.info, settings_hash=settings_hash(self.settings))
 

@@ -125,8 +125,11 @@ class NetworkTeacher(Teacher):
             raise OutOfMemory(
                 f"{self.info.name}: {len(prepared)} photos do not fit in the GPU's memory; use a smaller --batch-size"
             ) from error
-        views = self.family.fields_of_view(said) or [None] * len(prepared)
-        return [self._geometry(one, view, item) for one, view, item in zip(raw, views, prepared)]
+        views = self.family.fields_of_view(said)
+        return [
+            self._geometry(one, None if views is None else views[i], item)
+            for i, (one, item) in enumerate(zip(raw, prepared, strict=True))
+        ]
 
     def _geometry(self, raw: torch.Tensor, view: float | None, item: _Prepared) -> Geometry:
         camera = item.camera or _estimated(view, item.size)

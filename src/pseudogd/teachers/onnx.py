@@ -70,13 +70,14 @@ class OnnxTeacher(Teacher):
             check_terms(called, licence, accept_licence)
         session = _session(model, device)
         _check_fit(session, card, f"{Path(file).name} and {model.name}")
+        revision = _hash(model)
         settings = {
             "kind": "onnx",
             "name": called,
-            "revision": _hash(model),
+            "revision": revision,
             "card": card.model_dump(mode="json", exclude={"licence", "name", "model"}),
         }
-        info = TeacherInfo(called, settings["revision"], settings_hash(settings), licence)
+        info = TeacherInfo(called, revision, settings_hash(settings), licence)
         return cls(session, card, info, settings)
 
     def prepare(self, photo: Photo) -> _Prepared:

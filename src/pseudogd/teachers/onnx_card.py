@@ -77,8 +77,8 @@ class OnnxCard(_Strict):
         """The row of the unit table that the card is."""
         said = self.output
         output = Output.METRIC_DEPTH if said.unit == "metres" else Output(said.unit)
-        given = "estimated" if said.field_of_view or said.focal else "none"
-        return Unit("", output, given, metres=said.metres_per_unit, canonical_focal=said.canonical_focal)
+        intrinsics: Literal["estimated", "none"] = "estimated" if said.field_of_view or said.focal else "none"
+        return Unit("", output, intrinsics, metres=said.metres_per_unit, canonical_focal=said.canonical_focal)
 
     def preprocessing(self) -> Preprocessing:
         """As the other networks' own."""

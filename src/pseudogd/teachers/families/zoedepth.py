@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn.functional import interpolate
 
+from pseudogd.errors import InputError
 from pseudogd.teachers.families.base import Family
 from pseudogd.teachers.preprocess import Preprocessing
+from pseudogd.teachers.sampling import bilinear, mirrored
 from pseudogd.teachers.units import Output, Unit
 
 _DEFAULTS = {
@@ -38,16 +39,12 @@ class Padded(Preprocessing):
 
     def pixels(self, image: Image.Image) -> np.ndarray:
         """(3, h, w) float32: the photo with its mirrored rim."""
-        values = np.asarray(image).astype(np.float32) * np.float32(self.rescale)
-        if self.pad:
-            rows, columns = padding(image.height), padding(image.width)
-            values = np.pad(values, ((rows, rows), (columns, columns), (0, 0)), mode="reflect")
-        width, height = self.target_size(values.shape[1], values.shape[0])
-        mode = {int(Image.Resampling.BICUBIC): "bicubic"}.get(self.resample, "bilinear")
-        tensor = torch.from_numpy(values).permute(2, 0, 1)[None]
-        resized = interpolate(tensor, (height, width), mode=mode, align_corners=True)[0].numpy()
-        mean, std = (np.asarray(three, np.float32)[:, None, None] for three in (self.mean, self.std))
-        return np.ascontiguousarray((resized - mean) / std)
+        down, across = (padding(image.height), padding(image.width)) if self.pad else (0, 0)
+        width, height = self.target_size(image.width + 2 * across, image.height + 2 * down)
+        rows, columns = mirrored(image.height, height, down), mirrored(image.width, width, across)
+        values = bilinear(np.asarray(image), rows, columns) * np.float32(self.rescale)
+        normalised = (values - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+        return np.ascontiguousarray(normalised.transpose(2, 0, 1))
 
 
 class ZoeDepth(Family):
@@ -64,9 +61,13 @@ class ZoeDepth(Family):
         values = {**_DEFAULTS, **(values or {})}
         if values["ensure_multiple_of"] < 1:  # the class's own default is 1/32, which rounds nothing
             values["ensure_multiple_of"] = 1
+        if int(values["resample"]) != Image.Resampling.BILINEAR:
+            raise InputError(
+                f"preprocessor_config.json: resample {values['resample']}: ZoeDepth is resized bilinearly (2)"
+            )
         patch = int(getattr(config.backbone_config, "patch_size", 16))
-        found = Padded.from_config(values, patch=patch, side=384, size=size)
-        return found if values.get("do_pad", True) else Padded(**{**vars(found), "pad": False})
+        found = vars(Padded.from_config(values, patch=patch, side=384, size=size))
+        return Padded(**{**found, "pad": bool(values.get("do_pad", True))})
 
     def natural(self, config: Any) -> Unit:
         """Metres, whichever head."""
