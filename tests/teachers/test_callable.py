@@ -198,3 +198,20 @@ def test_a_field_of_view_becomes_intrinsics_as_the_documentation_does_it(monkeyp
     found = teacher.predict(scene(1))
     assert math.degrees(found.camera.fov_x) == pytest.approx(2 * math.degrees(math.atan(seen_width / 2 / focal)))
     assert found.scale is Scale.UP_TO_SCALE
+
+
+def test_a_large_photo_is_shrunk_with_its_camera(monkeypatch):
+    def answer(image, camera):
+        matrix = np.diag([image.shape[1] / 2, image.shape[1] / 2, 1.0])
+        matrix[:2, 2] = (image.shape[1] - 1) / 2, (image.shape[0] - 1) / 2
+        return {"depth": np.full(image.shape[:2], 2.0), "intrinsics": matrix}
+
+    teacher, seen = make(monkeypatch, answer)
+    wide = scene(1, 4096, 1024)
+    found = teacher.predict(wide)
+    assert seen[0][0].shape == (256, 1024, 3) and found.depth.shape == (256, 1024)
+    assert found.camera.to_dict() == pytest.approx(Camera.from_fov(4096, 1024, 90).to_dict())
+    given = Camera.from_fov(4096, 1024, 60)
+    assert teacher.predict(wide, given).camera == given and seen[1][1] == given.resized(1024, 256)
+    with pytest.raises(InputError, match="size = 0"):
+        load_teacher("call:my_teacher:look", size=0)

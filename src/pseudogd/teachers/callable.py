@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from pseudogd.errors import InputError
 from pseudogd.geometry.camera import Camera
@@ -21,6 +22,8 @@ from pseudogd.teachers.base import Photo, Teacher, settings_hash
 from pseudogd.teachers.licences import Accepted, check_licence, check_terms
 from pseudogd.teachers.units import Output, Unit
 
+_SIDE = 1024
+"""Longest side of the photo that is handed in: maps are as large, and few networks look closer."""
 _KEYS = {"depth", "unit", "intrinsics", "normals", "confidence"}
 _UNITS = {"metres": Output.METRIC_DEPTH, **{output.value: output for output in Output}}
 
@@ -29,17 +32,18 @@ _UNITS = {"metres": Output.METRIC_DEPTH, **{output.value: output for output in O
 class _Prepared:
     image: np.ndarray
     camera: Camera | None
+    size: tuple[int, int]
 
 
 class CallableTeacher(Teacher):
     """`function(image, camera)` with its unit declared, for a network that nobody has written an adapter for.
 
-    It gets the upright photo, (H, W, 3) uint8 RGB, and its `Camera` (pixels of that photo) or None, and returns either
-    a depth map (h, w) or a dict of
+    It gets the upright photo, (H, W, 3) uint8 RGB, no longer than `size` pixels, and its `Camera` (pixels of what it
+    gets) or None, and returns either a depth map (h, w) or a dict of
 
         depth       (h, w), of the photo's aspect ratio; nan = unknown, inf = sky
         unit        instead of the declared one, for this photo
-        intrinsics  3 x 3 in pixels of the photo, or a Camera; used only when the photo's own camera is unknown
+        intrinsics  3 x 3 in pixels of what it got, or a Camera; used only when the photo's own camera is unknown
         normals     (h, w, 3) in camera axes x right, y down, z forward, pointing either way
         confidence  (h, w) in [0, 1]
 
@@ -63,6 +67,7 @@ class CallableTeacher(Teacher):
         cls,
         place: str,
         *,
+        size: int = _SIDE,
         name: str | None = None,
         licence: str | None = None,
         revision: str | None = None,
@@ -74,6 +79,8 @@ class CallableTeacher(Teacher):
         `device` is handed on where the function has such an attribute. Raises InputError when there is no such
         function, it declares no unit, or its licence has to be accepted first.
         """
+        if size < 1:
+            raise InputError(f"size = {size}: must be a positive number of pixels")
         function = _find(place)
         unit = _unit(getattr(function, "unit", None), place, getattr(function, "canonical_focal", None))
         model = name or getattr(function, "name", None) or place
@@ -91,13 +98,20 @@ class CallableTeacher(Teacher):
             "revision": version,
             "output": unit.output.value,
             "canonical_focal": unit.canonical_focal,
+            "size": size,
         }
         info = TeacherInfo(model, version, settings_hash(settings), licence)
         return cls(function, place, unit, info, settings)
 
     def prepare(self, photo: Photo) -> _Prepared:
-        """The photo as an array."""
-        return _Prepared(np.array(photo.image.convert("RGB")), photo.camera)
+        """The photo as an array, shrunk where it is longer than `size`."""
+        width, height = photo.image.size
+        shrink = min(1.0, self.settings["size"] / max(width, height))
+        seen = (max(round(width * shrink), 1), max(round(height * shrink), 1))
+        image = photo.image.convert("RGB")
+        if seen != image.size:
+            image = image.resize(seen, Image.Resampling.LANCZOS)
+        return _Prepared(np.array(image), photo.camera, photo.image.size)
 
     def bucket(self, prepared: _Prepared) -> Hashable:
         """All photos alike: the function sees one at a time."""
@@ -108,8 +122,8 @@ class CallableTeacher(Teacher):
         return [self._one(item) for item in prepared]
 
     def _one(self, item: _Prepared) -> Geometry:
-        size = (item.image.shape[1], item.image.shape[0])
-        answer = self.function(item.image, item.camera)
+        seen = (item.image.shape[1], item.image.shape[0])
+        answer = self.function(item.image, None if item.camera is None else item.camera.resized(*seen))
         if not isinstance(answer, Mapping):
             answer = {"depth": answer}
         if unknown := set(answer) - _KEYS:
@@ -121,12 +135,13 @@ class CallableTeacher(Teacher):
         unit = self.unit
         if answer.get("unit") is not None:
             unit = _unit(answer["unit"], self.name, getattr(self.function, "canonical_focal", None))
-        camera = item.camera or camera_of_matrix(answer.get("intrinsics"), size, self.name)
+        estimated = camera_of_matrix(answer.get("intrinsics"), seen, self.name)
+        camera = item.camera or (None if estimated is None else estimated.resized(*item.size))
         return geometry_of(
             answer["depth"],
             unit,
             camera,
-            size,
+            item.size,
             self.info,
             shown=self.name,
             normals=answer.get("normals"),
