@@ -125,6 +125,13 @@ def test_a_batch_is_its_photos_one_by_one(teacher_of, kind):
         assert found.depth == pytest.approx(teacher.predict(item.image).depth, rel=1e-3)
 
 
+@pytest.mark.parametrize("kind", sorted(tiny.SAVE))
+def test_half_precision_changes_little(folder_of, teacher_of, kind):
+    half = load_teacher(folder_of(kind, constant=True), device="cpu", dtype="bfloat16").predict(photo())
+    whole = teacher_of(kind, constant=True).predict(photo())
+    assert half.depth == pytest.approx(whole.depth, rel=0.1) and half.scale is whole.scale
+
+
 # ------------------------------------------------------------------------------------------------- Depth Pro
 def test_a_known_camera_goes_before_the_networks_own(teacher_of):
     found = teacher_of("depth-pro", constant=True).predict(photo(), CAMERA)

@@ -144,3 +144,12 @@ def test_what_is_no_moge_checkpoint_is_one_line(tmp_path):
         load_teacher(f"moge:{tmp_path}")
     with pytest.raises(InputError, match="masked"):
         load_teacher(f"moge:{tmp_path}", masked="holes")
+
+
+def test_missing_weights_are_not_made_up(checkpoint_file, tmp_path):
+    content = torch.load(checkpoint_file, weights_only=True)
+    first = next(name for name in content["model"] if name.startswith("scale_head"))
+    del content["model"][first]
+    torch.save(content, tmp_path / "model.pt")
+    with pytest.raises(InputError, match=f"lacks weights .{first}"):
+        load_teacher(f"moge:{tmp_path}", device="cpu")

@@ -18,7 +18,7 @@ _CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
 def load_teacher(
-    spec: str | Teacher,
+    spec: str | os.PathLike[str] | Teacher,
     *,
     confidence: str | None = None,
     second_teacher: str | Teacher | None = None,
@@ -39,6 +39,7 @@ def load_teacher(
 
     if confidence not in (None, "flip"):
         raise InputError(f"confidence = {confidence!r}: can be flip, or leave it out")
+    spec = os.fspath(spec) if isinstance(spec, os.PathLike) else spec
     teacher = _load(spec, options) if isinstance(spec, str) else _as_it_is(spec, options)
     if confidence is not None:
         from pseudogd.teachers.confidence import FlipConsistency

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import hf_hub_download
 from PIL import Image
 
 from pseudogd.errors import InputError
@@ -175,10 +176,14 @@ def _load(model: Any, path: str, revision: str | None) -> Any:
     if not place.is_file() and (place.is_absolute() or path.startswith((".", "~")) or path.count("/") != 1):
         raise InputError(f"{path}: no model.pt of MoGe here, and no hub id (OWNER/NAME)")
     try:
-        local = str(place) if place.is_file() else path
-        loaded = model.from_pretrained(local, **({} if revision is None else {"revision": revision}))
+        file = str(place) if place.is_file() else hf_hub_download(path, "model.pt", revision=revision)
+        loaded = model.from_pretrained(file)
+        there = set(torch.load(file, map_location="cpu", weights_only=True, mmap=True)["model"])
     except Exception as error:  # torch, the hub and the package each raise kinds of their own
         raise InputError(f"{path}: cannot be loaded as a MoGe-2 checkpoint ({checkpoint.first_line(error)})") from error
+    # the package takes weights that are missing for random ones, and says nothing
+    if missing := sorted(set(loaded.state_dict()) - there):
+        raise InputError(f"{path}: lacks weights ({missing[0]} and others); is it complete?")
     if not hasattr(loaded, "points_head"):
         raise InputError(f"{path}: this MoGe checkpoint gives no points")
     return loaded
