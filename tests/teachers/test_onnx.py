@@ -123,6 +123,9 @@ def test_other_weights_and_other_cards_are_other_teachers(tmp_path):
         ("output: {}", r"output\.unit: Field required"),
         ("output: {unit: feet}", r"output\.unit"),
         ("output: {unit: canonical depth}", "canonical_focal"),
+        ("output: {unit: metres, canonical_focal: 300}", "means nothing for metres"),
+        ("output: {unit: inverse depth, metres_per_unit: 0.01}", "means nothing for inverse depth"),
+        ("output: {unit: metres, focal: f, field_of_view: v}", "not both"),
         ("output: {unit: metres, depth: gone}", "no output 'gone'; there are depth"),
         ("input: {size: 32, name: image}", "no input 'image'; there are photo"),
         ("input: {size: 0}", r"input\.size"),
@@ -166,3 +169,24 @@ def test_without_onnxruntime_the_mend_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(InputError, match=r"pip install 'pseudogd\[onnx\]'"):
         load_teacher(f"onnx:{save_card(tmp_path)}")
+
+
+def test_weights_outside_the_folder_are_not_read(tmp_path):
+    import onnx
+
+    (tmp_path / "secret.bin").write_bytes(np.float32(5).tobytes())
+    path = save_onnx(tmp_path / "net")
+    model = onnx.load(str(path))
+    (factor,) = (tensor for tensor in model.graph.initializer if tensor.name == "factor")
+    factor.ClearField("float_data")
+    factor.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", "../secret.bin"), ("offset", "0"), ("length", "4")):
+        entry = factor.external_data.add()
+        entry.key, entry.value = key, value
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match="cannot load it"):
+        load_teacher(f"onnx:{save_card(tmp_path / 'net')}", device="cpu")
+    (tmp_path / "net" / "link.onnx").symlink_to(path.parent.parent / "other.onnx")
+    (tmp_path / "other.onnx").write_bytes(b"x")
+    with pytest.raises(InputError, match="leaves the folder"):
+        load_teacher(f"onnx:{save_card(tmp_path / 'net', 'model: link.onnx')}", device="cpu")

@@ -127,7 +127,14 @@ def read_card(file: Path, size: int | None = None) -> tuple[OnnxCard, Path]:
 
 
 def _check(card: OnnxCard, file: Path) -> None:
-    if card.output.unit == "canonical depth" and card.output.canonical_focal is None:
+    said = card.output
+    if said.unit == "canonical depth" and said.canonical_focal is None:
         raise InputError(f"{file}: output.canonical_focal: canonical depth needs it, in pixels of the network's input")
+    if said.unit != "canonical depth" and said.canonical_focal is not None:
+        raise InputError(f"{file}: output.canonical_focal: means nothing for {said.unit}; leave it out")
+    if said.unit not in ("metres", "metric depth") and said.metres_per_unit != 1.0:
+        raise InputError(f"{file}: output.metres_per_unit: means nothing for {said.unit}; leave it out")
+    if said.field_of_view and said.focal:
+        raise InputError(f"{file}: output.focal: give it or field_of_view, not both")
     if not all(math.isfinite(value) and value > 0 for value in card.input.std):
         raise InputError(f"{file}: input.std: must be positive")
