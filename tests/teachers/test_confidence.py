@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -189,3 +190,19 @@ def test_depth_files_may_be_the_second_teacher(tmp_path, metric_folder):
     assert (result.rows, result.failures) == (1, 1)
     (failure,) = Store(tmp_path / "data").failures().to_pylist()
     assert "no depth map 1.png" in failure["reason"]
+
+
+def test_in_rooms_error_falls_as_confidence_rises(tmp_path, monkeypatch):
+    from pseudogd.world import render_folder
+
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "tools"))
+    from confidence_honesty import bands
+
+    render_folder(tmp_path / "rooms", 16, "held_out", 5, workers=1)
+    cameras = tmp_path / "rooms" / "cameras.json"
+    label(tmp_path / "rooms", "embedded", tmp_path / "data", cameras, quiet=True, confidence="flip", device="cpu")
+    rows = bands(tmp_path / "data", tmp_path / "rooms")
+    assert sum(row["share"] for row in rows) == pytest.approx(1)
+    unsure = [row["mean"] for row in rows if row["to"] <= 0.6]
+    sure = [row["mean"] for row in rows if row["from"] >= 0.8]
+    assert min(unsure) > 1.5 * max(sure)
