@@ -9,6 +9,7 @@ mean and median of |ln depth - ln truth| after each photo's median scale is corr
 from __future__ import annotations
 
 import argparse
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def bands(data: Path, photos: Path) -> list[dict[str, float]]:
         raise SystemExit(f"{data}: no photo with a confidence and true depth in {photos}")
     confidence, error = np.concatenate(sure), np.concatenate(errors)
     rows = []
-    for low, high in zip(BANDS, BANDS[1:]):
+    for low, high in itertools.pairwise(BANDS):
         inside = (confidence >= low) & ((confidence < high) | (high == BANDS[-1]))
         if inside.any():
             mean, median = float(error[inside].mean()), float(np.median(error[inside]))
