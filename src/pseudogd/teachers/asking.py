@@ -17,7 +17,7 @@ Answer = Geometry | Exception
 
 
 class Asker:
-    """Remembers how many photos fit in memory, so that each further batch need not find out again."""
+    """Remembers how many photos fit in memory, so that no further batch need find out. Threads may share it."""
 
     def __init__(self, teacher: Teacher, quiet: bool = True) -> None:
         self._teacher, self._quiet = teacher, quiet
@@ -50,7 +50,7 @@ class Asker:
         return [self._checked(one, size) for one, size in zip(found, sizes)]
 
     def _halves(self, prepared: Sequence[Any], sizes: Sequence[tuple[int, int]]) -> list[Answer]:
-        self._most = len(prepared) // 2
+        self._most = min(self._most or len(prepared), len(prepared) // 2)  # another thread may know less already
         notice(f"note: {len(prepared)} photos do not fit in memory; going on with {self._most} at a time", self._quiet)
         _let_go()
         return self.ask(prepared, sizes)
