@@ -40,7 +40,7 @@ from pseudogd.store.photos import load_photo
 from pseudogd.student.batch import GeometryBatch, PhotoTargets
 from pseudogd.student.joint import Joint
 from pseudogd.teachers.base import Photo
-from pseudogd.teachers.depth_anything import DepthAnything
+from pseudogd.teachers.network import NetworkTeacher
 from pseudogd.training.attention import attention_for
 from pseudogd.training.parameters import parameter_groups
 from pseudogd.training.setup import Setup, build
@@ -91,7 +91,7 @@ class StepWithTeacher(Step):
 
     def __init__(self, arm: str, setup: Setup, optimizer: torch.optim.Optimizer, args: argparse.Namespace) -> None:
         super().__init__(arm, setup, optimizer, args)
-        self.teacher = DepthAnything.load(args.teacher_path, device=args.device, dtype="bfloat16")
+        self.teacher = NetworkTeacher.load(args.teacher_path, device=args.device, dtype="bfloat16")
         store, names = setup.photos.store, [name for row in self.rows for name in row.photos]
         images = [load_photo(store.photo_path(name)) for name in names]
         self.prepared = [

@@ -39,6 +39,9 @@ def label(
     out: PathLike = "data",
     cameras: PathLike | None = None,
     *,
+    confidence: str | None = None,
+    second_teacher: Any = None,
+    accept_licence: bool | str | Sequence[str] | None = None,
     batch_size: int = 16,
     workers: int = 2,
     max_failures: int = 0,
@@ -46,9 +49,15 @@ def label(
     quiet: bool = False,
     **options: Any,
 ) -> LabelResult:
-    """Photos to pseudo geometry: `pseudogd.stages.label.label`. `options` go to the teacher (size, device ...)."""
+    """Photos to pseudo geometry: `pseudogd.stages.label.label`. `options` go to the teacher (size, device ...).
+
+    `confidence` ("flip") and `second_teacher` say how sure each pixel is: `pseudogd.teachers.confidence`;
+    `accept_licence` is True or names models or licences that may be used: `pseudogd.teachers.licences`.
+    """
     from pseudogd.stages.label import label as run
 
+    said = {"confidence": confidence, "second_teacher": second_teacher, "accept_licence": accept_licence}
+    options |= {name: value for name, value in said.items() if value}
     try:
         return run(
             photos,

@@ -100,14 +100,24 @@ def label(
         list[str] | None,
         typer.Argument(
             metavar="[KEY=VALUE]...",
-            help="For the teacher: size, device, dtype, revision, accept_licence; of files: scale, metres_per_unit.",
+            help="For the teacher: size, device, dtype, revision, output; of files: scale, metres_per_unit.",
         ),
     ] = None,
     teacher: Annotated[
-        str, typer.Option(help="embedded, depth-anything:FOLDER_OR_HUB_ID, or files:DEPTH_FOLDER.")
+        str,
+        typer.Option(
+            help="embedded, moge, FOLDER_OR_HUB_ID of a transformers depth model, onnx:FILE.yaml, "
+            "call:MODULE:FUNCTION, or files:DEPTH_FOLDER."
+        ),
     ] = "embedded",
     out: Annotated[Path, typer.Option(help="Data folder to write.")] = Path("data"),
-    cameras: Annotated[Path | None, typer.Option(help="cameras.json; without it EXIF, else unknown.")] = None,
+    cameras: Annotated[Path | None, typer.Option(help="cameras.json; without it EXIF, else the teacher's own.")] = None,
+    confidence: Annotated[str | None, typer.Option(help="flip: ask again about each photo's mirror image.")] = None,
+    second_teacher: Annotated[str | None, typer.Option(help="A teacher whose agreement is the confidence.")] = None,
+    accept_licence: Annotated[
+        list[str] | None,
+        typer.Option("--accept-license", "--accept-licence", metavar="NAME", help="Model or licence that you may use."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Photos at a time through the teacher.")] = 16,
     workers: Workers = 2,
     max_failures: MaxFailures = 0,
@@ -118,6 +128,8 @@ def label(
     """Photos to pseudo geometry, by a teacher."""
     from pseudogd.api import label as verb
 
+    said = {"confidence": confidence, "second_teacher": second_teacher, "accept_licence": accept_licence}
+    further = {**_pairs(options), **{name: value for name, value in said.items() if value}}
     result = verb(
         photos,
         teacher,
@@ -128,7 +140,7 @@ def label(
         max_failures=max_failures,
         overwrite=overwrite,
         quiet=quiet,
-        **_pairs(options),
+        **further,
     )
     return _stage_done(result, "photos with geometry", quiet)
 

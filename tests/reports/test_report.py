@@ -248,3 +248,15 @@ def test_smoothing_keeps_a_straight_line_and_the_length():
 
 def test_json_has_no_nan():
     assert json_ready({"a": np.float32("nan"), "b": [np.int64(3), float("inf")]}) == {"a": None, "b": [3, None]}
+
+
+def test_the_licence_of_each_teacher_is_told_once(tmp_path):
+    root = fabricate.runs(tmp_path / "runs", count=8)
+    for arm in ("vqa_only", "joint"):
+        result = {"seconds": 1.0, "max_abs_logit_diff": 0.0}
+        told = {"result": result, "teachers": {"a <b>teacher</b>": "CC-BY-NC-4.0"}}
+        (root / arm / "train.json").write_text(json.dumps(told), encoding="utf-8")
+    assert list(collect([root]).notes).count("Geometry by a <b>teacher</b>, under the licence CC-BY-NC-4.0.") == 1
+    build_report(root)
+    page = (root / "report.html").read_text(encoding="utf-8")
+    assert page.count("under the licence CC-BY-NC-4.0") == 1 and "<b>teacher" not in page

@@ -37,7 +37,8 @@ def collect(runs: Sequence[str | Path]) -> RunSummary:
         measures |= _read_object(root / MEASURES)
     probes = measures.get(_PROBE) or {}
     names = _names(folders)
-    results = [_read_object(folder / "train.json").get("result") for folder in folders]
+    told = [_read_object(folder / "train.json") for folder in folders]
+    results = [one.get("result") for one in told]
     trained = {name: result for name, result in zip(names, results) if result}
     arms = [_read_arm(folder, name, probes.get(name)) for folder, name in zip(folders, names)]
     arms.sort(key=lambda arm: _ORDER.index(arm.name) if arm.name in _ORDER else len(_ORDER))
@@ -49,10 +50,18 @@ def collect(runs: Sequence[str | Path]) -> RunSummary:
         teacher=measures.get("teacher") or {},
         export=measures.get("export") or _worst_export(trained),
         versions=measures.get("versions") or versions(),
-        notes=measures.get("notes") or (),
+        notes=[*(measures.get("notes") or ()), *_licences(told)],
         panels=[load_panel(path) for root in roots for path in sorted((root / PANELS).glob("*.npz"))],
         folder=roots[0],
     )
+
+
+def _licences(told: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence for each teacher of geometry that the runs were trained on."""
+    found: dict[str, Any] = {}
+    for one in told:
+        found |= one.get("teachers") or {}
+    return [f"Geometry by {name}, under the licence {licence}." for name, licence in found.items()]
 
 
 def read_answers(path: Path, bench_folders: Sequence[Path] = ()) -> list[Answered]:

@@ -152,7 +152,11 @@ def _facts(scene: Scene) -> list[str]:
     geometry = scene.geometry
     camera, up = geometry.camera, geometry.up
     teacher = " ".join(part for part in (geometry.teacher.name, geometry.teacher.revision) if part)
-    said = [f"teacher {teacher}", f"{geometry.scale.value.replace('_', ' ')} depth"]
+    said = [
+        f"teacher {teacher}",
+        f"licence {geometry.teacher.licence}",
+        f"{geometry.scale.value.replace('_', ' ')} depth",
+    ]
     if camera is None:
         said.append("focal length unknown: no lengths, bearings or real sizes")
     else:

@@ -17,9 +17,11 @@ from pseudogd.store.dataset import Store
 from pseudogd.store.photos import MAX_PIXELS, list_photos, open_photo, photo_id, photo_name, photos_root
 from pseudogd.store.rows import geometry_row
 from pseudogd.teachers import load_teacher
+from pseudogd.teachers.asking import Asker
 from pseudogd.teachers.base import Photo, Teacher
 from pseudogd.teachers.cameras import CameraFile, camera_of
 from pseudogd.teachers.complete import complete
+from pseudogd.teachers.licences import terms_note
 
 _MOST_WAITING = 4  # batches of photos in memory that wait for others of their size
 _SLOW_TO_READ = 5000  # files: below this, reading them all once takes no noticeable time
@@ -59,7 +61,8 @@ def label(
 ) -> LabelResult:
     """Write the geometry of every photo in a folder to the data folder `out`.
 
-    teacher   a name for `load_teacher`, which also gets `teacher_options` (device, size ...), or a Teacher.
+    teacher   a name for `load_teacher`, or a Teacher. `teacher_options` go there (device, size, accept_licence,
+              confidence, second_teacher ...).
     cameras   a cameras.json. A photo that it does not name has its camera from EXIF; without that the focal length is
               unknown, and with it normals and metric space.
     workers   threads that read photos and write maps beside the network.
@@ -75,7 +78,9 @@ def label(
     root = photos_root(photos)
     paths = list_photos(root)
     camera_file = CameraFile(cameras) if cameras is not None else None
-    guide = load_teacher(teacher, **teacher_options) if isinstance(teacher, str) else teacher
+    guide = load_teacher(teacher, **teacher_options)
+    if terms := terms_note(guide.info):
+        notice(terms, quiet)
     settings = {
         "teacher": dict(guide.settings),
         "cameras": camera_file is not None,
@@ -87,7 +92,7 @@ def label(
     with ThreadPoolExecutor(workers) as threads:
         entries = _identify(paths, root, threads, quiet)
         duplicates = len(paths) - len(entries)
-        run = _Run(guide, entries, camera_file, threads, batch_size, workers, max_pixels)
+        run = _Run(guide, entries, camera_file, threads, batch_size, workers, max_pixels, Asker(guide, quiet))
         try:
             result = run_batches(
                 len(entries),
@@ -120,7 +125,9 @@ class _Run:
         batch_size: int,
         workers: int,
         max_pixels: int,
+        asker: Asker,
     ) -> None:
+        self._asker = asker
         self._teacher, self._entries, self._cameras, self._threads = teacher, entries, cameras, threads
         self._batch_size, self._max_pixels = batch_size, max_pixels
         self._ahead = batch_size + 2 * workers
@@ -178,11 +185,12 @@ class _Run:
         return _Ready(entry, width, height, self._teacher.prepare(Photo(loaded.image, camera, entry.name)))
 
     def _infer(self, batch: Sequence[tuple[int, _Ready]], advance: Advance) -> Mapping[int, Future[Outcome]]:
-        found = self._teacher.infer([ready.prepared for _, ready in batch])
+        sizes = [(ready.width, ready.height) for _, ready in batch]
+        found = self._asker.ask([ready.prepared for _, ready in batch], sizes)
         advance(len(batch))
         return {
-            index: self._threads.submit(attempt, _row, (ready, geometry))
-            for (index, ready), geometry in zip(batch, found, strict=True)
+            index: self._threads.submit(attempt, _row, (ready, answer))
+            for (index, ready), answer in zip(batch, found, strict=True)
         }
 
 
@@ -198,8 +206,8 @@ class _Ready:
 
 def _row(found: tuple[_Ready, Any]) -> list[dict[str, Any]]:
     ready, geometry = found
-    if not geometry.known.any():
-        raise InputError(f"{geometry.teacher.name} gave no depth for this photo")
+    if isinstance(geometry, Exception):
+        raise geometry
     entry = ready.entry
     return [
         geometry_row(

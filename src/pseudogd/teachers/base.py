@@ -11,9 +11,14 @@ from typing import Any
 
 from PIL import Image
 
+from pseudogd.errors import PseudoGDError
 from pseudogd.geometry.camera import Camera
 from pseudogd.geometry.types import Geometry, Scale, TeacherInfo
 from pseudogd.teachers.complete import complete
+
+
+class OutOfMemory(PseudoGDError):
+    """So many photos at a time do not fit in the memory of the device."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,11 @@ class Teacher(ABC):
     info: TeacherInfo
     settings: Mapping[str, Any]
     scale: Scale
+    looks: bool = True
+    """Whether it looks at the picture: only then may it be asked again about a changed one."""
+
+    alone: bool = False
+    """Whether it takes photos one at a time anyway, so that asking for several would only lose more when one fails."""
 
     @abstractmethod
     def prepare(self, photo: Photo) -> Any:

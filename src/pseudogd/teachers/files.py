@@ -26,6 +26,8 @@ class DepthFiles(Teacher):
     have another size than the photo if it has the same aspect ratio.
     """
 
+    looks = False
+
     def __init__(
         self,
         folder: str | os.PathLike[str],

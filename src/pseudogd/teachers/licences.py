@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from pseudogd.errors import InputError
+from pseudogd.geometry.types import TeacherInfo
 
 
 class Terms(str, Enum):
@@ -62,19 +65,85 @@ LICENCES: tuple[Licence, ...] = (
 )
 
 
+Accepted = bool | str | Sequence[str]
+"""What a user accepts: True (whatever it is), or names of models or licences."""
+
+
 def licence_of(model: str) -> Licence | None:
-    """The row of a model by its hub id, ignoring case; None when the table does not know it."""
-    return next((row for row in LICENCES if fnmatchcase(model.lower(), row.models.lower())), None)
+    """The row of a model, ignoring case; None when the table does not know it.
+
+    `model` is a hub id, or a folder that carries one in its name: of the hub's cache (models--OWNER--NAME), or a copy
+    that is still called NAME. A copy under a name of the user's own cannot be recognised.
+    """
+    names = [model, *_ids_of_folder(model)]
+    for row in LICENCES:
+        pattern = row.models.lower()
+        if any(fnmatchcase(name.lower(), pattern if "/" in name else pattern.split("/")[1]) for name in names):
+            return row
+    return None
 
 
-def check_licence(model: str, accepted: bool) -> Licence | None:
-    """The row of a model. Raises InputError when its terms have to be accepted first and were not."""
+def _ids_of_folder(path: str) -> list[str]:
+    folder = Path(path)
+    if not folder.exists():
+        return []
+    folder = folder.resolve()
+    cached = [part.split("--", 2)[1:] for part in folder.parts if part.startswith("models--") and part.count("--") > 1]
+    return ["/".join(parts) for parts in cached] or [folder.name]
+
+
+def check_licence(model: str, accepted: Accepted = False) -> Licence | None:
+    """The row of a model. Raises InputError when its terms have to be accepted first and were not.
+
+    `accepted` may name the model (with or without its owner) or words of its licence.
+    """
     row = licence_of(model)
-    if row and row.terms in (Terms.RESTRICTED, Terms.CONFLICTING) and not accepted:
+    if row and row.terms in (Terms.RESTRICTED, Terms.CONFLICTING) and not _covers(accepted, model, row):
+        said = "" if isinstance(accepted, bool) or not accepted else f"; {_shown(accepted)} names neither"
         raise InputError(
-            f"{model}: its licence is {row.terms.value} ({row.licence}); pass accept_licence=true if you may use it"
+            f"{model}: its licence is {row.terms.value} ({row.licence}){said}; if you may use it, "
+            f"pass --accept-license {model.rstrip('/').rsplit('/', 1)[-1]} (accept_licence=true in Python)"
         )
     return row
+
+
+def check_terms(model: str, licence: str, accepted: Accepted = False) -> None:
+    """As `check_licence` for a model that the table does not know, by the words of the licence that it declares."""
+    row = Licence(model, licence, judged(model, licence))
+    if row.terms is Terms.RESTRICTED and not _covers(accepted, model, row):
+        raise InputError(
+            f"{model}: its licence is {row.terms.value} ({licence}); if you may use it, "
+            f"pass --accept-license {model.rsplit('/', 1)[-1]} (accept_licence=true in Python)"
+        )
+
+
+def _covers(accepted: Accepted, model: str, row: Licence) -> bool:
+    if isinstance(accepted, bool):
+        return accepted
+    names = [accepted] if isinstance(accepted, str) else list(accepted)
+    known = {model.lower(), model.rstrip("/").rsplit("/", 1)[-1].lower(), row.licence.lower()}
+    words = set(re.findall(r"[a-z0-9.-]{4,}", row.licence.lower())) - _NO_NAMES
+    return any(name.strip().lower() in known | words for name in names)
+
+
+_NO_NAMES = {"card", "repository", "licence", "military", "weights", "only", "encoder", "backbone"}
+"""Words of the table that name no licence."""
+
+
+def _shown(accepted: str | Sequence[str]) -> str:
+    return accepted if isinstance(accepted, str) else ", ".join(accepted)
+
+
+def terms_note(info: TeacherInfo) -> str | None:
+    """One line for whoever uses this teacher, where its licence needs a look; None where it does not."""
+    terms = judged(info.name, info.licence)
+    if terms is Terms.CONFLICTING:
+        return f"warning: {info.name}: model card and repository disagree about its licence ({info.licence}); heed both"
+    if terms is Terms.RESTRICTED:
+        return f"note: {info.name}: its licence limits its use ({info.licence}), and goes into every row"
+    if terms is Terms.UNVERIFIED and licence_of(info.name) is not None:
+        return f"note: {info.name}: nobody has verified its licence ({info.licence}); look at it before you publish"
+    return None
 
 
 _LIMITED = re.compile(r"\bnc\b|non-?commercial|research|no military|restricted|conflicting", re.IGNORECASE)

@@ -183,7 +183,8 @@ def _finish(
     counts["rows seen"] = trainer.steps * recipe.optim.batch_size * recipe.optim.grad_accum * ranks.world()
     if recipe.data.mix is not None:
         counts |= {f"{kind} rows": f"{n}, seen {trainer.seen()[kind]} times" for kind, n in by_kind.items() if n}
-    card = model_card(recipe.model.path, recipe.to_dict(), counts, _teachers(store, photos))
+    teachers = _teachers(store, photos)
+    card = model_card(recipe.model.path, recipe.to_dict(), counts, teachers)
     save_head(setup.joint, out, weights)
     ours = plain_probe.logits(model, processor) if check else None
     if is_adapted(model):
@@ -204,7 +205,8 @@ def _finish(
         if ours is not None:
             result.max_abs_logit_diff = difference(folder, ours, next(model.parameters()).device)
         values = {k: v for k, v in asdict(result).items() if k not in ("out", "already_done")}
-        text = json.dumps({"result": values, "made_from": made_from}, indent=2, ensure_ascii=False)
+        told = {"result": values, "made_from": made_from, "teachers": teachers}
+        text = json.dumps(told, indent=2, ensure_ascii=False)
         write_atomic(out / RESULT_NAME, text.encode())
     return result
 
