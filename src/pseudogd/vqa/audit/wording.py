@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -10,10 +11,12 @@ import numpy as np
 
 from pseudogd.vqa.audit.answers import grouped
 from pseudogd.vqa.audit.intervals import share_interval
-from pseudogd.vqa.audit.items import Item, effective_number, number_of
+from pseudogd.vqa.audit.items import Item, effective_number
 from pseudogd.vqa.audit.limits import Check, Limits, Part, judge, overall
+from pseudogd.vqa.lengths import UNITS
 
 SHOWN = 5
+_LENGTH = re.compile(rf"(\d+(?:\.\d+)?) ({'|'.join(UNITS)})\b")
 LONGEST = 200.0
 """Metres; no photo of everyday things has more."""
 LETTERS = "ABCDEFGHIJ"
@@ -154,8 +157,11 @@ def _length_flaw(item: Item) -> str | None:
         return "a metric question without a unit"
     if item.unit == "m" and item.value is not None and not 0 < item.value < LONGEST:
         return f"a length of {item.value} m"
-    number = number_of(item.said) if item.unit == "m" and item.said.endswith(" m") and item.format != "yesno" else None
-    if number is None or item.value is None or abs(number - item.value) <= max(0.06, 0.06 * item.value):
+    said = _LENGTH.match(item.said)
+    if said is None or item.value is None or item.unit != "m" or item.format == "yesno":
+        return None
+    size = UNITS[said[2]].metres
+    if abs(float(said[1]) * size - item.value) <= _half_step(said[1]) * size:
         return None
     return f"says {item.said}, but was measured as {item.value} m"
 
@@ -183,3 +189,11 @@ def twins_share(items: Sequence[Item]) -> float | None:
     if not told:
         return None
     return sum(len(count[item.image_id, str(item.twin)]) > 1 for item in told) / len(told)
+
+
+def _half_step(number: str) -> float:
+    """How far a value may lie from the number it was rounded to: half of the last digit that is not a padding zero."""
+    if "." in number:
+        return 0.51 * 10.0 ** -len(number.partition(".")[2])
+    zeros = len(number) - len(number.rstrip("0"))
+    return 0.51 * 10.0 ** min(zeros, len(number) - 1)
