@@ -43,17 +43,19 @@ class Colors:
     possible: frozenset[str] = frozenset()
 
 
-UNKNOWN = Colors()
+ANY = Colors(None, frozenset([*_HUES, "black", "gray", "white", "brown"]))
+"""Of a thing that could not be looked at: it may have any colour."""
 
 
 def measure(pixels: NDArray[np.uint8], mask: Mask) -> Colors:
-    """Colour of the True part of ``mask`` (H, W) on an sRGB picture (H, W, 3). Small masks are of no known colour."""
+    """Colour of the True part of ``mask`` (H, W) on an sRGB picture (H, W, 3). A small mask may be of any."""
     values = _inner(pixels, mask)
     if len(values) < MIN_PIXELS:
-        return UNKNOWN
+        return ANY
     light, chroma, hue = _lab(values)
-    surely = {word: float(surely.mean()) for word, (surely, _) in _words(light, chroma, hue).items()}
-    maybe = {word: float(maybe.mean()) for word, (_, maybe) in _words(light, chroma, hue).items()}
+    words = _words(light, chroma, hue)
+    surely = {word: float(pixels.mean()) for word, (pixels, _) in words.items()}
+    maybe = {word: float(pixels.mean()) for word, (_, pixels) in words.items()}
     ordered = sorted(surely, key=lambda word: -surely[word])
     first, second = ordered[0], ordered[1]
     clear = surely[first] >= SAID_SHARE and surely[second] <= OTHER_SHARE
@@ -127,5 +129,3 @@ _NOT_COLORED = frozenset(
 def says_color(head: str) -> bool:
     """Whether a colour word before this noun tells things of its kind apart."""
     return head not in _NOT_COLORED
-
-

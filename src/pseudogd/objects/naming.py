@@ -18,7 +18,7 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 GAP = 1.0
 """Neighbours in a row: their middles are at least so many widths of the wider one apart."""
 _ARTICLE = re.compile(r"^(the|a|an)\s+", re.IGNORECASE)
-_QUOTES = re.compile("[\"`\u201c\u201d\u00ab\u00bb]")
+_QUOTES = re.compile('["`\u201c\u201d\u00ab\u00bb]')
 _STRANGE = re.compile(r"[^\w\s'\u2019.,:;!?&/+()#%\u00b0-]")
 _ORDERS = re.compile(
     r"\b(ignore|disregard|forget)\b.*\b(instructions?|previous|above|prompts?|rules?)\b"
@@ -116,7 +116,7 @@ def _candidates(index: int, things: Sequence[Described], named: int) -> list[str
 
 
 def _places(index: int, category: str, things: Sequence[Described], named: int) -> list[str]:
-    """"left chair", "second chair from the left" and so on, if things of this category stand in a row."""
+    """ "left chair", "second chair from the left" and so on, if things of this category stand in a row."""
     for start, end, first, last in (
         ("left", "right", ("left", "leftmost"), ("right", "rightmost")),
         ("top", "bottom", ("upper", "top"), ("lower", "bottom")),
