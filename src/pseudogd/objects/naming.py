@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pseudogd.objects.colors import Colors, says_color
 
@@ -148,7 +149,7 @@ def _row(noun: str, things: Sequence[Described], side: str) -> list[int]:
             return []
         spans.append(((extent[axis] + extent[axis + 2]) / 2, extent[axis + 2] - extent[axis], i))
     spans.sort()
-    for (middle, size, _), (next_middle, next_size, _) in zip(spans, spans[1:]):
+    for (middle, size, _), (next_middle, next_size, _) in pairwise(spans):
         if next_middle - middle < GAP * max(size, next_size):
             return []
     order = [i for _, _, i in spans]
