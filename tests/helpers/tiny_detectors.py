@@ -12,12 +12,17 @@ from pathlib import Path
 
 import torch
 
-WORDS = "chair table lamp dining red box person ball".split()
+WORDS = ("chair", "table", "lamp", "dining", "red", "box", "person", "ball")
 
 
 def save_tiny_grounding_dino(folder: Path, kind: str = "grounding-dino", seed: int = 0) -> Path:
     from transformers import (
-        AutoConfig, AutoModelForZeroShotObjectDetection, BertConfig, BertTokenizer, GroundingDinoProcessor, SwinConfig,
+        AutoConfig,
+        AutoModelForZeroShotObjectDetection,
+        BertConfig,
+        BertTokenizer,
+        GroundingDinoProcessor,
+        SwinConfig,
     )  # fmt: skip
     from transformers.models.grounding_dino.image_processing_pil_grounding_dino import GroundingDinoImageProcessorPil
 
@@ -41,7 +46,15 @@ def save_tiny_grounding_dino(folder: Path, kind: str = "grounding-dino", seed: i
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = [f"[unused{i}]" for i in range(1100)]
     # The network knows its separators by these very numbers.
-    for place, piece in {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]", 1012: ".", 1029: "?"}.items():
+    for place, piece in {
+        0: "[PAD]",
+        100: "[UNK]",
+        101: "[CLS]",
+        102: "[SEP]",
+        103: "[MASK]",
+        1012: ".",
+        1029: "?",
+    }.items():
         vocabulary[place] = piece
     for place, word in enumerate(WORDS):
         vocabulary[1040 + place] = word

@@ -91,9 +91,9 @@ def load_tokenizer(path: str, revision: str | None) -> Any:
 
 def load_image_processor(path: str, revision: str | None, default: Any) -> Any:
     """The library's Pillow image processor with the checkpoint's settings, or ``default()`` if it has none."""
-    if json_file(path, "preprocessor_config.json", revision) is None:
-        if not (json_file(path, "processor_config.json", revision) or {}).get("image_processor"):
-            return default()
+    joint = json_file(path, "processor_config.json", revision) or {}
+    if json_file(path, "preprocessor_config.json", revision) is None and not joint.get("image_processor"):
+        return default()
     try:
         return AutoImageProcessor.from_pretrained(path, revision=revision, trust_remote_code=False, backend="pil")
     except Exception as error:

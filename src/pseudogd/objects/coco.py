@@ -73,7 +73,9 @@ class CocoSource:
         """Objects of the photo with this name; see `read`."""
         return self.read(photo_name, width, height).rows
 
-    def read(self, photo_name: str, width: int, height: int, pixels: Callable[[], Pixels] | None = None) -> Annotated:
+    def read(
+        self, photo_name: str, width: int, height: int, pixels: Callable[[], Pixels | None] | None = None
+    ) -> Annotated:
         """Objects of a photo (name or path relative to the photo folder, size of the upright photo in pixels).
 
         ``pixels`` gives the picture, (H, W, 3) sRGB; it is asked for only if words alone do not tell things apart.
@@ -225,7 +227,9 @@ class CocoSource:
         return row
 
 
-def _names(kept: Sequence[_Kept], rivals: Sequence[Described], pixels: Callable[[], Pixels] | None) -> list[str | None]:
+def _names(
+    kept: Sequence[_Kept], rivals: Sequence[Described], pixels: Callable[[], Pixels | None] | None
+) -> list[str | None]:
     """By the file's own words; what those leave without a name by its measured colour and its place in a row."""
     things = [one.described for one in kept]
     names = unique_names([replace(thing, extent=None) for thing in things], rivals)

@@ -1,9 +1,9 @@
 """The colour of a thing, measured on its mask: one plain word, or none where people might disagree.
 
-A pixel counts for a word only well inside that word's range of CIELAB (D65; lightness L 0 to 100, chroma and hue angle),
-and for several words near a border. A word is said if most pixels are surely of it and hardly any surely of another;
-a word is *possible* if a fair share of the pixels may be of it. The gap between the two is the margin: a thing is called
-"the red chair" only if no other chair might be called red as well.
+A pixel counts for a word only well inside that word's range of CIELAB (D65; lightness L 0 to 100, chroma and hue
+angle), and for several words near a border. A word is said if most pixels are surely of it and hardly any surely of
+another; a word is *possible* if a fair share of the pixels may be of it. The gap between the two is the margin: a thing
+is called "the red chair" only if no other chair might be called red as well.
 """
 
 from __future__ import annotations
@@ -119,11 +119,11 @@ def _lab(values: Array) -> tuple[Array, Array, Array]:
 
 
 # Things whose picture shows another thing's colour (glass, screens), and people, of whom a colour word says no colour.
-_NOT_COLORED = frozenset(
-    "adult baby boy child girl guy kid lady man pedestrian people person player woman worker "
-    "aquarium computer glass laptop mirror monitor painting photo photograph picture poster screen television tv "
-    "window windshield".split()
+_NOT_COLORED_WORDS = (
+    "adult baby boy child girl guy kid lady man pedestrian people person player woman worker aquarium computer glass "
+    "laptop mirror monitor painting photo photograph picture poster screen television tv window windshield"
 )
+_NOT_COLORED = frozenset(_NOT_COLORED_WORDS.split())
 
 
 def says_color(head: str) -> bool:

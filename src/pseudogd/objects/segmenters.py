@@ -69,9 +69,7 @@ class Segmenter:
                 + (f", write --segmenter {FAMILIES[kind]}:{path}" if kind in FAMILIES else "")
             )
         self.kind = FAMILIES[kind]
-        self.model, weights = load_model(
-            SamModel if self.kind == "sam" else Sam2Model, path, revision, device, dtype
-        )
+        self.model, weights = load_model(SamModel if self.kind == "sam" else Sam2Model, path, revision, device, dtype)
         own = json_file(path, "preprocessor_config.json", revision) or {}
         own = own or (json_file(path, "processor_config.json", revision) or {}).get("image_processor") or {}
         side = self.model.config.prompt_encoder_config.image_size

@@ -19,7 +19,7 @@ MODEL_TYPES = ("grounding-dino", "mm-grounding-dino")
 
 
 class GroundingDino(Detector):
-    """``box_threshold``: least score of a box's best word piece; ``text_threshold``: least mean over its class's pieces.
+    """``box_threshold``: least score of the best word piece; ``text_threshold``: least mean over a class's pieces.
 
     A box belongs to the class whose word pieces answer best in the mean. (Putting the loudest pieces of the sentence
     together, as the library does, makes phrases of two classes that nobody asked for.) Vocabularies that do not fit in
@@ -98,7 +98,7 @@ class GroundingDino(Detector):
         return to_detections(boxes, scores, classes.astype(np.int64), size, size, max(self.doubt, 1e-9))
 
     def _sentences(self, path: str) -> list[tuple[list[int], dict[int, slice]]]:
-        """Token ids of "[CLS] chair . dining table . [SEP]" and where each class stands in it; as many as are needed."""
+        """Ids of "[CLS] chair . dining table . [SEP]" and where each class stands in it; as many as are needed."""
         tokenizer, config = self.tokenizer, self.model.config
         stop = tokenizer.convert_tokens_to_ids(".")
         room = int(min(config.max_text_len, getattr(config.text_config, "max_position_embeddings", 512)))
