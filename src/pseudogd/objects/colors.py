@@ -29,8 +29,8 @@ _HUES = {
     "orange": ((54, 70), (42, 82)),
     "yellow": ((86, 104), (76, 114)),
     "green": ((122, 185), (104, 210)),
-    "blue": ((240, 296), (205, 312)),
-    "purple": ((306, 332), (292, 352)),
+    "blue": ((240, 303), (205, 318)),
+    "purple": ((314, 334), (300, 352)),
     "pink": ((345, 368), (328, 392)),
 }
 
@@ -65,7 +65,7 @@ def measure(pixels: NDArray[np.uint8], mask: Mask) -> Colors:
 
 def _inner(pixels: NDArray[np.uint8], mask: Mask) -> Array:
     """(n, 3) values off the outline, thinned evenly."""
-    from scipy.ndimage import binary_erosion
+    from scipy.ndimage import binary_erosion, uniform_filter
 
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
@@ -76,13 +76,13 @@ def _inner(pixels: NDArray[np.uint8], mask: Mask) -> Array:
     inside, part = inside[::step, ::step], part[::step, ::step]
     smaller = binary_erosion(inside, iterations=max(1, round(_ERODED * min(inside.shape))))
     inside = smaller if smaller.sum() >= max(MIN_PIXELS, inside.sum() // 4) else inside
-    values = part[inside].astype(np.float64)
+    values = uniform_filter(part.astype(np.float64), (3, 3, 1), mode="nearest")[inside]  # a sensor's noise is no colour
     return values[:: max(1, len(values) // MAX_PIXELS)]
 
 
 def _words(light: Array, chroma: Array, hue: Array) -> dict[str, tuple[Mask, Mask]]:
     """Word -> (surely, maybe) of each pixel."""
-    vivid, tinted, grey, dull = chroma > 30, chroma > 14, chroma < 7, chroma < 18
+    vivid, tinted, grey, dull = chroma > 30, chroma > 10, chroma < 8, chroma < 20
     words = {
         "black": (grey & (light < 18) | (light < 9), dull & (light < 36) | (light < 18)),
         "gray": (grey & (light > 38) & (light < 72), dull & (light > 18) & (light < 88)),
@@ -90,6 +90,8 @@ def _words(light: Array, chroma: Array, hue: Array) -> dict[str, tuple[Mask, Mas
     }
     for word, ((low, high), (least, most)) in _HUES.items():
         words[word] = vivid & _between(hue, low, high) & (light > 18), tinted & _between(hue, least, most)
+    # CIELAB bends the most vivid blues towards purple: those of a screen's blue lie at 306 degrees.
+    words["blue"] = words["blue"][0] | (chroma > 90) & _between(hue, 300, 309), words["blue"][1]
     warm, warmish = _between(hue, 48, 82), _between(hue, 25, 98)
     words["brown"] = (
         (chroma > 12) & (chroma < 45) & warm & (light > 16) & (light < 44),

@@ -28,9 +28,10 @@ class Filters:
 
     ``nms``, ``nms_any``: overlap (intersection over union) from which the lesser of two boxes of one class, of any two
     classes goes. ``contained``: share of a box inside a larger one of its class from which it goes; a box that holds
-    two or more others of its class so is a group and goes instead. ``min_area``, ``max_area``: of the box, as share of the
-    photo; ``max_aspect``: longer over shorter side. ``max_objects``: the best so many. Of masks: ``min_fill``: least
-    share of the box that the mask fills; ``min_inside``: least share of the mask inside the box; ``min_mask_score``.
+    two or more others of its class so is a group and goes instead. ``min_area``, ``max_area``: of the box, as share of
+    the photo; ``max_aspect``: longer over shorter side. ``max_objects``: the best so many. Of masks: ``min_fill``:
+    least share of the box that the mask fills; ``min_inside``: least share of the mask inside the box;
+    ``min_mask_score``: the segmenter's own.
     """
 
     nms: float = 0.5
