@@ -59,7 +59,7 @@ def save_tiny_grounding_dino(folder: Path, kind: str = "grounding-dino", seed: i
     for place, word in enumerate(WORDS):
         vocabulary[1040 + place] = word
     (folder / "vocab.txt").write_text("\n".join(vocabulary))
-    processor = GroundingDinoImageProcessorPil(size={"shortest_edge": 64, "longest_edge": 96})
+    processor = GroundingDinoImageProcessorPil(size={"shortest_edge": 96, "longest_edge": 160})
     GroundingDinoProcessor(processor, BertTokenizer(str(folder / "vocab.txt"))).save_pretrained(folder)
     model.save_pretrained(folder)
     return folder
