@@ -162,7 +162,7 @@ def test_masks_are_stored_and_their_box_is_the_things():
 
 
 @pytest.mark.parametrize(
-    "shape, score, reason", [((0.2, 0.2), 0.9, "fills 4 %"), ((1.5, 1), 0.9, "lie outside"), ((1, 1), 0.3, "not sure")]
+    "shape, score, reason", [((0.2, 0.2), 0.9, "fills 4 %"), ((1.5, 1), 0.9, "lies outside"), ((1, 1), 0.3, "not sure")]
 )
 def test_bad_masks_are_left_out_with_the_reason(shape, score, reason):
     found = masked(shape, score)

@@ -185,7 +185,7 @@ class OpenVocabulary:
         if total < 4 or within < f.min_fill * (right - left) * (bottom - top):
             return f"its mask fills {100 * within / max(1, (right - left) * (bottom - top)):.0f} % of its box"
         if within < f.min_inside * total:
-            return f"{100 * (1 - within / total):.0f} % of its mask lie outside of its box"
+            return f"{100 * (1 - within / total):.0f} % of its mask lies outside of its box"
         return ""
 
     def _named(self, things: list[_Thing], rivals: list[_Thing], notes: list[str]) -> Annotated:

@@ -89,6 +89,8 @@ def annotate(
             run = Detecting(found, store, photos, threads, batch_size, workers)
             result = _run_detector(run, store, photos, keys, threads, shared)
         return _counted(result, data, quiet)
+    if isinstance(source, str) and not source.startswith("coco:"):
+        raise InputError(_unknown(source))
     if given := [
         *options,
         *(k for k, v in (("segmenter", segmenter), ("classes", classes), ("vocabulary", vocabulary)) if v is not None),
@@ -152,17 +154,21 @@ def _open(source: str | CocoSource, quiet: bool) -> CocoSource:
         return source
     kind, _, path = str(source).partition(":")
     if kind != "coco" or not path:
-        detectors = ", ".join(f"{name}:" for name in NAMES if name != "detector")
-        raise InputError(
-            f"source {str(source)!r}: unknown; use coco:FILE with a COCO annotation file, or a detector "
-            f"({detectors} with a checkpoint folder or hub id)"
-        )
+        raise InputError(_unknown(source))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         coco = CocoSource(path)
     for warning in caught:
         notice(f"warning: {warning.message}", quiet)
     return coco
+
+
+def _unknown(source: str) -> str:
+    detectors = ", ".join(f"{name}:" for name in NAMES if name != "detector")
+    return (
+        f"source {source!r}: unknown; use coco:FILE with a COCO annotation file, or a detector "
+        f"({detectors} with a checkpoint folder or hub id)"
+    )
 
 
 def _items(store: Store, coco: CocoSource) -> list[_Item]:

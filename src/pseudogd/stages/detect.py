@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pseudogd.engines.local import Advance, reason_of
@@ -57,7 +58,7 @@ def open_source(
         for_masks["revision"] = rest.pop("segmenter_revision")
     masks = None if segmenter is None else load_segmenter(segmenter, **for_masks)
     family, _, path = source.partition(":")
-    label = f"{family}:{path.rstrip('/').rpartition('/')[2] if path.count('/') != 1 else path}"
+    label = f"{family}:{Path(path).resolve().name if Path(path).is_dir() else path}"
     return OpenVocabulary(load_detector(source, names, **rest), masks, filters, label), batch_size
 
 
