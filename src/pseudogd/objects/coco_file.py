@@ -33,7 +33,11 @@ class CocoFile:
         found: dict[str, Any] = {}
         try:
             for key, place in _members(self._text):
-                found[key] = self._index(place) if key == "annotations" else place.value()
+                if key == "annotations":
+                    self._index(place)
+                    found[key] = None
+                else:
+                    found[key] = place.value()
         except (json.JSONDecodeError, RecursionError) as error:
             raise InputError(f"{self.path}: not a JSON file ({error}){_cut_off(error, len(self._text))}") from None
         if "images" not in found or "annotations" not in found:

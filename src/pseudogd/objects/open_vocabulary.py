@@ -106,7 +106,7 @@ class OpenVocabulary:
             inputs = [batch[i].segmenter for i in asked]
             features = dict(zip(asked, _each(self.segmenter.features, inputs) if asked else ()))
         return [
-            out if isinstance(out, Exception) else self._finished(one, *out, features.get(i))
+            out if isinstance(out, Exception) else self._finished(one, out, features.get(i))
             for i, (one, out) in enumerate(zip(batch, chosen))
         ]
 
@@ -143,8 +143,9 @@ class OpenVocabulary:
         return things, rivals, notes
 
     def _finished(
-        self, one: Ready, things: list[_Thing], rivals: list[_Thing], notes: list[str], features: Any
+        self, one: Ready, chosen: tuple[list[_Thing], list[_Thing], list[str]], features: Any
     ) -> Annotated | Exception:
+        things, rivals, notes = chosen
         if isinstance(features, Exception):
             return features
         try:
