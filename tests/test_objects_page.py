@@ -32,9 +32,8 @@ def test_every_option_is_a_row_with_its_default():
     assert int(said.pop("batch_size")) == BATCH_SIZE
     defaults = {}
     for cls in (Owlv2, GroundingDino):
-        defaults |= {
-            name: p.default for name, p in inspect.signature(cls).parameters.items() if p.kind is p.KEYWORD_ONLY
-        }
+        options = inspect.signature(cls).parameters.items()
+        defaults |= {name: option.default for name, option in options if option.kind is option.KEYWORD_ONLY}
     low = inspect.signature(Owlv2).parameters["box_threshold"].default
     assert said.pop("box_threshold") == f"{defaults['box_threshold']}; {low} for OWLv2"
     for name in ("text_threshold", "doubt", "template"):
