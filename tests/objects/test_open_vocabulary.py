@@ -177,6 +177,34 @@ def test_measured_colours_tell_things_apart():
     assert [row["attributes"]["color"] for row in found.rows] == ["red", "blue"]
 
 
+def test_a_doubtful_box_round_a_sure_one_is_that_one():
+    found = read([(20, 20, 50, 60, 0.9, "chair"), (5, 5, 90, 95, 0.4, "chair")])
+    assert names(found) == ["chair"] and found.rows[0]["bbox"] == [20, 20, 30, 40]
+
+
+class Fixed(Boxy):
+    """Masks by the place of the box."""
+
+    def __init__(self, masks):
+        super().__init__((1, 1))
+        self.given = masks
+
+    def masks(self, features, frame, boxes):
+        for box in boxes.astype(int).tolist():
+            mask = np.zeros(frame.photo[::-1], bool)
+            for x0, y0, x1, y1 in self.given[tuple(box)]:
+                mask[y0:y1, x0:x1] = True
+            yield mask, 0.9
+
+
+def test_a_box_in_a_larger_one_is_a_part_or_another_thing_and_the_masks_say_which():
+    large, small = (10, 10, 110, 90), (20, 50, 60, 88)
+    boxes = [(*large, 0.9, "chair"), (*small, 0.8, "chair")]
+    for hole, expected in (([(10, 10, 110, 90)], ["chair"]), ([(10, 10, 110, 45), (65, 45, 110, 90)], [])):
+        source = OpenVocabulary(Swatches(boxes), Fixed({large: hole, small: [small]}), Filters(), "s")
+        assert names(source.infer([source.prepare(photo())])[0]) == expected
+
+
 @pytest.mark.parametrize("name, value", [("nms", 1.5), ("min_area", -0.1), ("max_objects", "x"), ("contained", True)])
 def test_filters_out_of_range_are_one_line(name, value):
     with pytest.raises(InputError, match=f"{name} = "):

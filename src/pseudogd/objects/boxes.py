@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 def area(boxes: Array) -> Array:
@@ -43,18 +44,30 @@ def suppressed(boxes: Array, scores: Array, classes: NDArray[np.int64], same: fl
     return kept
 
 
-def contained(boxes: Array, classes: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
-    """(n,) bool: at least ``share`` of the box lies in a larger box of its class. Of two equal boxes the later one."""
+def contained(boxes: Array, classes: NDArray[np.int64], share: float, larger: Bools | None = None) -> Bools:
+    """(n,) bool: at least ``share`` of the box lies in a larger box of its class. Of two equal boxes the later one.
+
+    ``larger`` (n,): the boxes that count as larger ones; all by default.
+    """
     sizes, common = area(boxes), shared(boxes, boxes)
     inside = common >= share * np.maximum(sizes, 1e-9)[:, None]
     places = np.arange(len(boxes))
-    larger = (sizes[None] > sizes[:, None]) | ((sizes[None] == sizes[:, None]) & (places[None] < places[:, None]))
-    return (inside & larger & (classes[:, None] == classes[None])).any(axis=1)
+    more = (sizes[None] > sizes[:, None]) | ((sizes[None] == sizes[:, None]) & (places[None] < places[:, None]))
+    if larger is not None:
+        more &= larger[None]
+    return (inside & more & (classes[:, None] == classes[None])).any(axis=1)
 
 
-def holds_others(boxes: Array, classes: NDArray[np.int64], share: float, count: int) -> NDArray[np.bool_]:
-    """(n,) bool: at least ``count`` other boxes of its class lie in it: a heap or row of things, seen as one."""
+def holds_others(
+    boxes: Array, classes: NDArray[np.int64], share: float, count: int, smaller: Bools | None = None
+) -> Bools:
+    """(n,) bool: ``count`` or more clearly smaller boxes of its class lie in it: a heap or row of things, seen as one.
+
+    ``smaller`` (n,): the boxes that count as those; all by default.
+    """
     sizes, common = area(boxes), shared(boxes, boxes)
     inside = common >= share * np.maximum(sizes, 1e-9)[:, None]  # inside[i, j]: i lies in j
-    smaller = sizes[:, None] < 0.8 * sizes[None]
-    return (inside & smaller & (classes[:, None] == classes[None])).sum(axis=0) >= count
+    less = sizes[:, None] < 0.8 * sizes[None]
+    if smaller is not None:
+        less &= smaller[:, None]
+    return (inside & less & (classes[:, None] == classes[None])).sum(axis=0) >= count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -46,11 +46,11 @@ class Filters:
     min_mask_score: float = 0.5
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            top = float("inf") if field.name in ("max_aspect", "max_objects") else 1.0
+        for each in fields(self):
+            value = getattr(self, each.name)
+            top = float("inf") if each.name in ("max_aspect", "max_objects") else 1.0
             if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= top:
-                raise InputError(f"{field.name} = {value!r}: must be a number from 0" + (" to 1" if top == 1 else ""))
+                raise InputError(f"{each.name} = {value!r}: must be a number from 0" + (" to 1" if top == 1 else ""))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +70,16 @@ class _Thing:
     rle: dict[str, Any] | None = None
     bbox: list[float] | None = None
     color: Colors = ANY
+
+
+@dataclass(eq=False)
+class _Chosen:
+    """Things; what else may be there; boxes inside of larger ones of their class; why something is no thing."""
+
+    things: list[_Thing] = field(default_factory=list)
+    rivals: list[_Thing] = field(default_factory=list)
+    parts: list[_Thing] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class OpenVocabulary:
@@ -102,7 +112,7 @@ class OpenVocabulary:
         ]
         features: dict[int, Any] = {}
         if self.segmenter is not None:
-            asked = [i for i, out in enumerate(chosen) if not isinstance(out, Exception) and out[0]]
+            asked = [i for i, out in enumerate(chosen) if not isinstance(out, Exception) and out.things]
             inputs = [batch[i].segmenter for i in asked]
             features = dict(zip(asked, _each(self.segmenter.features, inputs) if asked else ()))
         return [
@@ -110,19 +120,25 @@ class OpenVocabulary:
             for i, (one, out) in enumerate(zip(batch, chosen))
         ]
 
-    def _chosen(self, found: Detections, size: tuple[int, int]) -> tuple[list[_Thing], list[_Thing], list[str]]:
-        """(things, what else may be there, why those are no things) from raw boxes."""
+    def _chosen(self, found: Detections, size: tuple[int, int]) -> _Chosen:
+        """The things among raw boxes, and what else may be there."""
         f, names = self.filters, self.detector.classes
         kept = box.suppressed(found.boxes, found.scores, found.classes, f.nms, f.nms_any)
         groups = box.holds_others(found.boxes[kept], found.classes[kept], f.contained, 2)
         kept = [i for i, group in zip(kept, groups) if not group]
-        inside = box.contained(found.boxes[kept], found.classes[kept], f.contained)
-        kept = [i for i, part in zip(kept, inside) if not part]
-        things: list[_Thing] = []
-        rivals: list[_Thing] = []
-        notes: list[str] = []
-        for i in kept:
+        boxes, classes, sure = found.boxes[kept], found.classes[kept], found.scores[kept] >= self.detector.threshold
+        inside = box.contained(boxes, classes, f.contained, sure)
+        # A doubtful box round a sure one of its class is that one, seen loosely.
+        loose = box.holds_others(boxes, classes, f.contained, 1, sure) & ~sure
+        chosen = _Chosen()
+        things, rivals, notes = chosen.things, chosen.rivals, chosen.notes
+        for i, part, double in zip(kept, inside, loose):
             thing = _Thing(found.boxes[i], float(found.scores[i]), names[found.classes[i]])
+            if double:
+                continue
+            if part:
+                chosen.parts.append(thing)
+                continue
             if thing.score < self.detector.threshold:
                 rivals.append(thing)
                 continue
@@ -140,41 +156,43 @@ class OpenVocabulary:
                 notes.append(_note(thing, reason))
             else:
                 things.append(thing)
-        return things, rivals, notes
+        return chosen
 
-    def _finished(
-        self, one: Ready, chosen: tuple[list[_Thing], list[_Thing], list[str]], features: Any
-    ) -> Annotated | Exception:
-        things, rivals, notes = chosen
+    def _finished(self, one: Ready, chosen: _Chosen, features: Any) -> Annotated | Exception:
         if isinstance(features, Exception):
             return features
         try:
             if features is not None:
-                things, lost = self._with_masks(one, things, notes, features)
-                rivals = rivals + lost
-            return self._named(things, rivals, notes)
+                chosen = self._with_masks(one, chosen, features)
+            return self._named(chosen)
         except OutOfMemory:
             raise
         except Exception as error:  # one bad photo stops no other
             return error
 
-    def _with_masks(
-        self, one: Ready, things: list[_Thing], notes: list[str], features: Any
-    ) -> tuple[list[_Thing], list[_Thing]]:
-        """The things with good masks, and those without."""
+    def _with_masks(self, one: Ready, chosen: _Chosen, features: Any) -> _Chosen:
+        """The things with good masks; those without, and parts that are things of their own, may be there all the same.
+
+        A box inside a larger one of its class is a part of that thing, or another thing before it (a child before its
+        mother): it is another if most of its mask is not of the larger one's.
+        """
         assert self.segmenter is not None and one.segmenter is not None
-        pixels, good, bad = np.asarray(one.image), [], []
-        places = np.array([thing.place for thing in things])
-        for thing, (mask, score) in zip(things, self.segmenter.masks(features, one.segmenter.frame, places)):
-            if reason := self._flaw(mask, score, thing.place):
-                bad.append(thing)
-                notes.append(_note(thing, reason))
-                continue
-            thing.rle, thing.bbox = masks.encode(mask), masks.box_of(mask)
-            if says_color(thing.category.split()[-1]):
-                thing.color = measure(pixels, mask)
-            good.append(thing)
-        return good, bad
+        pixels, good = np.asarray(one.image), _Chosen(rivals=chosen.rivals, notes=chosen.notes)
+        places = np.array([thing.place for thing in (*chosen.things, *chosen.parts)])
+        found = self.segmenter.masks(features, one.segmenter.frame, places)
+        for thing, (mask, score) in zip((*chosen.things, *chosen.parts), found):
+            if any(thing is part for part in chosen.parts):
+                if not _covered(mask, thing.category, good.things):
+                    good.rivals.append(thing)
+            elif reason := self._flaw(mask, score, thing.place):
+                good.rivals.append(thing)
+                good.notes.append(_note(thing, reason))
+            else:
+                thing.rle, thing.bbox = masks.encode(mask), masks.box_of(mask)
+                if says_color(thing.category.split()[-1]):
+                    thing.color = measure(pixels, mask)
+                good.things.append(thing)
+        return good
 
     def _flaw(self, mask: NDArray[np.bool_], score: float, place: NDArray[np.float64]) -> str:
         f, total = self.filters, int(mask.sum())
@@ -189,8 +207,9 @@ class OpenVocabulary:
             return f"{100 * (1 - within / total):.0f} % of its mask lies outside of its box"
         return ""
 
-    def _named(self, things: list[_Thing], rivals: list[_Thing], notes: list[str]) -> Annotated:
-        found = Annotated(left_out=list(notes))
+    def _named(self, chosen: _Chosen) -> Annotated:
+        things, rivals = chosen.things, chosen.rivals
+        found = Annotated(left_out=list(chosen.notes))
         names = unique_names([_described(thing) for thing in things], [_described(thing) for thing in rivals])
         for number, (thing, name) in enumerate(zip(things, names)):
             if name is None:
@@ -210,6 +229,15 @@ class OpenVocabulary:
                 )
             )
         return found
+
+
+def _covered(mask: NDArray[np.bool_], category: str, things: Sequence[_Thing]) -> bool:
+    """Whether at least half of a mask is of things of this category that have one."""
+    rest = mask.copy()
+    for thing in things:
+        if thing.category == category and thing.rle is not None:
+            rest &= ~masks.decode(thing.rle)
+    return bool(2 * rest.sum() <= mask.sum())
 
 
 def _described(thing: _Thing) -> Described:
