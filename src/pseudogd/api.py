@@ -81,16 +81,31 @@ def label(
 def annotate(
     data: PathLike,
     source: Any,
+    segmenter: str | None = None,
+    classes: str | Sequence[str] | None = None,
+    vocabulary: PathLike | None = None,
     *,
     workers: int = 1,
     max_failures: int = 0,
     overwrite: bool = False,
     quiet: bool = False,
+    **options: Any,
 ) -> AnnotateResult:
-    """Photos to named objects: `pseudogd.stages.annotate.annotate`."""
+    """Photos to named objects: `pseudogd.stages.annotate.annotate`. `options` go to the detector (nms, device ...)."""
     from pseudogd.stages.annotate import annotate as run
 
-    return run(data, source, workers=workers, max_failures=max_failures, overwrite=overwrite, quiet=quiet)
+    return run(
+        data,
+        source,
+        segmenter,
+        classes,
+        vocabulary,
+        workers=workers,
+        max_failures=max_failures,
+        overwrite=overwrite,
+        quiet=quiet,
+        **options,
+    )
 
 
 def calibrate(

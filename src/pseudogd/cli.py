@@ -148,7 +148,22 @@ def label(
 @app.command()
 def annotate(
     data: Data,
-    source: Annotated[str, typer.Option(help="coco:FILE, a COCO annotation file.")],
+    source: Annotated[
+        str,
+        typer.Option(help="coco:FILE; or grounding-dino:, mm-grounding-dino: or owlv2:FOLDER_OR_HUB_ID, a detector."),
+    ],
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="For a detector: box_threshold, text_threshold, nms, max_objects, min_area, device, batch_size ...",
+        ),
+    ] = None,
+    segmenter: Annotated[
+        str | None, typer.Option(help="sam: or sam2:FOLDER_OR_HUB_ID, masks for a detector's boxes.")
+    ] = None,
+    classes: Annotated[str | None, typer.Option(help="What a detector looks for: chair,dining table.")] = None,
+    vocabulary: Annotated[Path | None, typer.Option(help="The same from a text file, one name a line.")] = None,
     workers: Workers = 1,
     max_failures: MaxFailures = 0,
     overwrite: Overwrite = False,
@@ -158,7 +173,18 @@ def annotate(
     """Named objects with masks for every photo."""
     from pseudogd.api import annotate as verb
 
-    result = verb(data, source, workers=workers, max_failures=max_failures, overwrite=overwrite, quiet=quiet)
+    result = verb(
+        data,
+        source,
+        segmenter,
+        classes,
+        vocabulary,
+        workers=workers,
+        max_failures=max_failures,
+        overwrite=overwrite,
+        quiet=quiet,
+        **_pairs(options),
+    )
     return _stage_done(result, "photos annotated", quiet)
 
 

@@ -129,3 +129,29 @@ def test_wrong_use_is_one_line(folder, tmp_path):
     run(folder)
     with pytest.raises(SettingsMismatch, match="shard_size"):
         run(folder, shard_size=3)
+
+
+def test_a_photo_that_cannot_be_looked_at_is_one_line_and_its_things_stay(tmp_path):
+    folder = write_folder(tmp_path / "own", count=2)
+    label(folder, f"files:{folder / 'depth'}", folder / "data", folder / "cameras.json", quiet=True)
+
+    def one_kind(document):
+        for entry in document["annotations"]:
+            del entry["name"]
+
+    change(folder, one_kind)
+    photo = folder / "images" / "0.png"
+    kept = photo.read_bytes()
+    photo.unlink()
+    result = run(folder)
+    assert result.rows == 2 and ledger(folder)["0.png"].startswith("colours were not measured: ")
+    photo.write_bytes(kept)
+    again = run(folder)  # its photo is back: looked at again
+    assert again.resumed == 0 and again.failures == 0
+
+
+def test_what_was_left_out_stands_beside_the_rows(folder):
+    change(folder, lambda document: document["annotations"][0].update(name="<b>", iscrowd=1))
+    result = run(folder)
+    notes = Store(folder / "data").left_out("objects")
+    assert result.left_out == len(notes) >= 1 and notes[0].image == "0.png"

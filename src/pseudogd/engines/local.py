@@ -94,7 +94,8 @@ def run_batches(
             failures = [
                 Failure(names[index], reason) for index, outcome in zip(span, outcomes) for reason in outcome.failures
             ]
-            store.write_shard(stage, part, rows, failures)
+            notes = [Failure(names[index], note) for index, outcome in zip(span, outcomes) for note in outcome.notes]
+            store.write_shard(stage, part, rows, failures, notes)
     done = store.finish(stage, len(parts), counts)
     seconds = time.monotonic() - started
     return StageResult(stage, store.root, count, done["rows"], done["failures"], resumed, seconds, max_failures)

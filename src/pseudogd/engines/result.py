@@ -10,10 +10,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Outcome:
-    """Rows that came of one input, and the reasons for whatever did not come."""
+    """Rows that came of one input, and the reasons for whatever did not come.
+
+    ``failures`` went wrong; ``notes`` say what was left out on purpose, which is no failure.
+    """
 
     rows: Sequence[Mapping[str, Any]] = ()
     failures: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,23 @@ import json
 import math
 import warnings
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pseudogd.errors import InputError
 from pseudogd.objects import masks
-from pseudogd.objects.naming import Described, unique_names
+from pseudogd.objects.coco_file import CocoFile, key_of
+from pseudogd.objects.colors import ANY, measure
+from pseudogd.objects.naming import Described, unique_names, unusable
 from pseudogd.objects.rows import ObjectRow
 
 MIN_PIXELS = 4
+Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -31,23 +35,34 @@ class Annotated:
     left_out: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """An annotation with a sound outline."""
+
+    annotation: dict[str, Any]
+    described: Described
+    box: list[float]
+    mask: np.ndarray | None
+    front: tuple[list[float], float] | None
+
+
 class CocoSource:
     """A COCO file, indexed by photo. Raises `InputError` if the file cannot be read as COCO.
 
     ``problems`` lists (image, reason) of entries that belong to no photo at all: a ``file_name`` that is missing,
     climbs out of the folder, or stands twice. Extra keys of an annotation that are read: ``name`` (a unique referring
-    expression), ``color`` or ``attributes`` with ``color``, ``score``.
+    expression), ``color`` or ``attributes`` with ``color``, ``score``, ``front`` (unit vector in camera axes that the
+    thing's own front faces) with ``front_confidence``.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        document = _load(self.path)
+        self._file = CocoFile(path)
         self.problems: list[tuple[str, str]] = []
-        self._categories = self._read_categories(document)
-        self._images = self._read_images(document)
-        self._annotations: dict[Any, list[dict[str, Any]]] = {}
-        for annotation in _list_of_dicts(document, "annotations", self.path):
-            self._annotations.setdefault(_key(annotation.get("image_id")), []).append(annotation)
+        self._categories = {
+            key_of(c.get("id")): str(c["name"]) for c in self._file.categories if isinstance(c.get("name"), str)
+        }
+        self._images = self._read_images()
         tails = Counter(PurePosixPath(name).name for name in self._images)
         self._by_tail = {
             PurePosixPath(name).name: name for name in self._images if tails[PurePosixPath(name).name] == 1
@@ -58,8 +73,13 @@ class CocoSource:
         """Objects of the photo with this name; see `read`."""
         return self.read(photo_name, width, height).rows
 
-    def read(self, photo_name: str, width: int, height: int) -> Annotated:
+    def read(
+        self, photo_name: str, width: int, height: int, pixels: Callable[[], Pixels | None] | None = None
+    ) -> Annotated:
         """Objects of a photo (name or path relative to the photo folder, size of the upright photo in pixels).
+
+        ``pixels`` gives the picture, (H, W, 3) sRGB; it is asked for only if words alone do not tell things apart.
+        Without it no colours are measured.
 
         Raises `InputError` if the file's size of this photo is not the photo's size. A photo without annotations has
         no objects; annotations that are damaged, or that no words point at alone, are left out and say why.
@@ -74,25 +94,36 @@ class CocoSource:
                 f"the upright photo is {width} x {height}; annotate the photo as it is shown"
             )
         found = Annotated()
-        kept: list[tuple[dict[str, Any], Described, list[float], np.ndarray | None]] = []
+        kept: list[_Kept] = []
+        rivals: list[Described] = []
         for annotation in self._annotations_of(entry):
             label = f"annotation {annotation.get('id', '?')}"
+            described = self._describe(annotation)
             if annotation.get("iscrowd") == 1 and not annotation.get("name"):
                 found.left_out.append(f"{label}: a crowd, not one object")
+                rivals.append(replace(described, measured=ANY))
                 continue
             try:
+                front = _front(annotation)
                 mask, box = self._outline(annotation, width, height)
             except InputError as error:
                 found.failures.append(f"{label}: {error}")
+                rivals.append(replace(described, measured=ANY))
                 continue
-            kept.append((annotation, self._describe(annotation), box, mask))
-        names = unique_names([described for _, described, _, _ in kept])
-        for (annotation, described, box, mask), name in zip(kept, names):
+            extent = (box[0], box[1], box[0] + box[2], box[1] + box[3])
+            kept.append(_Kept(annotation, replace(described, extent=extent), box, mask, front))
+        for one, name in zip(kept, _names(kept, rivals, pixels)):
             if name is None:
-                found.left_out.append(f"annotation {annotation.get('id', '?')}: no words point at this object alone")
+                found.left_out.append(f"annotation {one.annotation.get('id', '?')}: {_why_nameless(one.described)}")
                 continue
-            found.rows.append(self._row(annotation, described, name, box, mask))
+            found.rows.append(self._row(one, name))
         return found
+
+    def nameless(self, photo_name: str) -> bool:
+        """Whether the file's own words leave a thing of this photo without a name, so that the photo is looked at."""
+        annotations = self._annotations_of(self._entry(photo_name))
+        things = [self._describe(a) for a in annotations if a.get("iscrowd") != 1 or a.get("name")]
+        return len(things) < len(annotations) or None in unique_names(things)
 
     def unmatched(self, photo_names: Iterable[str]) -> list[str]:
         """``file_name`` of entries that no given photo answers to, sorted."""
@@ -114,14 +145,10 @@ class CocoSource:
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     # ------------------------------------------------------------ reading
-    def _read_categories(self, document: dict[str, Any]) -> dict[Any, str]:
-        categories = _list_of_dicts(document, "categories", self.path)
-        return {_key(c.get("id")): str(c["name"]) for c in categories if isinstance(c.get("name"), str)}
-
-    def _read_images(self, document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    def _read_images(self) -> dict[str, dict[str, Any]]:
         images: dict[str, dict[str, Any]] = {}
         twice = set()
-        for entry in _list_of_dicts(document, "images", self.path):
+        for entry in self._file.images:
             name = entry.get("file_name")
             label = f"{self.path.name} image {entry.get('id', '?')}"
             if not isinstance(name, str) or not name:
@@ -138,8 +165,7 @@ class CocoSource:
         return {name: entry for name, entry in images.items() if name not in twice}
 
     def _warn_about_boxes(self) -> None:
-        boxes = sum(not a.get("segmentation") for group in self._annotations.values() for a in group)
-        if boxes:
+        if boxes := self._file.without_outline:
             warnings.warn(
                 f"{self.path.name}: {boxes} annotations are boxes without a mask; their distances and sizes are asked "
                 "with wider margins or not at all",
@@ -159,13 +185,13 @@ class CocoSource:
         return None if name is None else self._images[name]
 
     def _annotations_of(self, entry: dict[str, Any] | None) -> list[dict[str, Any]]:
-        return [] if entry is None else self._annotations.get(_key(entry.get("id")), [])
+        return [] if entry is None else self._file.annotations_of(entry.get("id"))
 
     # ------------------------------------------------------------ one annotation
     def _describe(self, annotation: dict[str, Any]) -> Described:
         attributes = annotation.get("attributes")
         color = annotation.get("color") or (attributes.get("color") if isinstance(attributes, dict) else None)
-        category = self._categories.get(_key(annotation.get("category_id")), "")
+        category = self._categories.get(key_of(annotation.get("category_id")), "")
         return Described(category=category, name=annotation.get("name"), color=color)
 
     def _outline(self, annotation: dict[str, Any], width: int, height: int) -> tuple[np.ndarray | None, list[float]]:
@@ -184,46 +210,65 @@ class CocoSource:
             raise InputError(f"mask has fewer than {MIN_PIXELS} pixels")
         return mask, masks.box_of(mask)
 
-    def _row(
-        self, annotation: dict[str, Any], described: Described, name: str, box: list[float], mask: np.ndarray | None
-    ) -> ObjectRow:
-        score = annotation.get("score", 1.0)
-        return ObjectRow(
-            object_id=str(annotation.get("id", f"{name}")),
+    def _row(self, one: _Kept, name: str) -> ObjectRow:
+        score, color = one.annotation.get("score", 1.0), one.described.color
+        row = ObjectRow(
+            object_id=str(one.annotation.get("id", f"{name}")),
             name=name,
-            category=described.category.strip().lower() or name.split()[-1],
-            bbox=box,
-            rle=None if mask is None else masks.encode(mask),
+            category=_category(one.described.category) or name.split()[-1],
+            bbox=one.box,
+            rle=None if one.mask is None else masks.encode(one.mask),
             score=float(score) if isinstance(score, (int, float)) and math.isfinite(score) else 1.0,
             source=f"coco:{self.path.name}",
-            attributes={"color": described.color} if isinstance(described.color, str) else {},
+            attributes={"color": color} if isinstance(color, str) else {},
         )
+        if one.front is not None:
+            row["front"], row["front_confidence"] = one.front
+        return row
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _names(
+    kept: Sequence[_Kept], rivals: Sequence[Described], pixels: Callable[[], Pixels | None] | None
+) -> list[str | None]:
+    """By the file's own words; what those leave without a name by its measured colour and its place in a row."""
+    things = [one.described for one in kept]
+    names = unique_names([replace(thing, extent=None) for thing in things], rivals)
+    if None not in names:
+        return names
+    picture = None if pixels is None else pixels()
+    if picture is not None:
+        colors = [ANY if one.mask is None else measure(picture, one.mask) for one in kept]
+        things = [replace(thing, measured=color) for thing, color in zip(things, colors)]
+    return [name or other for name, other in zip(names, unique_names(things, rivals))]
+
+
+def _category(text: str) -> str:
+    return "" if unusable(text) else text.strip().lower()
+
+
+def _why_nameless(described: Described) -> str:
+    own = described.name
+    if isinstance(own, str) and (reason := unusable(own)):
+        return f"its name {reason}, and no other words point at it alone"
+    return "no words point at this object alone"
+
+
+def _front(annotation: dict[str, Any]) -> tuple[list[float], float] | None:
+    """The stated facing direction as a unit vector, and how sure it is (1 unless stated)."""
+    stated = annotation.get("front")
+    if stated is None:
+        return None
+    sure = annotation.get("front_confidence", 1.0)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such annotation file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: not a JSON file ({error})") from None
-    if not isinstance(document, dict) or "images" not in document or "annotations" not in document:
-        raise InputError(f"{path}: not a COCO file, it needs 'images', 'annotations' and 'categories'")
-    return document
-
-
-def _list_of_dicts(document: dict[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
-    rows = document.get(key) or []
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{path}: '{key}' is not a list of objects")
-    return rows
-
-
-def _key(value: Any) -> Any:
-    """Ids are numbers or texts; anything else (a list, say) would not even hash."""
-    return value if isinstance(value, (int, str)) else repr(value)
+        vector = np.array([float(n) for n in stated])
+        length, sure = float(np.linalg.norm(vector)), float(sure)
+    except (TypeError, ValueError):
+        length, sure = math.nan, 0.0
+    if not (math.isfinite(length) and length > 0 and len(vector) == 3):
+        raise InputError(f"front {stated!r} is no direction; write [x, y, z] in camera axes")
+    if not 0 <= sure <= 1:
+        raise InputError(f"front_confidence {sure!r} is not between 0 and 1")
+    return [round(float(n), 6) for n in vector / length], sure
 
 
 def _inside(name: str) -> str | None:

@@ -4,89 +4,149 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pseudogd.engines.local import SHARD_SIZE, run_stage
+import numpy as np
+
+from pseudogd.engines.local import SHARD_SIZE, reason_of, run_batches, run_stage
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
 from pseudogd.objects.coco import CocoSource
+from pseudogd.objects.detectors import NAMES, is_detector
 from pseudogd.progress import notice
 from pseudogd.stages._upstream import digest, origins
+from pseudogd.stages.detect import Detecting, PhotoItem, open_source, read_photo
 from pseudogd.store.dataset import Store
+
+NAMING = 1
+"""Changes whenever things that no file names are named in another way: their photos are done again then."""
 
 
 @dataclass(frozen=True)
 class AnnotateResult(StageResult):
-    """Counts of `annotate`: `objects` named things; `left_out` annotations without words that point at them alone."""
+    """Counts of `annotate`: `objects` named things; `left_out` things that are not used, for the reasons that
+    `Store(out).left_out("objects")` lists."""
 
     objects: int = 0
     left_out: int = 0
 
 
 @dataclass(frozen=True)
-class _Item:
+class _Item(PhotoItem):
     """One photo to annotate, or (with a reason) one entry of the source that belongs to no photo."""
 
-    name: str
-    image_id: str = ""
-    width: int = 0
-    height: int = 0
     reason: str = ""
 
 
 def annotate(
     data: str | os.PathLike[str],
     source: str | CocoSource,
+    segmenter: str | None = None,
+    classes: str | Sequence[str] | None = None,
+    vocabulary: str | os.PathLike[str] | None = None,
     *,
     workers: int = 1,
     shard_size: int = SHARD_SIZE,
     max_failures: int = 0,
     overwrite: bool = False,
     quiet: bool = False,
+    **options: Any,
 ) -> AnnotateResult:
     """Write the named objects of every photo of the data folder `data`.
 
     source    ``coco:FILE``: a COCO annotation file. Its annotations' extra key ``name`` is taken where it points at one
-              thing of the photo; else colour and category, else the category alone. What no words point at is left out.
-    workers   processes.
+              thing of the photo; else colour and category, the category alone, a measured colour, the place in a row.
+              ``grounding-dino:``, ``mm-grounding-dino:`` or ``owlv2:FOLDER_OR_HUB_ID``: a detector.
+              What no words point at alone is left out.
+    segmenter  ``sam:`` or ``sam2:FOLDER_OR_HUB_ID``, for a detector: masks for its boxes. Without it boxes alone.
+    classes, vocabulary   what a detector looks for: names with commas between, or a file with one a line.
+    workers   processes; with a detector, threads that read photos.
     max_failures   how many lines the ledger may get before the result's `exit_code` is 1.
     overwrite  delete the objects (and the questions made from them) instead of refusing other settings.
+    options   of a detector: box_threshold, text_threshold, doubt, template, device, dtype, revision,
+              segmenter_revision, batch_size, and those of `objects.open_vocabulary.Filters`.
 
     Entries whose file_name is missing, unknown or leads out of the folder, photos of another size than annotated, and
     damaged outlines become lines of the failure ledger; the rest is done. Raises InputError for a source that cannot be
     used or a folder without finished geometry, SettingsMismatch when the folder was annotated with other settings.
     """
+    shared: dict[str, Any] = {"shard_size": shard_size, "max_failures": max_failures, "quiet": quiet}
+    if isinstance(source, str) and is_detector(source):
+        found, batch_size = open_source(source, segmenter, classes, vocabulary, options)
+        settings = {**found.settings, "naming": NAMING, "shard_size": shard_size}
+        store = Store.open(data, "objects", settings, resume=not overwrite)
+        origin = origins(store, "geometry")
+        photos = [
+            PhotoItem(photo["path"], photo["image_id"], photo["width"], photo["height"])
+            for photo in store.photos().to_pylist()
+        ]
+        keys = [digest(item.name, item.image_id, origin.get(item.image_id)) for item in photos]
+        with ThreadPoolExecutor(workers) as threads:
+            run = Detecting(found, store, photos, threads, batch_size, workers)
+            result = _run_detector(run, store, photos, keys, threads, shared)
+        return _counted(result, data, quiet)
+    if isinstance(source, str) and not source.startswith("coco:"):
+        raise InputError(_unknown(source))
+    if given := [
+        *options,
+        *(k for k, v in (("segmenter", segmenter), ("classes", classes), ("vocabulary", vocabulary)) if v is not None),
+    ]:
+        raise InputError(f"source {source!r}: {given[0]} is for detectors; leave it out")
     coco = _open(source, quiet)
     store = Store.open(data, "objects", {"source": "coco", "shard_size": shard_size}, resume=not overwrite)
     items = _items(store, coco)
-    origin = origins(store, "geometry")
-    keys = [
-        digest(item.name, item.image_id, item.reason, origin.get(item.image_id), coco.fingerprint(item.name))
-        for item in items
-    ]
     result = run_stage(
         items,
-        lambda item: _annotated(coco, item),
+        lambda item: _annotated(coco, store, item),
         store=store,
         stage="objects",
-        keys=keys,
+        keys=_keys(store, coco, items),
         names=[item.name for item in items],
         workers=workers,
-        shard_size=shard_size,
-        max_failures=max_failures,
         title="annotate",
-        quiet=quiet,
+        **shared,
     )
+    return _counted(result, data, quiet)
+
+
+def _run_detector(
+    run: Detecting,
+    store: Store,
+    photos: Sequence[PhotoItem],
+    keys: Sequence[str],
+    threads: ThreadPoolExecutor,
+    shared: Mapping[str, Any],
+) -> StageResult:
+    try:
+        return run_batches(
+            len(photos),
+            run.shard,
+            store=store,
+            stage="objects",
+            keys=keys,
+            names=[photo.name for photo in photos],
+            title="annotate",
+            **shared,
+        )
+    except BaseException:
+        threads.shutdown(wait=True, cancel_futures=True)
+        raise
+
+
+def _counted(result: StageResult, data: str | os.PathLike[str], quiet: bool) -> AnnotateResult:
+    """The result with the numbers of things, and a line about those that were left out."""
     fresh = Store(data)
-    photos = [item for item in items if item.image_id]
-    objects = sum(len(fresh.objects(item.image_id)) for item in photos)
-    offered = sum(coco.count(item.name) for item in photos)
-    left_out = max(0, offered - objects - _bad_outlines(fresh, photos))
-    if left_out:
-        notice(f"note: {left_out} annotations were left out: crowds, or no words point at one of them alone", quiet)
-    return AnnotateResult(**{**asdict(result), "out": result.out}, objects=objects, left_out=left_out)
+    objects = sum(len(fresh.objects(image_id)) for image_id in fresh.geometry_ids())
+    notes = fresh.left_out("objects")
+    reasons = Counter(note.reason.rpartition(": ")[2] for note in notes)
+    if notes:
+        most = "; ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(3))
+        notice(f"note: {len(notes)} annotations were left out: {most}", quiet)
+    return AnnotateResult(**{**asdict(result), "out": result.out}, objects=objects, left_out=len(notes))
 
 
 def _open(source: str | CocoSource, quiet: bool) -> CocoSource:
@@ -94,13 +154,21 @@ def _open(source: str | CocoSource, quiet: bool) -> CocoSource:
         return source
     kind, _, path = str(source).partition(":")
     if kind != "coco" or not path:
-        raise InputError(f"source {str(source)!r}: unknown; use coco:FILE with a COCO annotation file")
+        raise InputError(_unknown(source))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         coco = CocoSource(path)
     for warning in caught:
         notice(f"warning: {warning.message}", quiet)
     return coco
+
+
+def _unknown(source: str) -> str:
+    detectors = ", ".join(f"{name}:" for name in NAMES if name != "detector")
+    return (
+        f"source {source!r}: unknown; use coco:FILE with a COCO annotation file, or a detector "
+        f"({detectors} with a checkpoint folder or hub id)"
+    )
 
 
 def _items(store: Store, coco: CocoSource) -> list[_Item]:
@@ -110,22 +178,41 @@ def _items(store: Store, coco: CocoSource) -> list[_Item]:
         names = [photo["path"], *photo["aliases"]]
         name = next((name for name in names if coco.knows(name)), photo["path"])
         items.append(_Item(name, photo["image_id"], photo["width"], photo["height"]))
-    strays = [_Item(label, reason=reason) for label, reason in coco.problems]
+    strays = [_Item(label, "", 0, 0, reason) for label, reason in coco.problems]
     unknown = coco.unmatched(item.name for item in items)
-    strays += [_Item(name, reason="no photo of this name has geometry here") for name in unknown]
+    strays += [_Item(name, "", 0, 0, "no photo of this name has geometry here") for name in unknown]
     return items + strays
 
 
-def _annotated(coco: CocoSource, item: _Item) -> Outcome:
+def _keys(store: Store, coco: CocoSource, items: Sequence[_Item]) -> list[str]:
+    """What the rows of each photo depend on; where things are named by how they look, also whether it can be seen."""
+    origin = origins(store, "geometry")
+    keys = []
+    for item in items:
+        parts: list[Any] = [
+            item.name, item.image_id, item.reason, origin.get(item.image_id), coco.fingerprint(item.name)
+        ]  # fmt: skip
+        if item.image_id and coco.nameless(item.name):
+            parts.append([NAMING, store.photo_path(item.image_id).is_file()])
+        keys.append(digest(*parts))
+    return keys
+
+
+def _annotated(coco: CocoSource, store: Store, item: _Item) -> Outcome:
     if item.reason:
         return Outcome(failures=[item.reason])
-    found = coco.read(item.name, item.width, item.height)
+    blind: list[str] = []
+
+    def pixels() -> Any:
+        try:
+            return np.asarray(read_photo(store, item))
+        except InputError as error:
+            why = reason_of(error).removeprefix(f"{item.name}: ")
+            blind.append(f"colours were not measured: {why}")
+            return None
+
+    found = coco.read(item.name, item.width, item.height, pixels)
     row: Mapping[str, Any] = {"image_id": item.image_id, "objects": found.rows}
-    return Outcome(rows=[row], failures=found.failures)
-
-
-def _bad_outlines(store: Store, photos: list[_Item]) -> int:
-    """Ledger lines about single annotations of these photos."""
-    names = {item.name for item in photos}
-    lines = store.failures().to_pylist()
-    return sum(line["stage"] == "objects" and line["image"] in names for line in lines)
+    unknown = not coco.knows(item.name)
+    notes = [] if unknown else found.left_out
+    return Outcome(rows=[row], failures=found.failures + blind, notes=notes)

@@ -85,9 +85,14 @@ class Store:
         return shards.shard_digest(shards.shard_path(self.root / stage, part.index)) == part.digest
 
     def write_shard(
-        self, stage: str, part: Slice, rows: Sequence[Mapping[str, Any]], failures: Sequence[Failure] = ()
+        self,
+        stage: str,
+        part: Slice,
+        rows: Sequence[Mapping[str, Any]],
+        failures: Sequence[Failure] = (),
+        notes: Sequence[Failure] = (),
     ) -> None:
-        """Write the rows and failures of one slice of the inputs in one atomic step."""
+        """Write the rows, failures and notes of one slice of the inputs in one atomic step."""
         shards.write_shard(
             shards.shard_path(self.root / stage, part.index),
             schemas.to_table(stage, rows),
@@ -95,6 +100,7 @@ class Store:
             failures,
             row_group_size=schemas.ROW_GROUP[stage],
             raw=schemas.RAW_COLUMNS.get(stage, ()),
+            notes=notes,
         )
         self._forget(stage)
 
@@ -192,6 +198,10 @@ class Store:
         if self._photos_override is not None:
             return photos_root(self._photos_override)
         return self.manifest.photos_folder(self.root)
+
+    def left_out(self, stage: str) -> list[Failure]:
+        """What was left out on purpose of a stage, photo by photo in row order, and why; it is no failure."""
+        return [note for path in shards.shard_paths(self.root / stage) for note in shards.shard_notes(path)]
 
     def failures(self) -> pa.Table:
         """image, stage, reason of whatever could not be done in the finished stages."""

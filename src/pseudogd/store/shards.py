@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from pseudogd.errors import InputError
 
-_DIGEST_KEY, _FAILURES_KEY = b"pseudogd.inputs", b"pseudogd.failures"
+_DIGEST_KEY, _FAILURES_KEY, _NOTES_KEY = b"pseudogd.inputs", b"pseudogd.failures", b"pseudogd.notes"
 _TEMPORARY = re.compile(r"^\..*\.(\d+)\.tmp$")
 _SHARD = re.compile(r"^part-(\d{5,})\.parquet$")
 
@@ -76,10 +76,15 @@ def write_shard(
     *,
     row_group_size: int,
     raw: Sequence[str] = (),
+    notes: Sequence[Failure] = (),
 ) -> None:
-    """Write one shard in one atomic step. Columns in `raw` hold compressed bytes already and are stored as they are."""
-    noted = json.dumps([[failure.image, failure.reason] for failure in failures], ensure_ascii=True)
-    footer = {_DIGEST_KEY: digest.encode(), _FAILURES_KEY: noted.encode()}
+    """Write one shard in one atomic step. Columns in `raw` hold compressed bytes already and are stored as they are.
+
+    `notes` are what was left out on purpose; a shard without any has no trace of them.
+    """
+    footer = {_DIGEST_KEY: digest.encode(), _FAILURES_KEY: _listed(failures)}
+    if notes:
+        footer[_NOTES_KEY] = _listed(notes)
     write_atomic(path, parquet_bytes(table.replace_schema_metadata(footer), row_group_size=row_group_size, raw=raw))
 
 
@@ -110,8 +115,21 @@ def shard_digest(path: Path) -> str | None:
 
 def shard_failures(path: Path) -> list[Failure]:
     """The failures that a shard's slice of the inputs met."""
+    return _lines(path, _FAILURES_KEY)
+
+
+def shard_notes(path: Path) -> list[Failure]:
+    """What was left out on purpose of a shard's slice of the inputs, and why."""
+    return _lines(path, _NOTES_KEY)
+
+
+def _listed(lines: Sequence[Failure]) -> bytes:
+    return json.dumps([[line.image, line.reason] for line in lines], ensure_ascii=True).encode()
+
+
+def _lines(path: Path, key: bytes) -> list[Failure]:
     metadata = pq.read_metadata(path).metadata or {}
-    return [Failure(image, reason) for image, reason in json.loads(metadata.get(_FAILURES_KEY, b"[]"))]
+    return [Failure(image, reason) for image, reason in json.loads(metadata.get(key, b"[]"))]
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
