@@ -62,7 +62,7 @@ FORMATS = {"mc": 0.8, "open": 0.1, "yesno": 0.1}
 """More questions than by default, as many are thinned out again (`data.balance`), most by letter as in the bench."""
 STABILITY = {"least": 0.0}
 """The score of every question is measured and stored; none is left out by it."""
-SCENE = {"depth_sigma": 0.08, "hidden_doubt": 1.0, "lifted_doubt": 1.0}
+SCENE = {"depth_sigma": 0.08, "scale_sigma": 0.0, "hidden_doubt": 1.0, "lifted_doubt": 1.0}
 MARGINS = {"distance_sigmas": 6.0}
 """The embedded teacher is off by more than most: 10 % for two things in three (`tools/label_precision.py`)."""
 

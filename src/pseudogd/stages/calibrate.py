@@ -18,7 +18,7 @@ from pseudogd.errors import InputError
 from pseudogd.geometry.metrics import depth_metrics
 from pseudogd.geometry.types import Geometry, Scale
 from pseudogd.progress import notice, track
-from pseudogd.stages.settings_file import merged, read_settings
+from pseudogd.stages.settings_file import believing, merged, read_settings
 from pseudogd.store.dataset import Store
 from pseudogd.store.shards import write_atomic
 from pseudogd.teachers.base import Photo
@@ -77,7 +77,8 @@ def calibrate(
     store = Store(data)
     store.require("objects")
     base = {} if settings_file is None else read_settings(settings_file)
-    plan = SynthSettings.from_dict(merged(base, {"tasks": _tasks(tasks)}))
+    believed = believing(base, store.settings("geometry").get("depth_error"))
+    plan = SynthSettings.from_dict(merged(believed, {"tasks": _tasks(tasks)}))
     guide = DepthFiles(truth, metres_per_unit=metres_per_unit)
     rows = [row for row in store.photos().to_pylist() if guide.find(row["path"]) is not None]
     if not rows:
@@ -130,6 +131,8 @@ class _Run:
         sizes, proposed = error_sizes(errors), {}
         if sizes and not fixed_sigma and first.scale is not Scale.AFFINE_DISPARITY:
             proposed["scene"] = {"depth_sigma": max(sizes["own"], _LEAST_SIGMA)}
+            if first.scale is Scale.METRIC:
+                proposed["scene"]["scale_sigma"] = sizes["shared"]
         believed = replace(self.plan, scene=replace(self.plan.scene, **proposed.get("scene", {})))
         again = tried if believed == self.plan else self._tried(believed)
         proposal = propose(again, precision)

@@ -87,6 +87,8 @@ def label(
         "max_pixels": max_pixels,
         "shard_size": shard_size,
     }
+    if guide.errors:
+        settings["depth_error"] = dict(guide.errors)
     store = Store.open(out, "geometry", settings, resume=not overwrite, photos=root)
     _hint_at_cameras(Path(photos), camera_file, quiet)
     with ThreadPoolExecutor(workers) as threads:

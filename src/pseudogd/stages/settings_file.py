@@ -27,6 +27,15 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     return values
 
 
+def believing(settings: Mapping[str, Any], depth_error: Mapping[str, float] | None) -> dict[str, Any]:
+    """Settings in which what is not said of depth errors is what the teacher says of its own (see `Teacher.errors`)."""
+    if not depth_error:
+        return dict(settings)
+    own = {"depth_sigma": depth_error.get("own"), "scale_sigma": depth_error.get("shared")}
+    scene = {name: value for name, value in own.items() if value is not None} | dict(settings.get("scene") or {})
+    return {**settings, "scene": scene}
+
+
 def merged(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """``base`` with what is given (not None) over it, group by group; tasks and formats are replaced whole."""
     found = dict(base)

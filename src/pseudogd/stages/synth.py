@@ -15,7 +15,7 @@ from pseudogd.geometry.types import Scale
 from pseudogd.progress import notice
 from pseudogd.stages._upstream import digest, origins
 from pseudogd.stages.rerender import rerender as write_again
-from pseudogd.stages.settings_file import merged, read_settings
+from pseudogd.stages.settings_file import believing, merged, read_settings
 from pseudogd.store.dataset import Store
 from pseudogd.store.manifest import plain_settings
 from pseudogd.vqa.build import build_scene
@@ -71,7 +71,8 @@ def synth(
     formats   shares of ``mc``, ``open``, ``yesno`` and ``steps`` (the answer after the steps of its formula); those not
               named are not used. Default: 0.6, 0.2, 0.2, 0.
     wordings  "all" (default), or "plain" for a student of few words.
-    scene, margins   settings of `vqa.scene.SceneSettings` and `vqa.guards.Margins` that differ from their defaults.
+    scene, margins   settings of `vqa.scene.SceneSettings` and `vqa.guards.Margins` that differ from their defaults. The
+              errors of depth are by default those that the teacher states of itself.
     stability which errors of the geometry an answer must survive: `vqa.stability.StabilitySettings`.
     least_margin, without   least margin of a fact by its form, and forms that are not asked; `calibrate` proposes both.
     units     of lengths: "m" (default), "cm", "ft" or "in".
@@ -91,9 +92,9 @@ def synth(
     wanted = merged({} if settings_file is None else read_settings(settings_file), given)
     if rerender:
         return _rerendered(data, wanted, seed, max_failures, quiet)
-    plan = SynthSettings.from_dict(wanted)
     reader = Store(data)
     reader.require("objects")
+    plan = SynthSettings.from_dict(believing(wanted, reader.settings("geometry").get("depth_error")))
     plan = _fitting(reader, plan, asked=tasks is not None, quiet=quiet)
     other = None if second is None else _Second(second, reader)
     plain = {**plan.to_dict(), "seed": seed, "wording": _wording(plan), "shard_size": shard_size}

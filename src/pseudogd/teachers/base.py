@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from PIL import Image
@@ -40,6 +41,9 @@ class Teacher(ABC):
     info: TeacherInfo
     settings: Mapping[str, Any]
     scale: Scale
+    errors: Mapping[str, float] = MappingProxyType({})
+    """What the teacher says of its own depth errors, as shares of depth in two photos of three: ``own`` of each thing
+    apart from the others, ``shared`` by all of a photo. `pseudogd calibrate` measures them. Empty when unknown."""
     looks: bool = True
     """Whether it looks at the picture: only then may it be asked again about a changed one."""
 

@@ -122,6 +122,17 @@ def card_licence(path: str) -> str | None:
     return told.strip()[:200] if isinstance(told, str) and told.strip() else None
 
 
+def stated_errors(config: PretrainedConfig, path: str) -> dict[str, float]:
+    """`depth_error` of a config.json, see `Teacher.errors`; empty without it. InputError for what cannot be."""
+    stated = getattr(config, "depth_error", None)
+    if stated is None:
+        return {}
+    good = isinstance(stated, dict) and set(stated) <= {"own", "shared"}
+    if not good or not all(isinstance(value, (int, float)) and 0 <= value < 1 for value in stated.values()):
+        raise InputError(f"{path}: config.json: depth_error = {stated!r} must be own and shared, as shares of depth")
+    return {name: float(value) for name, value in sorted(stated.items())}
+
+
 def checkpoint_name(path: str) -> str:
     """What a checkpoint is called in rows: a folder's last part, a hub id as it is."""
     folder = Path(path)

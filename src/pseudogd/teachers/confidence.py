@@ -40,7 +40,7 @@ class _Twice(Teacher):
     """Two answers for each photo, in batches whose both halves fit together. It takes the first and its confidence."""
 
     def __init__(self, first: Teacher, second: Teacher, how: dict[str, Any]) -> None:
-        self.first, self.second = first, second
+        self.first, self.second, self.errors = first, second, first.errors
         self.scale, self.looks, self.alone = first.scale, first.looks, first.alone and second.alone
         self.settings = {**first.settings, "confidence": how}
         self.info = replace(first.info, settings_hash=settings_hash(self.settings))

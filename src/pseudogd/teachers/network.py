@@ -98,7 +98,9 @@ class NetworkTeacher(Teacher):
             settings_hash(settings),
             licence or (row.licence if row else "unknown"),
         )
-        return cls(checkpoint.move(model, device, dtype), family, preprocessing, unit, info, settings)
+        teacher = cls(checkpoint.move(model, device, dtype), family, preprocessing, unit, info, settings)
+        teacher.errors = checkpoint.stated_errors(config, path)
+        return teacher
 
     def prepare(self, photo: Photo) -> _Prepared:
         """Resize and normalise one photo."""
