@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from pseudogd.engines.processes import WorkerPool
@@ -15,7 +16,7 @@ from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import PseudoGDError
 from pseudogd.progress import track
 from pseudogd.store.dataset import Store
-from pseudogd.store.shards import Failure, plan
+from pseudogd.store.shards import Failure, Slice, plan
 
 T = TypeVar("T")
 Advance = Callable[[int], None]
@@ -55,7 +56,7 @@ def run_stage(
 
 def run_batches(
     count: int,
-    fn: Callable[[range, Advance], Sequence[Outcome]],
+    fn: Callable[[range, Advance], Sequence[Outcome] | Callable[[], Sequence[Outcome]]],
     *,
     store: Store,
     stage: str,
@@ -69,6 +70,9 @@ def run_batches(
     quiet: bool = False,
 ) -> StageResult:
     """As `run_stage`, for a function of many inputs: `fn(range of indices, advance)` returns one Outcome for each.
+
+    It may return a function that waits for them instead: they are then collected and written while `fn` has begun on
+    the next shard, so that its hands never rest at the end of one.
 
     Shards that an earlier run finished from the same inputs are skipped. Ctrl-C or a kill loses at most the shard in
     work. `counts` are further numbers for the manifest. Raises PseudoGDError when the output cannot be written.
@@ -85,19 +89,44 @@ def run_batches(
     with track(title or stage, count, done=resumed, unit=unit, quiet=quiet) as bar:
         if resumed:
             bar.note(f"{resumed:,} of {count:,} {unit} were already done")
-        for part in missing:
-            span = range(part.start, part.stop)
-            outcomes = fn(span, bar.advance)
-            if len(outcomes) != len(span):
-                raise ValueError(f"{stage}: {len(outcomes)} outcomes for {len(span)} inputs")
-            rows = [row for outcome in outcomes for row in outcome.rows]
-            failures = [
-                Failure(names[index], reason) for index, outcome in zip(span, outcomes) for reason in outcome.failures
-            ]
-            store.write_shard(stage, part, rows, failures)
+        _work(missing, fn, bar.advance, lambda part, outcomes: _write(store, stage, part, names, outcomes))
     done = store.finish(stage, len(parts), counts)
     seconds = time.monotonic() - started
     return StageResult(stage, store.root, count, done["rows"], done["failures"], resumed, seconds, max_failures)
+
+
+def _work(
+    parts: Sequence[Slice],
+    fn: Callable[[range, Advance], Sequence[Outcome] | Callable[[], Sequence[Outcome]]],
+    advance: Advance,
+    write: Callable[[Slice, Callable[[], Sequence[Outcome]]], None],
+) -> None:
+    writer = ThreadPoolExecutor(1, thread_name_prefix="write")
+    writing: Future[None] | None = None
+    try:
+        for part in parts:
+            outcomes = fn(range(part.start, part.stop), advance)
+            if writing is not None:
+                writing.result()  # one shard at most waits beside the one in work
+            if callable(outcomes):
+                writing = writer.submit(write, part, outcomes)
+            else:  # here: whoever forks must not do so while another thread writes
+                write(part, lambda outcomes=outcomes: outcomes)
+        if writing is not None:
+            writing.result()
+    finally:
+        writer.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C nobody waits for a shard that is not done
+
+
+def _write(
+    store: Store, stage: str, part: Slice, names: Sequence[str], outcomes: Callable[[], Sequence[Outcome]]
+) -> None:
+    span, found = range(part.start, part.stop), outcomes()
+    if len(found) != len(span):
+        raise ValueError(f"{stage}: {len(found)} outcomes for {len(span)} inputs")
+    rows = [row for outcome in found for row in outcome.rows]
+    failures = [Failure(names[index], reason) for index, outcome in zip(span, found) for reason in outcome.failures]
+    store.write_shard(stage, part, rows, failures)
 
 
 def attempt(fn: Callable[[T], Outcome | Iterable[Mapping[str, Any]]], item: T) -> Outcome:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from pseudogd.engines.local import SHARD_SIZE, Advance, attempt, reason_of, run_batches
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
 from pseudogd.progress import notice, track
+from pseudogd.stages._lanes import Bounded, Lanes, Steady
 from pseudogd.store.dataset import Store
 from pseudogd.store.photos import MAX_PIXELS, list_photos, open_photo, photo_id, photo_name, photos_root
 from pseudogd.store.rows import geometry_row
@@ -87,7 +89,8 @@ def label(
     with ThreadPoolExecutor(workers) as threads:
         entries = _identify(paths, root, threads, quiet)
         duplicates = len(paths) - len(entries)
-        run = _Run(guide, entries, camera_file, threads, batch_size, workers, max_pixels)
+        lanes = Lanes(guide)
+        run = _Run(guide, entries, camera_file, threads, lanes, batch_size, workers, max_pixels)
         try:
             result = run_batches(
                 len(entries),
@@ -102,14 +105,19 @@ def label(
                 title="label",
                 quiet=quiet,
             )
+            lanes.close()
         except BaseException:
+            lanes.close(cancel=True)
             threads.shutdown(wait=True, cancel_futures=True)
             raise
     return LabelResult(**{**asdict(result), "out": result.out}, duplicates=duplicates)
 
 
 class _Run:
-    """Photos are read and resized by threads, go through the network in batches, and are encoded by threads."""
+    """Photos are read and resized by threads, go through the network in batches, and are encoded by threads.
+
+    All of it overlaps: while the last photos of a shard are encoded, those of the next one are read.
+    """
 
     def __init__(
         self,
@@ -117,26 +125,34 @@ class _Run:
         entries: Sequence[_Entry],
         cameras: CameraFile | None,
         threads: ThreadPoolExecutor,
+        lanes: Lanes,
         batch_size: int,
         workers: int,
         max_pixels: int,
     ) -> None:
-        self._teacher, self._entries, self._cameras, self._threads = teacher, entries, cameras, threads
+        self._teacher, self._entries, self._cameras, self._lanes = Steady(teacher), entries, cameras, lanes
         self._batch_size, self._max_pixels = batch_size, max_pixels
         self._ahead = batch_size + 2 * workers
+        self._readers = threads
+        self._threads = Bounded(threads, batch_size + 2 * workers)  # maps that wait for their encoding are large
 
     def key(self, entry: _Entry) -> str:
         """Whatever the photo's row depends on besides the settings."""
         camera = self._cameras.entry(entry.name) if self._cameras else None
         return repr((entry.name, entry.image_id, entry.aliases, camera, self._teacher.fingerprint(entry.name)))
 
-    def shard(self, span: range, advance: Advance) -> list[Outcome]:
-        """Outcomes of the entries in `span`. Which photos share a batch depends on their order alone."""
-        outcomes: dict[int, Outcome | Future[Outcome]] = {}
+    def shard(self, span: range, advance: Advance) -> Callable[[], list[Outcome]]:
+        """A function that waits for the outcomes of the entries in `span`, all of which are on their way.
+
+        Which photos share a batch depends on their order alone.
+        """
+        advance = _one_at_a_time(advance)
+        failed: dict[int, Outcome] = {}
+        passes: list[Future[Mapping[int, Future[Outcome]]]] = []
         waiting: dict[Any, list[tuple[int, _Ready]]] = {}
         for index, ready in self._read_ahead(span):
             if isinstance(ready, Outcome):
-                outcomes[index] = ready
+                failed[index] = ready
                 advance(1)
                 continue
             bucket = self._teacher.bucket(ready.prepared)
@@ -145,16 +161,22 @@ class _Run:
                 if sum(map(len, waiting.values())) < _MOST_WAITING * self._batch_size:
                     continue
                 bucket = max(waiting, key=lambda key: len(waiting[key]))
-            outcomes.update(self._infer(waiting.pop(bucket), advance))
-        for batch in waiting.values():
-            outcomes.update(self._infer(batch, advance))
-        return [done.result() if isinstance(done := outcomes[index], Future) else done for index in span]
+            passes.append(self._lanes.submit(self._infer, waiting.pop(bucket), advance))
+        passes += [self._lanes.submit(self._infer, batch, advance) for batch in waiting.values()]
+
+        def outcomes() -> list[Outcome]:
+            found: dict[int, Outcome | Future[Outcome]] = dict(failed)
+            for done in passes:
+                found.update(done.result())
+            return [one.result() if isinstance(one := found[index], Future) else one for index in span]
+
+        return outcomes
 
     def _read_ahead(self, span: range) -> Iterable[tuple[int, _Ready | Outcome]]:
         """The prepared photos in order, a bounded number of them in memory."""
         pending: list[tuple[int, Future[_Ready | Outcome]]] = []
         for index in span:
-            pending.append((index, self._threads.submit(self._read, self._entries[index])))
+            pending.append((index, self._readers.submit(self._read, self._entries[index])))
             if len(pending) >= self._ahead:
                 first, future = pending.pop(0)
                 yield first, future.result()
@@ -184,6 +206,17 @@ class _Run:
             index: self._threads.submit(attempt, _row, (ready, geometry))
             for (index, ready), geometry in zip(batch, found, strict=True)
         }
+
+
+def _one_at_a_time(advance: Advance) -> Advance:
+    """Passes that run at the same time count on one bar."""
+    lock = Lock()
+
+    def counted(count: int) -> None:
+        with lock:
+            advance(count)
+
+    return counted
 
 
 @dataclass(frozen=True)
