@@ -12,7 +12,7 @@ import pytest
 import pseudogd
 from pseudogd.errors import InputError, PseudoGDError
 
-VERBS = ("annotate", "ask", "demo", "evaluate", "export", "label", "report", "synth", "train")
+VERBS = ("annotate", "ask", "demo", "evaluate", "export", "label", "report", "synth", "train", "verify")
 
 
 @pytest.mark.parametrize("name", VERBS)

@@ -23,7 +23,7 @@ import pseudogd
 from pseudogd import api, cli, exits
 from pseudogd.errors import PseudoGDError
 
-COMMANDS = ("doctor", "demo", "label", "annotate", "synth", "train", "eval", "export", "ask", "report")
+COMMANDS = ("doctor", "demo", "label", "annotate", "synth", "verify", "train", "eval", "export", "ask", "report")
 HEAVY = (
     *("torch", "transformers", "accelerate", "peft", "numpy", "scipy", "PIL", "pyarrow", "pycocotools"),
     *("jinja2", "matplotlib", "trimesh", "embreex", "rich", "yaml"),

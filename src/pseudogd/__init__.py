@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pseudogd.api import annotate, ask, doctor, evaluate, export, label, report, synth, train
+    from pseudogd.api import annotate, ask, doctor, evaluate, export, label, report, synth, train, verify
     from pseudogd.embedded import demo
     from pseudogd.student.joint import Joint
     from pseudogd.student.load import load_student
@@ -34,6 +34,7 @@ __all__ = [
     "report",
     "synth",
     "train",
+    "verify",
 ]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pseudogd.stages.annotate import AnnotateResult
     from pseudogd.stages.label import LabelResult
     from pseudogd.stages.synth import SynthResult
+    from pseudogd.store.integrity import Verified
     from pseudogd.training.doctor import Diagnosis
     from pseudogd.training.recipe import Recipe
     from pseudogd.training.train import TrainResult
@@ -39,6 +40,8 @@ def label(
     workers: int = 2,
     max_failures: int = 0,
     overwrite: bool = False,
+    num_shards: int = 1,
+    shard: int = 0,
     quiet: bool = False,
     **options: Any,
 ) -> LabelResult:
@@ -55,6 +58,8 @@ def label(
             workers=workers,
             max_failures=max_failures,
             overwrite=overwrite,
+            num_shards=num_shards,
+            shard=shard,
             quiet=quiet,
             **options,
         )
@@ -72,12 +77,23 @@ def annotate(
     workers: int = 1,
     max_failures: int = 0,
     overwrite: bool = False,
+    num_shards: int = 1,
+    shard: int = 0,
     quiet: bool = False,
 ) -> AnnotateResult:
     """Photos to named objects: `pseudogd.stages.annotate.annotate`."""
     from pseudogd.stages.annotate import annotate as run
 
-    return run(data, source, workers=workers, max_failures=max_failures, overwrite=overwrite, quiet=quiet)
+    return run(
+        data,
+        source,
+        workers=workers,
+        max_failures=max_failures,
+        overwrite=overwrite,
+        num_shards=num_shards,
+        shard=shard,
+        quiet=quiet,
+    )
 
 
 def synth(
@@ -88,6 +104,8 @@ def synth(
     workers: int = 1,
     max_failures: int = 0,
     overwrite: bool = False,
+    num_shards: int = 1,
+    shard: int = 0,
     quiet: bool = False,
     **settings: Mapping[str, Any],
 ) -> SynthResult:
@@ -103,9 +121,20 @@ def synth(
         workers=workers,
         max_failures=max_failures,
         overwrite=overwrite,
+        num_shards=num_shards,
+        shard=shard,
         quiet=quiet,
         **settings,
     )
+
+
+def verify(data: PathLike, *, quiet: bool = False) -> Verified:
+    """Whether every shard of a data folder still holds the bytes that were written; names those that do not."""
+    from pseudogd.store.integrity import shard_count
+    from pseudogd.store.integrity import verify as run
+
+    with track("verify", shard_count(data), unit="files", quiet=quiet) as bar:
+        return run(data, bar.advance)
 
 
 def train(

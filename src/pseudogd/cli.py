@@ -29,6 +29,8 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no s
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
 Workers = Annotated[int, typer.Option(min=1, help="How many hands work at a time; the result is the same.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete what is there, made with other settings.")]
+NumShards = Annotated[int, typer.Option(min=1, help="So many jobs fill the folder at the same time.")]
+Shard = Annotated[int, typer.Option(min=0, help="Which of those jobs this is, from 0.")]
 MaxFailures = Annotated[int, typer.Option(min=0, help="So many photos may fail before the exit code is 1.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps ...; a GPU if there is one.")]
@@ -112,6 +114,8 @@ def label(
     workers: Workers = 2,
     max_failures: MaxFailures = 0,
     overwrite: Overwrite = False,
+    num_shards: NumShards = 1,
+    shard: Shard = 0,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -127,6 +131,8 @@ def label(
         workers=workers,
         max_failures=max_failures,
         overwrite=overwrite,
+        num_shards=num_shards,
+        shard=shard,
         quiet=quiet,
         **_pairs(options),
     )
@@ -140,13 +146,24 @@ def annotate(
     workers: Workers = 1,
     max_failures: MaxFailures = 0,
     overwrite: Overwrite = False,
+    num_shards: NumShards = 1,
+    shard: Shard = 0,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
     """Named objects with masks for every photo."""
     from pseudogd.api import annotate as verb
 
-    result = verb(data, source, workers=workers, max_failures=max_failures, overwrite=overwrite, quiet=quiet)
+    result = verb(
+        data,
+        source,
+        workers=workers,
+        max_failures=max_failures,
+        overwrite=overwrite,
+        num_shards=num_shards,
+        shard=shard,
+        quiet=quiet,
+    )
     return _stage_done(result, "photos annotated", quiet)
 
 
@@ -162,6 +179,8 @@ def synth(
     workers: Workers = 1,
     max_failures: MaxFailures = 0,
     overwrite: Overwrite = False,
+    num_shards: NumShards = 1,
+    shard: Shard = 0,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -175,10 +194,24 @@ def synth(
         workers=workers,
         max_failures=max_failures,
         overwrite=overwrite,
+        num_shards=num_shards,
+        shard=shard,
         quiet=quiet,
         **_pairs(settings),
     )
     return _stage_done(result, "questions", quiet)
+
+
+@app.command()
+def verify(data: Data, quiet: Quiet = False, debug: Debug = False) -> int:
+    """Whether every file of a data folder still holds what was written; exit code 1 where one does not."""
+    from pseudogd.api import verify as verb
+
+    found = verb(data, quiet=quiet)
+    for damage in found.damaged:
+        fail(str(damage), found.exit_code)
+    _done(f"{found.files:,} shards, {found.bytes / 1e6:,.1f} MB: {len(found.damaged)} damaged or missing", quiet)
+    return found.exit_code
 
 
 @app.command()
@@ -348,7 +381,8 @@ def _stage_done(result: Any, what: str, quiet: bool) -> int:
         return fail(
             f"{result.rows:,} {what}; {ledger}, more than --max-failures {result.max_failures}", result.exit_code
         )
-    _done(f"{result.rows:,} {what} in {result.out}" + (f"; {ledger}" if result.failures else ""), quiet)
+    rest = "" if result.complete else "; other jobs are not done yet"
+    _done(f"{result.rows:,} {what} in {result.out}" + (f"; {ledger}" if result.failures else "") + rest, quiet)
     return 0
 
 

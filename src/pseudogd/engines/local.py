@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from pseudogd.engines.jobs import Job
 from pseudogd.engines.processes import WorkerPool
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import PseudoGDError
@@ -22,6 +23,7 @@ T = TypeVar("T")
 Advance = Callable[[int], None]
 
 SHARD_SIZE = 256
+_ALONE = Job()
 
 
 def run_stage(
@@ -65,6 +67,7 @@ def run_batches(
     shard_size: int = SHARD_SIZE,
     max_failures: int = 0,
     counts: Mapping[str, int] | None = None,
+    job: Job = _ALONE,
     title: str | None = None,
     unit: str = "photos",
     quiet: bool = False,
@@ -75,24 +78,32 @@ def run_batches(
     the next shard, so that its hands never rest at the end of one.
 
     Shards that an earlier run finished from the same inputs are skipped. Ctrl-C or a kill loses at most the shard in
-    work. `counts` are further numbers for the manifest. Raises PseudoGDError when the output cannot be written.
+    work. `counts` are further numbers for the manifest. Of several jobs each makes its own shards, and who finds all of
+    them there finishes the stage. Raises PseudoGDError when the output cannot be written.
     """
     names = keys if names is None else names
     if not count == len(keys) == len(names):
         raise ValueError(f"{count} inputs need as many keys ({len(keys)}) and names ({len(names)})")
     started = time.monotonic()
-    parts = plan(keys, shard_size)
-    missing = [part for part in parts if not store.has_shard(stage, part)]
-    resumed = count - sum(part.stop - part.start for part in missing)
+    plan_of_all = plan(keys, shard_size)
+    parts = [part for part in plan_of_all if job.makes(part)]
+    damaged = {part.index: said for part in parts if (said := store.damage(stage, part)) is not None}
+    missing = [part for part in parts if part.index in damaged or not store.has_shard(stage, part)]
+    mine = sum(part.stop - part.start for part in parts)
+    resumed = mine - sum(part.stop - part.start for part in missing)
     if missing:
         store.reopen(stage)
-    with track(title or stage, count, done=resumed, unit=unit, quiet=quiet) as bar:
+    with track(title or stage, mine, done=resumed, unit=unit, quiet=quiet) as bar:
+        for said in damaged.values():
+            bar.note(f"warning: {said}; it is made again")
         if resumed:
-            bar.note(f"{resumed:,} of {count:,} {unit} were already done")
+            bar.note(f"{resumed:,} of {mine:,} {unit} were already done")
         _work(missing, fn, bar.advance, lambda part, outcomes: _write(store, stage, part, names, outcomes))
-    done = store.finish(stage, len(parts), counts)
+    complete = job.alone or all(store.has_shard(stage, part) for part in plan_of_all)
+    done = store.finish(stage, len(plan_of_all), counts) if complete else store.count_shards(stage, parts)
     seconds = time.monotonic() - started
-    return StageResult(stage, store.root, count, done["rows"], done["failures"], resumed, seconds, max_failures)
+    made = done["rows"], done["failures"]
+    return StageResult(stage, store.root, mine, *made, resumed, seconds, max_failures, complete)
 
 
 def _work(

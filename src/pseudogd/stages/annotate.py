@@ -6,8 +6,10 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from pseudogd.engines.jobs import Job
 from pseudogd.engines.local import SHARD_SIZE, run_stage
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
@@ -44,6 +46,8 @@ def annotate(
     shard_size: int = SHARD_SIZE,
     max_failures: int = 0,
     overwrite: bool = False,
+    num_shards: int = 1,
+    shard: int = 0,
     quiet: bool = False,
 ) -> AnnotateResult:
     """Write the named objects of every photo of the data folder `data`.
@@ -53,32 +57,38 @@ def annotate(
     workers   processes.
     max_failures   how many lines the ledger may get before the result's `exit_code` is 1.
     overwrite  delete the objects (and the questions made from them) instead of refusing other settings.
+    num_shards, shard   this is one job of several, as in `label`.
 
     Entries whose file_name is missing, unknown or leads out of the folder, photos of another size than annotated, and
     damaged outlines become lines of the failure ledger; the rest is done. Raises InputError for a source that cannot be
     used or a folder without finished geometry, SettingsMismatch when the folder was annotated with other settings.
     """
     coco = _open(source, quiet)
-    store = Store.open(data, "objects", {"source": "coco", "shard_size": shard_size}, resume=not overwrite)
-    items = _items(store, coco)
-    origin = origins(store, "geometry")
-    keys = [
-        digest(item.name, item.image_id, item.reason, origin.get(item.image_id), coco.fingerprint(item.name))
-        for item in items
-    ]
-    result = run_stage(
-        items,
-        lambda item: _annotated(coco, item),
-        store=store,
-        stage="objects",
-        keys=keys,
-        names=[item.name for item in items],
-        workers=workers,
-        shard_size=shard_size,
-        max_failures=max_failures,
-        title="annotate",
-        quiet=quiet,
-    )
+    job = Job(shard, num_shards)
+    with job.writing(Path(data), "objects", overwrite=overwrite):
+        store = Store.open(data, "objects", {"source": "coco", "shard_size": shard_size}, resume=not overwrite)
+        items = _items(store, coco)
+        origin = origins(store, "geometry")
+        keys = [
+            digest(item.name, item.image_id, item.reason, origin.get(item.image_id), coco.fingerprint(item.name))
+            for item in items
+        ]
+        result = run_stage(
+            items,
+            lambda item: _annotated(coco, item),
+            store=store,
+            stage="objects",
+            keys=keys,
+            names=[item.name for item in items],
+            workers=workers,
+            shard_size=shard_size,
+            max_failures=max_failures,
+            job=job,
+            title="annotate",
+            quiet=quiet,
+        )
+    if not result.complete:
+        return AnnotateResult(**{**asdict(result), "out": result.out})
     fresh = Store(data)
     photos = [item for item in items if item.image_id]
     objects = sum(len(fresh.objects(item.image_id)) for item in photos)

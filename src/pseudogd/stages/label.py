@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from pseudogd.engines.jobs import Job
 from pseudogd.engines.local import SHARD_SIZE, Advance, attempt, reason_of, run_batches
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
@@ -56,6 +57,8 @@ def label(
     max_pixels: int = MAX_PIXELS,
     max_failures: int = 0,
     overwrite: bool = False,
+    num_shards: int = 1,
+    shard: int = 0,
     quiet: bool = False,
     **teacher_options: Any,
 ) -> LabelResult:
@@ -67,6 +70,8 @@ def label(
     workers   threads that read photos and write maps beside the network.
     max_failures   how many photos may fail before the result's `exit_code` is 1; the good ones are always done.
     overwrite  delete what `out` holds instead of refusing other settings.
+    num_shards, shard   this is job `shard` of so many that fill `out` at the same time, here or on other machines that
+              see the same folder. Each makes its own shards; the last one to finish closes the stage.
 
     Run again after an interruption it goes on where it stopped, to the same bytes. Raises InputError for a folder
     without photos, a teacher or cameras file that cannot be used, or an output that cannot be written;
@@ -74,6 +79,7 @@ def label(
     """
     if batch_size < 1 or workers < 1:
         raise InputError(f"batch_size = {batch_size}, workers = {workers}: both must be at least 1")
+    job = Job(shard, num_shards)
     root = photos_root(photos)
     paths = list_photos(root)
     camera_file = CameraFile(cameras) if cameras is not None else None
@@ -84,9 +90,10 @@ def label(
         "max_pixels": max_pixels,
         "shard_size": shard_size,
     }
-    store = Store.open(out, "geometry", settings, resume=not overwrite, photos=root)
     _hint_at_cameras(Path(photos), camera_file, quiet)
-    with ThreadPoolExecutor(workers) as threads:
+    writing = job.writing(Path(out), "geometry", overwrite=overwrite, create=True)
+    with writing, ThreadPoolExecutor(workers) as threads:
+        store = Store.open(out, "geometry", settings, resume=not overwrite, photos=root)
         entries = _identify(paths, root, threads, quiet)
         duplicates = len(paths) - len(entries)
         lanes = Lanes(guide)
@@ -101,6 +108,7 @@ def label(
                 names=[entry.name for entry in entries],
                 shard_size=shard_size,
                 max_failures=max_failures,
+                job=job,
                 counts={"photos": len(paths), "duplicates": duplicates},
                 title="label",
                 quiet=quiet,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from pseudogd.engines.jobs import Job
 from pseudogd.engines.local import SHARD_SIZE, run_stage
 from pseudogd.engines.result import StageResult
 from pseudogd.errors import InputError
@@ -41,6 +43,8 @@ def synth(
     shard_size: int = SHARD_SIZE,
     max_failures: int = 0,
     overwrite: bool = False,
+    num_shards: int = 1,
+    shard: int = 0,
     quiet: bool = False,
 ) -> SynthResult:
     """Write the spatial questions of every photo of the data folder `data`.
@@ -49,6 +53,7 @@ def synth(
     formats   shares of ``mc``, ``open`` and ``yesno``; those not named are not used. Default: 0.6, 0.2, 0.2.
     scene, margins   settings of `vqa.scene.SceneSettings` and `vqa.guards.Margins` that differ from their defaults.
     overwrite  delete the questions there instead of refusing other settings.
+    num_shards, shard   this is one job of several, as in `label`.
 
     The same data, settings and seed give the same rows in the same order. Raises InputError for an unknown task or
     setting, for a metric task on a teacher without metric depth, or when an earlier stage is missing; SettingsMismatch
@@ -60,22 +65,29 @@ def synth(
     reader.require("objects")
     settings = _fitting(reader, settings, asked=tasks is not None, quiet=quiet)
     plain = {**settings.to_dict(), "seed": seed, "wording": wording_hash(), "shard_size": shard_size}
-    store = Store.open(data, "questions", plain, resume=not overwrite)
-    photos = store.photos().to_pylist()
-    geometry, objects = origins(store, "geometry"), origins(store, "objects")
-    result = run_stage(
-        photos,
-        lambda photo: _questions(store, photo, settings, seed),
-        store=store,
-        stage="questions",
-        keys=[digest(p["image_id"], p["path"], geometry[p["image_id"]], objects.get(p["image_id"])) for p in photos],
-        names=[photo["path"] for photo in photos],
-        workers=workers,
-        shard_size=shard_size,
-        max_failures=max_failures,
-        title="synth",
-        quiet=quiet,
-    )
+    job = Job(shard, num_shards)
+    with job.writing(Path(data), "questions", overwrite=overwrite):
+        store = Store.open(data, "questions", plain, resume=not overwrite)
+        photos = store.photos().to_pylist()
+        geometry, objects = (origins(store, stage, verify=True) for stage in ("geometry", "objects"))
+        result = run_stage(
+            photos,
+            lambda photo: _questions(store, photo, settings, seed),
+            store=store,
+            stage="questions",
+            keys=[
+                digest(p["image_id"], p["path"], geometry[p["image_id"]], objects.get(p["image_id"])) for p in photos
+            ],
+            names=[photo["path"] for photo in photos],
+            workers=workers,
+            shard_size=shard_size,
+            max_failures=max_failures,
+            job=job,
+            title="synth",
+            quiet=quiet,
+        )
+    if not result.complete:
+        return SynthResult(**{**asdict(result), "out": result.out})
     counts = dict.fromkeys(settings.to_dict()["tasks"], 0)
     for task in Store(data).questions(["task"])["task"].to_pylist():
         counts[task] += 1
