@@ -97,7 +97,12 @@ def demo(
 
 @app.command()
 def label(
-    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photos, or one that holds images/.")],
+    photos: Annotated[
+        str,
+        typer.Argument(
+            metavar="PHOTOS", help="Folder of photos, .jsonl, .tar, .parquet, .arrow, or an address (s3://)."
+        ),
+    ],
     options: Annotated[
         list[str] | None,
         typer.Argument(

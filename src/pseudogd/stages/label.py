@@ -17,7 +17,8 @@ from pseudogd.errors import InputError
 from pseudogd.progress import notice, track
 from pseudogd.stages._lanes import Bounded, Lanes, Steady
 from pseudogd.store.dataset import Store
-from pseudogd.store.photos import MAX_PIXELS, list_photos, open_photo, photo_id, photo_name, photos_root
+from pseudogd.store.inputs import find_photos
+from pseudogd.store.photos import MAX_PIXELS, open_photo, photo_id, photo_name
 from pseudogd.store.rows import geometry_row
 from pseudogd.teachers import load_teacher
 from pseudogd.teachers.base import Photo, Teacher
@@ -62,8 +63,10 @@ def label(
     quiet: bool = False,
     **teacher_options: Any,
 ) -> LabelResult:
-    """Write the geometry of every photo in a folder to the data folder `out`.
+    """Write the geometry of every photo to the data folder `out`.
 
+    photos    a folder; a .jsonl with a `path` on every line; a WebDataset .tar, a .parquet or .arrow file with
+              pictures, or a folder of those; or an address that fsspec knows (s3://...). See `pseudogd.store.inputs`.
     teacher   a name for `load_teacher`, which also gets `teacher_options` (device, size ...), or a Teacher.
     cameras   a cameras.json. A photo that it does not name has its camera from EXIF; without that the focal length is
               unknown, and with it normals and metric space.
@@ -80,8 +83,8 @@ def label(
     if batch_size < 1 or workers < 1:
         raise InputError(f"batch_size = {batch_size}, workers = {workers}: both must be at least 1")
     job = Job(shard, num_shards)
-    root = photos_root(photos)
-    paths = list_photos(root)
+    found = find_photos(photos, out, quiet=quiet)
+    root, paths, cameras = found.root, found.paths, cameras if cameras is not None else found.cameras
     camera_file = CameraFile(cameras) if cameras is not None else None
     guide = load_teacher(teacher, **teacher_options) if isinstance(teacher, str) else teacher
     settings = {

@@ -66,7 +66,7 @@ class Store:
         if not resume:
             _discard(root, manifest, stage)
         if photos is not None:
-            manifest.set_photos(photos_root(photos), root)
+            manifest.set_photos(Path(photos), root)
         entry = manifest.stages.get(stage)
         if entry is None:
             shutil.rmtree(root / stage, ignore_errors=True)  # shards without a manifest entry: settings unknown
