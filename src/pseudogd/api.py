@@ -20,6 +20,7 @@ from pseudogd.progress import notice, track
 if TYPE_CHECKING:
     from pseudogd.benchmarks.backends.chat_server import ChatServer
     from pseudogd.stages.annotate import AnnotateResult
+    from pseudogd.stages.dry_run import Estimate
     from pseudogd.stages.label import LabelResult
     from pseudogd.stages.synth import SynthResult
     from pseudogd.store.integrity import Verified
@@ -42,13 +43,21 @@ def label(
     overwrite: bool = False,
     num_shards: int = 1,
     shard: int = 0,
+    dry_run: bool = False,
     quiet: bool = False,
     **options: Any,
-) -> LabelResult:
-    """Photos to pseudo geometry: `pseudogd.stages.label.label`. `options` go to the teacher (size, device ...)."""
+) -> LabelResult | Estimate:
+    """Photos to pseudo geometry: `pseudogd.stages.label.label`. `options` go to the teacher (size, device ...).
+
+    With `dry_run` nothing is written, and what labelling will take is measured on some of the photos.
+    """
+    from pseudogd.stages.dry_run import estimate
     from pseudogd.stages.label import label as run
 
     try:
+        if dry_run:
+            hands = {"batch_size": batch_size, "workers": workers, "num_shards": num_shards, "quiet": quiet}
+            return estimate(photos, teacher, cameras, **hands, **options)
         return run(
             photos,
             teacher,

@@ -121,6 +121,9 @@ def label(
     overwrite: Overwrite = False,
     num_shards: NumShards = 1,
     shard: Shard = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; say what it will take (with --quiet as JSON).")
+    ] = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -138,9 +141,13 @@ def label(
         overwrite=overwrite,
         num_shards=num_shards,
         shard=shard,
+        dry_run=dry_run,
         quiet=quiet,
         **_pairs(options),
     )
+    if dry_run:
+        typer.echo(result.to_json() if quiet else str(result))
+        return 0
     return _stage_done(result, "photos with geometry", quiet)
 
 
