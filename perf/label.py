@@ -13,6 +13,7 @@ confidence, the agreement with the mirrored photo stands in for it.
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -22,9 +23,9 @@ from common import arguments, emit, in_turns, one_thread, per, ratio, rooms
 from PIL import ImageOps
 
 from pseudogd.stages.label import label
-from pseudogd.store import codec, schemas
+from pseudogd.store import schemas
 from pseudogd.store.photos import list_photos, load_photo
-from pseudogd.store.rows import geometry_row
+from pseudogd.store.rows import geometry_row, row_geometry
 from pseudogd.store.shards import parquet_bytes
 from pseudogd.teachers import load_teacher
 from pseudogd.teachers.base import Photo
@@ -77,7 +78,10 @@ def main() -> None:
             name: round(1 / ratio(times, "label", name)["wall"], 3) for name in jobs if name != "label"
         },
         "input_pixels": list(photo.shape[-2:]),
-        "storage": storage(args.teacher, args.device, args.side, args.stored),
+        "storage": {
+            "png": storage(args.teacher, args.device, args.side, args.stored, compact_maps=False),
+            "compact_maps": storage(args.teacher, args.device, args.side, args.stored, compact_maps=True),
+        },
         "floor": "forward passes of the teacher's network on batches of ready pixels",
     }
     emit("label", args, result)
@@ -98,7 +102,7 @@ def _pipeline(args: Any) -> tuple[Any, str]:
         return None, f"not run: {str(error).strip().splitlines()[0]}"
 
 
-def storage(name: str, device: str, side: int, count: int) -> dict[str, Any]:
+def storage(name: str, device: str, side: int, count: int, compact_maps: bool) -> dict[str, Any]:
     """Bytes of a photo's maps at `side` pixels in a shard, by column, and how far depth comes back from disk."""
     teacher = load_teacher(name, device=device, size=side)
     rows, errors = [], []
@@ -107,20 +111,23 @@ def storage(name: str, device: str, side: int, count: int) -> dict[str, Any]:
         for path in list_photos(folder):
             image = load_photo(path)
             camera = cameras.camera(path.relative_to(folder / "images").as_posix(), *image.size)
-            geometry = teacher.predict(image, camera)
+            geometry = teacher.predict(image, camera)  # normals follow from its depth
             if geometry.confidence is None:
                 mirrored = teacher.predict(ImageOps.mirror(image), None).depth[:, ::-1]
                 with np.errstate(all="ignore"):
                     geometry = replace(geometry, confidence=_agreement(geometry.depth, mirrored))
-            rows.append(geometry_row(geometry, image_id="0" * 64, path=path.name, width=side, height=side))
+            where = {"image_id": "0" * 64, "path": path.name, "width": side, "height": side}
+            rows.append(geometry_row(geometry, **where, compact_maps=compact_maps, derived_normals=True))
             known = np.isfinite(geometry.depth)
-            errors.append(codec.decode_depth(rows[-1]["depth"])[known] / geometry.depth[known].astype(np.float64) - 1)
+            back = row_geometry({**rows[-1], "camera": None, "up": None, "teacher": json.dumps(rows[-1]["teacher"])})
+            errors.append(back.depth[known] / geometry.depth[known].astype(np.float64) - 1)
     group, raw = schemas.ROW_GROUP["geometry"], schemas.RAW_COLUMNS["geometry"]
     whole = len(parquet_bytes(schemas.to_table("geometry", rows), row_group_size=group, raw=raw))
     wrong = np.concatenate(errors)
     return {
         "map_pixels": list(geometry.depth.shape),
         "bytes_per_photo": round(whole / count),
+        "bytes_per_photo_of_4_to_3": round(0.75 * whole / count),  # the rooms are square
         "bytes_by_column": {
             column: round(sum(len(row[column] or b"") for row in rows) / count)
             for column in ("depth", "normals", "confidence")

@@ -70,6 +70,7 @@ def estimate(
     workers: int = 2,
     max_pixels: int = MAX_PIXELS,
     num_shards: int = 1,
+    compact_maps: bool = False,
     quiet: bool = False,
     **teacher_options: Any,
 ) -> Estimate:
@@ -95,7 +96,7 @@ def estimate(
             for paths in (chosen[:warm], chosen[warm:]):
                 begun = time.perf_counter()
                 entries = _identify(paths, found.root, threads, quiet=True)
-                run = _Run(guide, entries, camera_file, threads, lanes, batch_size, workers, max_pixels)
+                run = _Run(guide, entries, camera_file, threads, lanes, batch_size, workers, max_pixels, compact_maps)
                 outcomes = run.shard(range(len(entries)), lambda count: None)()
                 seconds = time.perf_counter() - begun
                 failed += sum(bool(outcome.failures) for outcome in outcomes)

@@ -60,6 +60,7 @@ def label(
     overwrite: bool = False,
     num_shards: int = 1,
     shard: int = 0,
+    compact_maps: bool = False,
     quiet: bool = False,
     **teacher_options: Any,
 ) -> LabelResult:
@@ -73,6 +74,8 @@ def label(
     workers   threads that read photos and write maps beside the network.
     max_failures   how many photos may fail before the result's `exit_code` is 1; the good ones are always done.
     overwrite  delete what `out` holds instead of refusing other settings.
+    compact_maps   maps in a third of the room (`store.compact`); depth is then right to 1e-4, confidence coarser, and
+              normals that follow from depth are computed on reading.
     num_shards, shard   this is job `shard` of so many that fill `out` at the same time, here or on other machines that
               see the same folder. Each makes its own shards; the last one to finish closes the stage.
 
@@ -92,6 +95,7 @@ def label(
         "cameras": camera_file is not None,
         "max_pixels": max_pixels,
         "shard_size": shard_size,
+        **({"compact_maps": True} if compact_maps else {}),
     }
     _hint_at_cameras(Path(photos), camera_file, quiet)
     writing = job.writing(Path(out), "geometry", overwrite=overwrite, create=True)
@@ -100,7 +104,7 @@ def label(
         entries = _identify(paths, root, threads, quiet)
         duplicates = len(paths) - len(entries)
         lanes = Lanes(guide)
-        run = _Run(guide, entries, camera_file, threads, lanes, batch_size, workers, max_pixels)
+        run = _Run(guide, entries, camera_file, threads, lanes, batch_size, workers, max_pixels, compact_maps)
         try:
             result = run_batches(
                 len(entries),
@@ -140,9 +144,10 @@ class _Run:
         batch_size: int,
         workers: int,
         max_pixels: int,
+        compact_maps: bool = False,
     ) -> None:
         self._teacher, self._entries, self._cameras, self._lanes = Steady(teacher), entries, cameras, lanes
-        self._batch_size, self._max_pixels = batch_size, max_pixels
+        self._batch_size, self._max_pixels, self._compact = batch_size, max_pixels, compact_maps
         self._ahead = batch_size + 2 * workers
         self._readers = threads
         self._threads = Bounded(threads, batch_size + 2 * workers)  # maps that wait for their encoding are large
@@ -208,7 +213,8 @@ class _Run:
             raise InputError(f"{entry.name}: changed while it was being read; run the same command again")
         width, height = loaded.image.size
         camera = camera_of(entry.name, width, height, self._cameras, loaded.exif)
-        return _Ready(entry, width, height, self._teacher.prepare(Photo(loaded.image, camera, entry.name)))
+        prepared = self._teacher.prepare(Photo(loaded.image, camera, entry.name))
+        return _Ready(entry, width, height, prepared, self._compact)
 
     def _infer(self, batch: Sequence[tuple[int, _Ready]], advance: Advance) -> Mapping[int, Future[Outcome]]:
         found = self._teacher.infer([ready.prepared for _, ready in batch])
@@ -238,6 +244,7 @@ class _Ready:
     width: int
     height: int
     prepared: Any
+    compact_maps: bool = False
 
 
 def _row(found: tuple[_Ready, Any]) -> list[dict[str, Any]]:
@@ -253,6 +260,8 @@ def _row(found: tuple[_Ready, Any]) -> list[dict[str, Any]]:
             width=ready.width,
             height=ready.height,
             aliases=entry.aliases,
+            compact_maps=ready.compact_maps,
+            derived_normals=geometry.normals is None,
         )
     ]
 
