@@ -43,6 +43,7 @@ def label(
     overwrite: bool = False,
     num_shards: int = 1,
     shard: int = 0,
+    engine: str = "local",
     dry_run: bool = False,
     quiet: bool = False,
     **options: Any,
@@ -69,6 +70,7 @@ def label(
             overwrite=overwrite,
             num_shards=num_shards,
             shard=shard,
+            engine=engine,
             quiet=quiet,
             **options,
         )
@@ -88,6 +90,7 @@ def annotate(
     overwrite: bool = False,
     num_shards: int = 1,
     shard: int = 0,
+    engine: str = "local",
     quiet: bool = False,
 ) -> AnnotateResult:
     """Photos to named objects: `pseudogd.stages.annotate.annotate`."""
@@ -101,6 +104,7 @@ def annotate(
         overwrite=overwrite,
         num_shards=num_shards,
         shard=shard,
+        engine=engine,
         quiet=quiet,
     )
 
@@ -115,6 +119,7 @@ def synth(
     overwrite: bool = False,
     num_shards: int = 1,
     shard: int = 0,
+    engine: str = "local",
     quiet: bool = False,
     **settings: Mapping[str, Any],
 ) -> SynthResult:
@@ -132,6 +137,7 @@ def synth(
         overwrite=overwrite,
         num_shards=num_shards,
         shard=shard,
+        engine=engine,
         quiet=quiet,
         **settings,
     )

@@ -31,6 +31,7 @@ Workers = Annotated[int, typer.Option(min=1, help="How many hands work at a time
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete what is there, made with other settings.")]
 NumShards = Annotated[int, typer.Option(min=1, help="So many jobs fill the folder at the same time.")]
 Shard = Annotated[int, typer.Option(min=0, help="Which of those jobs this is, from 0.")]
+Engine = Annotated[str, typer.Option(help="local, ray, or ray:ADDRESS of a cluster that sees the same folders.")]
 MaxFailures = Annotated[int, typer.Option(min=0, help="So many photos may fail before the exit code is 1.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps ...; a GPU if there is one.")]
@@ -121,6 +122,7 @@ def label(
     overwrite: Overwrite = False,
     num_shards: NumShards = 1,
     shard: Shard = 0,
+    engine: Engine = "local",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; say what it will take (with --quiet as JSON).")
     ] = False,
@@ -141,6 +143,7 @@ def label(
         overwrite=overwrite,
         num_shards=num_shards,
         shard=shard,
+        engine=engine,
         dry_run=dry_run,
         quiet=quiet,
         **_pairs(options),
@@ -160,6 +163,7 @@ def annotate(
     overwrite: Overwrite = False,
     num_shards: NumShards = 1,
     shard: Shard = 0,
+    engine: Engine = "local",
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -174,6 +178,7 @@ def annotate(
         overwrite=overwrite,
         num_shards=num_shards,
         shard=shard,
+        engine=engine,
         quiet=quiet,
     )
     return _stage_done(result, "photos annotated", quiet)
@@ -193,6 +198,7 @@ def synth(
     overwrite: Overwrite = False,
     num_shards: NumShards = 1,
     shard: Shard = 0,
+    engine: Engine = "local",
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -208,6 +214,7 @@ def synth(
         overwrite=overwrite,
         num_shards=num_shards,
         shard=shard,
+        engine=engine,
         quiet=quiet,
         **_pairs(settings),
     )

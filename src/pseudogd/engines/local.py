@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pseudogd.engines.jobs import Job
 from pseudogd.engines.processes import WorkerPool
+from pseudogd.engines.ray_engine import RayEngine
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import PseudoGDError
 from pseudogd.progress import track
@@ -21,6 +22,7 @@ from pseudogd.store.shards import Failure, Slice, plan
 
 T = TypeVar("T")
 Advance = Callable[[int], None]
+ShardFunction = Callable[[range, Advance], "Sequence[Outcome] | Callable[[], Sequence[Outcome]]"]
 
 SHARD_SIZE = 256
 _ALONE = Job()
@@ -35,6 +37,7 @@ def run_stage(
     keys: Sequence[str],
     names: Sequence[str] | None = None,
     workers: int = 1,
+    engine: RayEngine | None = None,
     **options: Any,
 ) -> StageResult:
     """Map a pure function over inputs and write what it returns as the stage's shards.
@@ -42,8 +45,16 @@ def run_stage(
     `fn(item)` gives the rows of one input, or an `Outcome` with failures beside the rows. What it raises becomes a line
     in the failure ledger, and the other inputs go on. `keys[i]` says all that rows of input i depend on besides the
     stage's settings (a changed key means: do the shard again); `names[i]` is what the ledger calls it (default: the
-    key). `workers` > 1 runs in that many processes. See `run_batches` for the other options.
+    key). `workers` > 1 runs in that many processes, `engine` on a cluster. See `run_batches` for the other options.
     """
+    if engine is not None:
+
+        def build() -> ShardFunction:
+            return lambda span, advance: [attempt(fn, items[index]) for index in span]
+
+        return run_batches(
+            len(items), build(), store=store, stage=stage, keys=keys, names=names, engine=engine, build=build, **options
+        )
     with WorkerPool(lambda index: attempt(fn, items[index]), workers) as pool:
 
         def shard(span: range, advance: Advance) -> list[Outcome]:
@@ -58,7 +69,7 @@ def run_stage(
 
 def run_batches(
     count: int,
-    fn: Callable[[range, Advance], Sequence[Outcome] | Callable[[], Sequence[Outcome]]],
+    fn: ShardFunction,
     *,
     store: Store,
     stage: str,
@@ -68,6 +79,9 @@ def run_batches(
     max_failures: int = 0,
     counts: Mapping[str, int] | None = None,
     job: Job = _ALONE,
+    engine: RayEngine | None = None,
+    build: Callable[[], ShardFunction] | None = None,
+    gpu: bool = False,
     title: str | None = None,
     unit: str = "photos",
     quiet: bool = False,
@@ -79,7 +93,8 @@ def run_batches(
 
     Shards that an earlier run finished from the same inputs are skipped. Ctrl-C or a kill loses at most the shard in
     work. `counts` are further numbers for the manifest. Of several jobs each makes its own shards, and who finds all of
-    them there finishes the stage. Raises PseudoGDError when the output cannot be written.
+    them there finishes the stage. With an `engine` its actors each call `build()` for a function like `fn`, with a GPU
+    each if `gpu`. Raises PseudoGDError when the output cannot be written.
     """
     names = keys if names is None else names
     if not count == len(keys) == len(names):
@@ -98,7 +113,10 @@ def run_batches(
             bar.note(f"warning: {said}; it is made again")
         if resumed:
             bar.note(f"{resumed:,} of {mine:,} {unit} were already done")
-        _work(missing, fn, bar.advance, lambda part, outcomes: _write(store, stage, part, names, outcomes))
+        if engine is not None and build is not None and missing:
+            engine.run(missing, _remotely(build, store, stage, names), bar.advance, gpu=gpu)
+        else:
+            _work(missing, fn, bar.advance, lambda part, outcomes: _write(store, stage, part, names, outcomes))
     complete = job.alone or all(store.has_shard(stage, part) for part in plan_of_all)
     done = store.finish(stage, len(plan_of_all), counts) if complete else store.count_shards(stage, parts)
     seconds = time.monotonic() - started
@@ -106,9 +124,26 @@ def run_batches(
     return StageResult(stage, store.root, mine, *made, resumed, seconds, max_failures, complete)
 
 
+def _remotely(
+    build: Callable[[], ShardFunction], store: Store, stage: str, names: Sequence[str]
+) -> Callable[[], Callable[[Slice], None]]:
+    """What an actor does: it makes the function once, and writes one shard after another."""
+
+    def make() -> Callable[[Slice], None]:
+        fn = build()
+
+        def shard(part: Slice) -> None:
+            outcomes = fn(range(part.start, part.stop), lambda count: None)
+            _write(store, stage, part, names, outcomes if callable(outcomes) else lambda: outcomes)
+
+        return shard
+
+    return make
+
+
 def _work(
     parts: Sequence[Slice],
-    fn: Callable[[range, Advance], Sequence[Outcome] | Callable[[], Sequence[Outcome]]],
+    fn: ShardFunction,
     advance: Advance,
     write: Callable[[Slice, Callable[[], Sequence[Outcome]]], None],
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pseudogd.engines.jobs import Job
 from pseudogd.engines.local import SHARD_SIZE, run_stage
+from pseudogd.engines.ray_engine import engine_of
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
 from pseudogd.objects.coco import CocoSource
@@ -48,6 +49,7 @@ def annotate(
     overwrite: bool = False,
     num_shards: int = 1,
     shard: int = 0,
+    engine: str = "local",
     quiet: bool = False,
 ) -> AnnotateResult:
     """Write the named objects of every photo of the data folder `data`.
@@ -58,13 +60,14 @@ def annotate(
     max_failures   how many lines the ledger may get before the result's `exit_code` is 1.
     overwrite  delete the objects (and the questions made from them) instead of refusing other settings.
     num_shards, shard   this is one job of several, as in `label`.
+    engine    "local", "ray" or "ray:ADDRESS", as in `label`.
 
     Entries whose file_name is missing, unknown or leads out of the folder, photos of another size than annotated, and
     damaged outlines become lines of the failure ledger; the rest is done. Raises InputError for a source that cannot be
     used or a folder without finished geometry, SettingsMismatch when the folder was annotated with other settings.
     """
     coco = _open(source, quiet)
-    job = Job(shard, num_shards)
+    job, cluster = Job(shard, num_shards), engine_of(engine, workers)
     with job.writing(Path(data), "objects", overwrite=overwrite):
         store = Store.open(data, "objects", {"source": "coco", "shard_size": shard_size}, resume=not overwrite)
         items = _items(store, coco)
@@ -84,6 +87,7 @@ def annotate(
             shard_size=shard_size,
             max_failures=max_failures,
             job=job,
+            engine=cluster,
             title="annotate",
             quiet=quiet,
         )

@@ -11,7 +11,8 @@ from threading import Lock
 from typing import Any
 
 from pseudogd.engines.jobs import Job
-from pseudogd.engines.local import SHARD_SIZE, Advance, attempt, reason_of, run_batches
+from pseudogd.engines.local import SHARD_SIZE, Advance, ShardFunction, attempt, reason_of, run_batches
+from pseudogd.engines.ray_engine import engine_of
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
 from pseudogd.progress import notice, track
@@ -25,6 +26,7 @@ from pseudogd.teachers.base import Photo, Teacher
 from pseudogd.teachers.cameras import CameraFile, camera_of
 from pseudogd.teachers.complete import complete
 
+_ACTOR_THREADS = 2
 _MOST_WAITING = 4  # batches of photos in memory that wait for others of their size
 _SLOW_TO_READ = 5000  # files: below this, reading them all once takes no noticeable time
 
@@ -61,6 +63,7 @@ def label(
     num_shards: int = 1,
     shard: int = 0,
     compact_maps: bool = False,
+    engine: str = "local",
     quiet: bool = False,
     **teacher_options: Any,
 ) -> LabelResult:
@@ -74,6 +77,8 @@ def label(
     workers   threads that read photos and write maps beside the network.
     max_failures   how many photos may fail before the result's `exit_code` is 1; the good ones are always done.
     overwrite  delete what `out` holds instead of refusing other settings.
+    engine    "local", "ray" or "ray:ADDRESS": on a cluster `workers` actors have a teacher each; `out` and the photos
+              must be folders that all its machines see.
     compact_maps   maps in a third of the room (`store.compact`); depth is then right to 1e-4, confidence coarser, and
               normals that follow from depth are computed on reading.
     num_shards, shard   this is job `shard` of so many that fill `out` at the same time, here or on other machines that
@@ -85,7 +90,7 @@ def label(
     """
     if batch_size < 1 or workers < 1:
         raise InputError(f"batch_size = {batch_size}, workers = {workers}: both must be at least 1")
-    job = Job(shard, num_shards)
+    job, cluster = Job(shard, num_shards), engine_of(engine, workers)
     found = find_photos(photos, out, quiet=quiet)
     root, paths, cameras = found.root, found.paths, cameras if cameras is not None else found.cameras
     camera_file = CameraFile(cameras) if cameras is not None else None
@@ -103,6 +108,14 @@ def label(
         store = Store.open(out, "geometry", settings, resume=not overwrite, photos=root)
         entries = _identify(paths, root, threads, quiet)
         duplicates = len(paths) - len(entries)
+
+        def build() -> ShardFunction:
+            """In an actor, which has a teacher of its own."""
+            again = load_teacher(teacher, **teacher_options) if isinstance(teacher, str) else teacher
+            hands = ThreadPoolExecutor(_ACTOR_THREADS)
+            settings = (batch_size, _ACTOR_THREADS, max_pixels, compact_maps)
+            return _Run(again, entries, camera_file, hands, Lanes(again), *settings).shard
+
         lanes = Lanes(guide)
         run = _Run(guide, entries, camera_file, threads, lanes, batch_size, workers, max_pixels, compact_maps)
         try:
@@ -116,6 +129,9 @@ def label(
                 shard_size=shard_size,
                 max_failures=max_failures,
                 job=job,
+                engine=cluster,
+                build=build,
+                gpu=True,
                 counts={"photos": len(paths), "duplicates": duplicates},
                 title="label",
                 quiet=quiet,

@@ -10,6 +10,7 @@ from typing import Any
 
 from pseudogd.engines.jobs import Job
 from pseudogd.engines.local import SHARD_SIZE, run_stage
+from pseudogd.engines.ray_engine import engine_of
 from pseudogd.engines.result import StageResult
 from pseudogd.errors import InputError
 from pseudogd.geometry.types import Scale
@@ -45,6 +46,7 @@ def synth(
     overwrite: bool = False,
     num_shards: int = 1,
     shard: int = 0,
+    engine: str = "local",
     quiet: bool = False,
 ) -> SynthResult:
     """Write the spatial questions of every photo of the data folder `data`.
@@ -54,6 +56,7 @@ def synth(
     scene, margins   settings of `vqa.scene.SceneSettings` and `vqa.guards.Margins` that differ from their defaults.
     overwrite  delete the questions there instead of refusing other settings.
     num_shards, shard   this is one job of several, as in `label`.
+    engine    "local", "ray" or "ray:ADDRESS", as in `label`.
 
     The same data, settings and seed give the same rows in the same order. Raises InputError for an unknown task or
     setting, for a metric task on a teacher without metric depth, or when an earlier stage is missing; SettingsMismatch
@@ -65,7 +68,7 @@ def synth(
     reader.require("objects")
     settings = _fitting(reader, settings, asked=tasks is not None, quiet=quiet)
     plain = {**settings.to_dict(), "seed": seed, "wording": wording_hash(), "shard_size": shard_size}
-    job = Job(shard, num_shards)
+    job, cluster = Job(shard, num_shards), engine_of(engine, workers)
     with job.writing(Path(data), "questions", overwrite=overwrite):
         store = Store.open(data, "questions", plain, resume=not overwrite)
         photos = store.photos().to_pylist()
@@ -83,6 +86,7 @@ def synth(
             shard_size=shard_size,
             max_failures=max_failures,
             job=job,
+            engine=cluster,
             title="synth",
             quiet=quiet,
         )
