@@ -53,7 +53,11 @@ class RayEngine:
                 max_task_retries=_RETRIES,
             )
             for batch in done.iter_batches(batch_size=1, prefetch_batches=0):
+                if said := next((str(line) for line in batch["error"] if line), ""):
+                    raise PseudoGDError(said)
                 advance(int(batch["inputs"].sum()))
+        except PseudoGDError:
+            raise
         except Exception as error:  # Ray wraps what an actor raised in errors of its own
             raise PseudoGDError(f"ray: {_cause(error)}") from error
         finally:
@@ -87,18 +91,25 @@ def engine_of(name: str, workers: int) -> RayEngine | None:
 
 
 class _Worker:
-    """What one actor is."""
+    """What one actor is. What goes wrong comes back as a line: Ray hides it under pages of its own."""
 
     def __init__(self, build: Callable[[], Make]) -> None:
-        self._make = build()
+        self._build = build
+        self._make: Make | None = None
 
-    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[int]]:
-        counts = []
+    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {"inputs": [], "error": []}
         for index, start, stop, digest in zip(batch["index"], batch["start"], batch["stop"], batch["digest"]):
             part = Slice(int(index), int(start), int(stop), str(digest))
-            self._make(part)
-            counts.append(part.stop - part.start)
-        return {"inputs": counts}
+            try:
+                self._make = self._make or self._build()
+                self._make(part)
+                said = ""
+            except Exception as error:
+                said = _line(error) if isinstance(error, PseudoGDError) else f"{type(error).__name__}: {_line(error)}"
+            found["inputs"].append(part.stop - part.start)
+            found["error"].append(said)
+        return found
 
 
 def _ray() -> Any:
