@@ -101,6 +101,7 @@ def run_batches(
         raise ValueError(f"{count} inputs need as many keys ({len(keys)}) and names ({len(names)})")
     started = time.monotonic()
     plan_of_all = plan(keys, shard_size)
+    del keys  # of millions of inputs these are the larger part
     parts = [part for part in plan_of_all if job.makes(part)]
     damaged = {part.index: said for part in parts if (said := store.damage(stage, part)) is not None}
     missing = [part for part in parts if part.index in damaged or not store.has_shard(stage, part)]

@@ -15,8 +15,9 @@ from pseudogd.engines.jobs import Job
 from pseudogd.engines.local import SHARD_SIZE
 from pseudogd.errors import InputError
 from pseudogd.progress import format_rate, format_seconds, notice
+from pseudogd.stages._entries import identify
 from pseudogd.stages._lanes import Lanes
-from pseudogd.stages.label import _identify, _Run
+from pseudogd.stages.label import _Run
 from pseudogd.store import schemas
 from pseudogd.store.containers import container_kind
 from pseudogd.store.inputs import Inputs, find_photos
@@ -95,7 +96,7 @@ def estimate(
             rows, failed, seconds = [], 0, 0.0
             for paths in (chosen[:warm], chosen[warm:]):
                 begun = time.perf_counter()
-                entries = _identify(paths, found.root, threads, quiet=True)
+                entries = identify(paths, found.root, threads, quiet=True)
                 run = _Run(guide, entries, camera_file, threads, lanes, batch_size, workers, max_pixels, compact_maps)
                 outcomes = run.shard(range(len(entries)), lambda count: None)()
                 seconds = time.perf_counter() - begun

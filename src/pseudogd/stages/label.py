@@ -15,11 +15,12 @@ from pseudogd.engines.local import SHARD_SIZE, Advance, ShardFunction, attempt, 
 from pseudogd.engines.ray_engine import engine_of
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
-from pseudogd.progress import notice, track
+from pseudogd.progress import notice
+from pseudogd.stages._entries import Entry, identify
 from pseudogd.stages._lanes import Bounded, Lanes, Steady
 from pseudogd.store.dataset import Store
 from pseudogd.store.inputs import find_photos
-from pseudogd.store.photos import MAX_PIXELS, open_photo, photo_id, photo_name
+from pseudogd.store.photos import MAX_PIXELS, open_photo
 from pseudogd.store.rows import geometry_row
 from pseudogd.teachers import load_teacher
 from pseudogd.teachers.base import Photo, Teacher
@@ -28,7 +29,6 @@ from pseudogd.teachers.complete import complete
 
 _ACTOR_THREADS = 2
 _MOST_WAITING = 4  # batches of photos in memory that wait for others of their size
-_SLOW_TO_READ = 5000  # files: below this, reading them all once takes no noticeable time
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,6 @@ class LabelResult(StageResult):
     """Counts of `label`; `duplicates` files had the bytes of another one and share its row."""
 
     duplicates: int = 0
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One photo to do: the first file with these bytes, and the names of the others. No id: the file is unreadable."""
-
-    path: Path
-    name: str
-    image_id: str
-    aliases: tuple[str, ...] = ()
 
 
 def label(
@@ -106,8 +96,9 @@ def label(
     writing = job.writing(Path(out), "geometry", overwrite=overwrite, create=True)
     with writing, ThreadPoolExecutor(workers) as threads:
         store = Store.open(out, "geometry", settings, resume=not overwrite, photos=root)
-        entries = _identify(paths, root, threads, quiet)
-        duplicates = len(paths) - len(entries)
+        entries = identify(paths, root, threads, quiet)
+        count, duplicates = len(paths), len(paths) - len(entries)
+        del paths, found
 
         def build() -> ShardFunction:
             """In an actor, which has a teacher of its own."""
@@ -132,7 +123,7 @@ def label(
                 engine=cluster,
                 build=build,
                 gpu=True,
-                counts={"photos": len(paths), "duplicates": duplicates},
+                counts={"photos": count, "duplicates": duplicates},
                 title="label",
                 quiet=quiet,
             )
@@ -153,7 +144,7 @@ class _Run:
     def __init__(
         self,
         teacher: Teacher,
-        entries: Sequence[_Entry],
+        entries: Sequence[Entry],
         cameras: CameraFile | None,
         threads: ThreadPoolExecutor,
         lanes: Lanes,
@@ -168,7 +159,7 @@ class _Run:
         self._readers = threads
         self._threads = Bounded(threads, batch_size + 2 * workers)  # maps that wait for their encoding are large
 
-    def key(self, entry: _Entry) -> str:
+    def key(self, entry: Entry) -> str:
         """Whatever the photo's row depends on besides the settings."""
         camera = self._cameras.entry(entry.name) if self._cameras else None
         return repr((entry.name, entry.image_id, entry.aliases, camera, self._teacher.fingerprint(entry.name)))
@@ -215,14 +206,14 @@ class _Run:
         for index, future in pending:
             yield index, future.result()
 
-    def _read(self, entry: _Entry) -> _Ready | Outcome:
+    def _read(self, entry: Entry) -> _Ready | Outcome:
         try:
             return self._prepare(entry)
         except Exception as error:  # one bad photo stops no other
             return Outcome(failures=[reason_of(error).removeprefix(f"{entry.name}: ")])
 
-    def _prepare(self, entry: _Entry) -> _Ready:
-        if not entry.path.as_posix().endswith(entry.name):
+    def _prepare(self, entry: Entry) -> _Ready:
+        if not Path(entry.path).as_posix().endswith(entry.name):
             raise InputError(f"{entry.name}: the file name is not UTF-8; rename it")
         loaded = open_photo(entry.path, self._max_pixels, entry.name)
         if loaded.image_id != entry.image_id:
@@ -256,7 +247,7 @@ def _one_at_a_time(advance: Advance) -> Advance:
 class _Ready:
     """A photo that waits for the network."""
 
-    entry: _Entry
+    entry: Entry
     width: int
     height: int
     prepared: Any
@@ -280,30 +271,6 @@ def _row(found: tuple[_Ready, Any]) -> list[dict[str, Any]]:
             derived_normals=geometry.normals is None,
         )
     ]
-
-
-def _identify(paths: Sequence[Path], root: Path, threads: ThreadPoolExecutor, quiet: bool) -> list[_Entry]:
-    """One entry for each different content, in order of the first file that has it; unreadable files stay apart."""
-    names: dict[str, list[str]] = {}
-    first: dict[str, Path] = {}
-    with track("identify", len(paths), quiet=quiet or len(paths) < _SLOW_TO_READ) as bar:
-        for path, image_id in zip(paths, threads.map(_id_or_nothing, paths)):
-            name = photo_name(path, root)
-            key = image_id or f"unreadable {name}"
-            names.setdefault(key, []).append(name)
-            first.setdefault(key, path)
-            bar.advance()
-    return [
-        _Entry(first[key], own, "" if key.startswith("unreadable") else key, tuple(others))
-        for key, (own, *others) in names.items()
-    ]
-
-
-def _id_or_nothing(path: Path) -> str:
-    try:
-        return photo_id(path)
-    except InputError:
-        return ""  # opening it again says why, in the ledger
 
 
 def _hint_at_cameras(photos: Path, used: CameraFile | None, quiet: bool) -> None:
