@@ -12,7 +12,10 @@ import pytest
 import pseudogd
 from pseudogd.errors import InputError, PseudoGDError
 
-VERBS = ("annotate", "ask", "audit", "demo", "evaluate", "export", "label", "pack", "report", "synth", "train")
+VERBS = (
+    *("annotate", "ask", "audit", "calibrate", "demo", "evaluate", "export", "label", "pack", "report"),
+    *("selftest", "synth", "train", "verify", "view"),
+)
 
 
 @pytest.mark.parametrize("name", VERBS)

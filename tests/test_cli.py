@@ -24,7 +24,7 @@ from pseudogd import api, cli, exits
 from pseudogd.errors import PseudoGDError
 
 COMMANDS = (
-    *("demo", "label", "annotate", "synth", "selftest", "calibrate", "audit", "pack", "view"),
+    *("demo", "label", "annotate", "synth", "selftest", "calibrate", "audit", "pack", "view", "verify"),
     *("train", "eval", "export", "ask", "report", "doctor"),
 )
 HEAVY = (

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         selftest,
         synth,
         train,
+        verify,
         view,
     )
     from pseudogd.embedded import demo
@@ -53,6 +54,7 @@ __all__ = [
     "selftest",
     "synth",
     "train",
+    "verify",
     "view",
 ]
 

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from pseudogd.stages.annotate import AnnotateResult
     from pseudogd.stages.audit import Audit
     from pseudogd.stages.calibrate import CalibrateResult
+    from pseudogd.stages.dry_run import Estimate
     from pseudogd.stages.label import LabelResult
     from pseudogd.stages.packing.pack import Packed
     from pseudogd.stages.synth import SynthResult
+    from pseudogd.store.integrity import Verified
     from pseudogd.training.doctor import Diagnosis
     from pseudogd.training.recipe import Recipe
     from pseudogd.training.train import TrainResult
@@ -46,19 +48,28 @@ def label(
     workers: int = 2,
     max_failures: int = 0,
     overwrite: bool = False,
+    num_shards: int = 1,
+    shard: int = 0,
+    engine: str = "local",
+    dry_run: bool = False,
     quiet: bool = False,
     **options: Any,
-) -> LabelResult:
+) -> LabelResult | Estimate:
     """Photos to pseudo geometry: `pseudogd.stages.label.label`. `options` go to the teacher (size, device ...).
 
     `confidence` ("flip") and `second_teacher` say how sure each pixel is: `pseudogd.teachers.confidence`;
-    `accept_licence` is True or names models or licences that may be used: `pseudogd.teachers.licences`.
+    `accept_licence` is True or names models or licences that may be used: `pseudogd.teachers.licences`. With `dry_run`
+    nothing is written, and what labelling will take is measured on some of the photos.
     """
+    from pseudogd.stages.dry_run import estimate
     from pseudogd.stages.label import label as run
 
     said = {"confidence": confidence, "second_teacher": second_teacher, "accept_licence": accept_licence}
     options |= {name: value for name, value in said.items() if value}
     try:
+        if dry_run:
+            hands = {"batch_size": batch_size, "workers": workers, "num_shards": num_shards, "quiet": quiet}
+            return estimate(photos, teacher, cameras, **hands, **options)
         return run(
             photos,
             teacher,
@@ -68,6 +79,9 @@ def label(
             workers=workers,
             max_failures=max_failures,
             overwrite=overwrite,
+            num_shards=num_shards,
+            shard=shard,
+            engine=engine,
             quiet=quiet,
             **options,
         )
@@ -88,6 +102,9 @@ def annotate(
     workers: int = 1,
     max_failures: int = 0,
     overwrite: bool = False,
+    num_shards: int = 1,
+    shard: int = 0,
+    engine: str = "local",
     quiet: bool = False,
     **options: Any,
 ) -> AnnotateResult:
@@ -103,6 +120,9 @@ def annotate(
         workers=workers,
         max_failures=max_failures,
         overwrite=overwrite,
+        num_shards=num_shards,
+        shard=shard,
+        engine=engine,
         quiet=quiet,
         **options,
     )
@@ -164,6 +184,9 @@ def synth(
     workers: int = 1,
     max_failures: int = 0,
     overwrite: bool = False,
+    num_shards: int = 1,
+    shard: int = 0,
+    engine: str = "local",
     quiet: bool = False,
     **settings: Any,
 ) -> SynthResult:
@@ -186,6 +209,9 @@ def synth(
         workers=workers,
         max_failures=max_failures,
         overwrite=overwrite,
+        num_shards=num_shards,
+        shard=shard,
+        engine=engine,
         quiet=quiet,
         **settings,
     )
@@ -270,6 +296,15 @@ def pack(
     from pseudogd.stages.packing.push import push as upload
 
     return replace(done, url=upload(done.out, push, private))
+
+
+def verify(data: PathLike, *, quiet: bool = False) -> Verified:
+    """Whether every shard of a data folder still holds the bytes that were written; names those that do not."""
+    from pseudogd.store.integrity import shard_count
+    from pseudogd.store.integrity import verify as run
+
+    with track("verify", shard_count(data), unit="files", quiet=quiet) as bar:
+        return run(data, bar.advance)
 
 
 def train(

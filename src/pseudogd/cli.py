@@ -29,6 +29,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no s
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
 Workers = Annotated[int, typer.Option(min=1, help="How many hands work at a time; the result is the same.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete what is there, made with other settings.")]
+NumShards = Annotated[int, typer.Option(min=1, help="So many jobs fill the folder at the same time.")]
+Shard = Annotated[int, typer.Option(min=0, help="Which of those jobs this is, from 0.")]
+Engine = Annotated[str, typer.Option(help="local, ray, or ray:ADDRESS of a cluster that sees the same folders.")]
 MaxFailures = Annotated[int, typer.Option(min=0, help="So many photos may fail before the exit code is 1.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps ...; a GPU if there is one.")]
@@ -95,7 +98,12 @@ def demo(
 
 @app.command()
 def label(
-    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photos, or one that holds images/.")],
+    photos: Annotated[
+        str,
+        typer.Argument(
+            metavar="PHOTOS", help="Folder of photos, .jsonl, .tar, .parquet, .arrow, or an address (s3://)."
+        ),
+    ],
     options: Annotated[
         list[str] | None,
         typer.Argument(
@@ -122,6 +130,12 @@ def label(
     workers: Workers = 2,
     max_failures: MaxFailures = 0,
     overwrite: Overwrite = False,
+    num_shards: NumShards = 1,
+    shard: Shard = 0,
+    engine: Engine = "local",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; say what it will take (with --quiet as JSON).")
+    ] = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -139,9 +153,16 @@ def label(
         workers=workers,
         max_failures=max_failures,
         overwrite=overwrite,
+        num_shards=num_shards,
+        shard=shard,
+        engine=engine,
+        dry_run=dry_run,
         quiet=quiet,
         **further,
     )
+    if dry_run:
+        typer.echo(result.to_json() if quiet else str(result))
+        return 0
     return _stage_done(result, "photos with geometry", quiet)
 
 
@@ -167,6 +188,9 @@ def annotate(
     workers: Workers = 1,
     max_failures: MaxFailures = 0,
     overwrite: Overwrite = False,
+    num_shards: NumShards = 1,
+    shard: Shard = 0,
+    engine: Engine = "local",
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -182,6 +206,9 @@ def annotate(
         workers=workers,
         max_failures=max_failures,
         overwrite=overwrite,
+        num_shards=num_shards,
+        shard=shard,
+        engine=engine,
         quiet=quiet,
         **_pairs(options),
     )
@@ -265,6 +292,9 @@ def synth(
     workers: Workers = 1,
     max_failures: MaxFailures = 0,
     overwrite: Overwrite = False,
+    num_shards: NumShards = 1,
+    shard: Shard = 0,
+    engine: Engine = "local",
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -278,6 +308,9 @@ def synth(
         workers=workers,
         max_failures=max_failures,
         overwrite=overwrite,
+        num_shards=num_shards,
+        shard=shard,
+        engine=engine,
         quiet=quiet,
         settings_file=settings_file,
         second=second,
@@ -313,6 +346,18 @@ def audit(
     for line in found.lines():
         _done(line, quiet and not line.startswith("fail"))
     _done(f"page: {found.page}", quiet)
+    return found.exit_code
+
+
+@app.command()
+def verify(data: Data, quiet: Quiet = False, debug: Debug = False) -> int:
+    """Whether every file of a data folder still holds what was written; exit code 1 where one does not."""
+    from pseudogd.api import verify as verb
+
+    found = verb(data, quiet=quiet)
+    for damage in found.damaged:
+        fail(str(damage), found.exit_code)
+    _done(f"{found.files:,} shards, {found.bytes / 1e6:,.1f} MB: {len(found.damaged)} damaged or missing", quiet)
     return found.exit_code
 
 
@@ -557,7 +602,8 @@ def _stage_done(result: Any, what: str, quiet: bool) -> int:
         return fail(
             f"{result.rows:,} {what}; {ledger}, more than --max-failures {result.max_failures}", result.exit_code
         )
-    _done(f"{result.rows:,} {what} in {result.out}" + (f"; {ledger}" if result.failures else ""), quiet)
+    rest = "" if result.complete else "; other jobs are not done yet"
+    _done(f"{result.rows:,} {what} in {result.out}" + (f"; {ledger}" if result.failures else "") + rest, quiet)
     return 0
 
 

@@ -22,7 +22,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class StageResult:
-    """Counts of one stage. `inputs` things were to do, `resumed` of them had been done by an earlier run."""
+    """Counts of one stage. `inputs` things were to do, `resumed` of them had been done by an earlier run.
+
+    One job of several that is not the last to finish counts what it made, and `complete` is False.
+    """
 
     stage: str
     out: Path
@@ -32,6 +35,7 @@ class StageResult:
     resumed: int
     seconds: float
     max_failures: int = 0
+    complete: bool = True
 
     @property
     def exit_code(self) -> int:

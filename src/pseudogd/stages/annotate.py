@@ -8,11 +8,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pseudogd.engines.jobs import Job
 from pseudogd.engines.local import SHARD_SIZE, reason_of, run_batches, run_stage
+from pseudogd.engines.ray_engine import engine_of
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
 from pseudogd.objects.coco import CocoSource
@@ -53,6 +56,9 @@ def annotate(
     shard_size: int = SHARD_SIZE,
     max_failures: int = 0,
     overwrite: bool = False,
+    num_shards: int = 1,
+    shard: int = 0,
+    engine: str = "local",
     quiet: bool = False,
     **options: Any,
 ) -> AnnotateResult:
@@ -69,23 +75,28 @@ def annotate(
     overwrite  delete the objects (and the questions made from them) instead of refusing other settings.
     options   of a detector: box_threshold, text_threshold, doubt, template, device, dtype, revision,
               segmenter_revision, batch_size, and those of `objects.open_vocabulary.Filters`.
+    num_shards, shard   this is one job of several, as in `label`.
+    engine    "local", "ray" or "ray:ADDRESS", as in `label`.
 
     Entries whose file_name is missing, unknown or leads out of the folder, photos of another size than annotated, and
     damaged outlines become lines of the failure ledger; the rest is done. Raises InputError for a source that cannot be
     used or a folder without finished geometry, SettingsMismatch when the folder was annotated with other settings.
     """
-    shared: dict[str, Any] = {"shard_size": shard_size, "max_failures": max_failures, "quiet": quiet}
+    job = Job(shard, num_shards)
+    shared: dict[str, Any] = {"shard_size": shard_size, "max_failures": max_failures, "job": job, "quiet": quiet}
     if isinstance(source, str) and is_detector(source):
+        if engine != "local":
+            raise InputError(f"engine {engine!r}: detectors run here; several machines share the work by --num-shards")
         found, batch_size = open_source(source, segmenter, classes, vocabulary, options)
         settings = {**found.settings, "naming": NAMING, "shard_size": shard_size}
-        store = Store.open(data, "objects", settings, resume=not overwrite)
-        origin = origins(store, "geometry")
-        photos = [
-            PhotoItem(photo["path"], photo["image_id"], photo["width"], photo["height"])
-            for photo in store.photos().to_pylist()
-        ]
-        keys = [digest(item.name, item.image_id, origin.get(item.image_id)) for item in photos]
-        with ThreadPoolExecutor(workers) as threads:
+        with job.writing(Path(data), "objects", overwrite=overwrite), ThreadPoolExecutor(workers) as threads:
+            store = Store.open(data, "objects", settings, resume=not overwrite)
+            origin = origins(store, "geometry")
+            photos = [
+                PhotoItem(photo["path"], photo["image_id"], photo["width"], photo["height"])
+                for photo in store.photos().to_pylist()
+            ]
+            keys = [digest(item.name, item.image_id, origin.get(item.image_id)) for item in photos]
             run = Detecting(found, store, photos, threads, batch_size, workers)
             result = _run_detector(run, store, photos, keys, threads, shared)
         return _counted(result, data, quiet)
@@ -97,19 +108,22 @@ def annotate(
     ]:
         raise InputError(f"source {source!r}: {given[0]} is for detectors; leave it out")
     coco = _open(source, quiet)
-    store = Store.open(data, "objects", {"source": "coco", "shard_size": shard_size}, resume=not overwrite)
-    items = _items(store, coco)
-    result = run_stage(
-        items,
-        lambda item: _annotated(coco, store, item),
-        store=store,
-        stage="objects",
-        keys=_keys(store, coco, items),
-        names=[item.name for item in items],
-        workers=workers,
-        title="annotate",
-        **shared,
-    )
+    cluster = engine_of(engine, workers)
+    with job.writing(Path(data), "objects", overwrite=overwrite):
+        store = Store.open(data, "objects", {"source": "coco", "shard_size": shard_size}, resume=not overwrite)
+        items = _items(store, coco)
+        result = run_stage(
+            items,
+            lambda item: _annotated(coco, store, item),
+            store=store,
+            stage="objects",
+            keys=_keys(store, coco, items),
+            names=[item.name for item in items],
+            workers=workers,
+            engine=cluster,
+            title="annotate",
+            **shared,
+        )
     return _counted(result, data, quiet)
 
 
@@ -139,6 +153,8 @@ def _run_detector(
 
 def _counted(result: StageResult, data: str | os.PathLike[str], quiet: bool) -> AnnotateResult:
     """The result with the numbers of things, and a line about those that were left out."""
+    if not result.complete:
+        return AnnotateResult(**{**asdict(result), "out": result.out})
     fresh = Store(data)
     objects = sum(len(fresh.objects(image_id)) for image_id in fresh.geometry_ids())
     notes = fresh.left_out("objects")

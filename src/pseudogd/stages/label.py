@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from pseudogd.engines.local import SHARD_SIZE, Advance, attempt, reason_of, run_batches
+from pseudogd.engines.jobs import Job
+from pseudogd.engines.local import SHARD_SIZE, Advance, ShardFunction, attempt, reason_of, run_batches
+from pseudogd.engines.ray_engine import engine_of
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
-from pseudogd.progress import notice, track
+from pseudogd.progress import notice
+from pseudogd.stages._entries import Entry, identify
+from pseudogd.stages._lanes import Bounded, Lanes, Steady
 from pseudogd.store.dataset import Store
-from pseudogd.store.photos import MAX_PIXELS, list_photos, open_photo, photo_id, photo_name, photos_root
+from pseudogd.store.inputs import find_photos
+from pseudogd.store.photos import MAX_PIXELS, open_photo
 from pseudogd.store.rows import geometry_row
 from pseudogd.teachers import load_teacher
 from pseudogd.teachers.asking import Asker
@@ -23,8 +29,8 @@ from pseudogd.teachers.cameras import CameraFile, camera_of
 from pseudogd.teachers.complete import complete
 from pseudogd.teachers.licences import terms_note
 
+_ACTOR_THREADS = 2
 _MOST_WAITING = 4  # batches of photos in memory that wait for others of their size
-_SLOW_TO_READ = 5000  # files: below this, reading them all once takes no noticeable time
 
 
 @dataclass(frozen=True)
@@ -32,16 +38,6 @@ class LabelResult(StageResult):
     """Counts of `label`; `duplicates` files had the bytes of another one and share its row."""
 
     duplicates: int = 0
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One photo to do: the first file with these bytes, and the names of the others. No id: the file is unreadable."""
-
-    path: Path
-    name: str
-    image_id: str
-    aliases: tuple[str, ...] = ()
 
 
 def label(
@@ -56,11 +52,17 @@ def label(
     max_pixels: int = MAX_PIXELS,
     max_failures: int = 0,
     overwrite: bool = False,
+    num_shards: int = 1,
+    shard: int = 0,
+    compact_maps: bool = False,
+    engine: str = "local",
     quiet: bool = False,
     **teacher_options: Any,
 ) -> LabelResult:
-    """Write the geometry of every photo in a folder to the data folder `out`.
+    """Write the geometry of every photo to the data folder `out`.
 
+    photos    a folder; a .jsonl with a `path` on every line; a WebDataset .tar, a .parquet or .arrow file with
+              pictures, or a folder of those; or an address that fsspec knows (s3://...). See `pseudogd.store.inputs`.
     teacher   a name for `load_teacher`, or a Teacher. `teacher_options` go there (device, size, accept_licence,
               confidence, second_teacher ...).
     cameras   a cameras.json. A photo that it does not name has its camera from EXIF; without that the focal length is
@@ -68,6 +70,12 @@ def label(
     workers   threads that read photos and write maps beside the network.
     max_failures   how many photos may fail before the result's `exit_code` is 1; the good ones are always done.
     overwrite  delete what `out` holds instead of refusing other settings.
+    engine    "local", "ray" or "ray:ADDRESS": on a cluster `workers` actors have a teacher each; `out` and the photos
+              must be folders that all its machines see.
+    compact_maps   maps in a third of the room (`store.compact`); depth is then right to 1e-4, confidence coarser, and
+              normals that follow from depth are computed on reading.
+    num_shards, shard   this is job `shard` of so many that fill `out` at the same time, here or on other machines that
+              see the same folder. Each makes its own shards; the last one to finish closes the stage.
 
     Run again after an interruption it goes on where it stopped, to the same bytes. Raises InputError for a folder
     without photos, a teacher or cameras file that cannot be used, or an output that cannot be written;
@@ -75,8 +83,9 @@ def label(
     """
     if batch_size < 1 or workers < 1:
         raise InputError(f"batch_size = {batch_size}, workers = {workers}: both must be at least 1")
-    root = photos_root(photos)
-    paths = list_photos(root)
+    job, cluster = Job(shard, num_shards), engine_of(engine, workers)
+    found = find_photos(photos, out, quiet=quiet)
+    root, paths, cameras = found.root, found.paths, cameras if cameras is not None else found.cameras
     camera_file = CameraFile(cameras) if cameras is not None else None
     guide = load_teacher(teacher, **teacher_options)
     if terms := terms_note(guide.info):
@@ -86,15 +95,27 @@ def label(
         "cameras": camera_file is not None,
         "max_pixels": max_pixels,
         "shard_size": shard_size,
+        **({"compact_maps": True} if compact_maps else {}),
     }
     if guide.errors:
         settings["depth_error"] = dict(guide.errors)
-    store = Store.open(out, "geometry", settings, resume=not overwrite, photos=root)
     _hint_at_cameras(Path(photos), camera_file, quiet)
-    with ThreadPoolExecutor(workers) as threads:
-        entries = _identify(paths, root, threads, quiet)
-        duplicates = len(paths) - len(entries)
-        run = _Run(guide, entries, camera_file, threads, batch_size, workers, max_pixels, Asker(guide, quiet))
+    writing = job.writing(Path(out), "geometry", overwrite=overwrite, create=True)
+    with writing, ThreadPoolExecutor(workers) as threads:
+        store = Store.open(out, "geometry", settings, resume=not overwrite, photos=root)
+        entries = identify(paths, root, threads, quiet)
+        count, duplicates = len(paths), len(paths) - len(entries)
+        del paths, found
+
+        def build() -> ShardFunction:
+            """In an actor, which has a teacher of its own."""
+            again = load_teacher(teacher, **teacher_options)
+            hands = ThreadPoolExecutor(_ACTOR_THREADS)
+            settings = (batch_size, _ACTOR_THREADS, max_pixels, compact_maps)
+            return _Run(again, entries, camera_file, hands, Lanes(again), *settings).shard
+
+        lanes = Lanes(guide)
+        run = _Run(guide, entries, camera_file, threads, lanes, batch_size, workers, max_pixels, compact_maps, quiet)
         try:
             result = run_batches(
                 len(entries),
@@ -105,47 +126,65 @@ def label(
                 names=[entry.name for entry in entries],
                 shard_size=shard_size,
                 max_failures=max_failures,
-                counts={"photos": len(paths), "duplicates": duplicates},
+                job=job,
+                engine=cluster,
+                build=build,
+                gpu=True,
+                counts={"photos": count, "duplicates": duplicates},
                 title="label",
                 quiet=quiet,
             )
+            lanes.close()
         except BaseException:
+            lanes.close(cancel=True)
             threads.shutdown(wait=True, cancel_futures=True)
             raise
     return LabelResult(**{**asdict(result), "out": result.out}, duplicates=duplicates)
 
 
 class _Run:
-    """Photos are read and resized by threads, go through the network in batches, and are encoded by threads."""
+    """Photos are read and resized by threads, go through the network in batches, and are encoded by threads.
+
+    All of it overlaps: while the last photos of a shard are encoded, those of the next one are read.
+    """
 
     def __init__(
         self,
         teacher: Teacher,
-        entries: Sequence[_Entry],
+        entries: Sequence[Entry],
         cameras: CameraFile | None,
         threads: ThreadPoolExecutor,
+        lanes: Lanes,
         batch_size: int,
         workers: int,
         max_pixels: int,
-        asker: Asker,
+        compact_maps: bool = False,
+        quiet: bool = True,
     ) -> None:
-        self._asker = asker
-        self._teacher, self._entries, self._cameras, self._threads = teacher, entries, cameras, threads
-        self._batch_size, self._max_pixels = batch_size, max_pixels
+        self._teacher, self._entries, self._cameras, self._lanes = Steady(teacher), entries, cameras, lanes
+        self._asker = Asker(self._teacher, quiet)
+        self._batch_size, self._max_pixels, self._compact = batch_size, max_pixels, compact_maps
         self._ahead = batch_size + 2 * workers
+        self._readers = threads
+        self._threads = Bounded(threads, batch_size + 2 * workers)  # maps that wait for their encoding are large
 
-    def key(self, entry: _Entry) -> str:
+    def key(self, entry: Entry) -> str:
         """Whatever the photo's row depends on besides the settings."""
         camera = self._cameras.entry(entry.name) if self._cameras else None
         return repr((entry.name, entry.image_id, entry.aliases, camera, self._teacher.fingerprint(entry.name)))
 
-    def shard(self, span: range, advance: Advance) -> list[Outcome]:
-        """Outcomes of the entries in `span`. Which photos share a batch depends on their order alone."""
-        outcomes: dict[int, Outcome | Future[Outcome]] = {}
+    def shard(self, span: range, advance: Advance) -> Callable[[], list[Outcome]]:
+        """A function that waits for the outcomes of the entries in `span`, all of which are on their way.
+
+        Which photos share a batch depends on their order alone.
+        """
+        advance = _one_at_a_time(advance)
+        failed: dict[int, Outcome] = {}
+        passes: list[Future[Mapping[int, Future[Outcome]]]] = []
         waiting: dict[Any, list[tuple[int, _Ready]]] = {}
         for index, ready in self._read_ahead(span):
             if isinstance(ready, Outcome):
-                outcomes[index] = ready
+                failed[index] = ready
                 advance(1)
                 continue
             bucket = self._teacher.bucket(ready.prepared)
@@ -154,37 +193,44 @@ class _Run:
                 if sum(map(len, waiting.values())) < _MOST_WAITING * self._batch_size:
                     continue
                 bucket = max(waiting, key=lambda key: len(waiting[key]))
-            outcomes.update(self._infer(waiting.pop(bucket), advance))
-        for batch in waiting.values():
-            outcomes.update(self._infer(batch, advance))
-        return [done.result() if isinstance(done := outcomes[index], Future) else done for index in span]
+            passes.append(self._lanes.submit(self._infer, waiting.pop(bucket), advance))
+        passes += [self._lanes.submit(self._infer, batch, advance) for batch in waiting.values()]
+
+        def outcomes() -> list[Outcome]:
+            found: dict[int, Outcome | Future[Outcome]] = dict(failed)
+            for done in passes:
+                found.update(done.result())
+            return [one.result() if isinstance(one := found[index], Future) else one for index in span]
+
+        return outcomes
 
     def _read_ahead(self, span: range) -> Iterable[tuple[int, _Ready | Outcome]]:
         """The prepared photos in order, a bounded number of them in memory."""
         pending: list[tuple[int, Future[_Ready | Outcome]]] = []
         for index in span:
-            pending.append((index, self._threads.submit(self._read, self._entries[index])))
+            pending.append((index, self._readers.submit(self._read, self._entries[index])))
             if len(pending) >= self._ahead:
                 first, future = pending.pop(0)
                 yield first, future.result()
         for index, future in pending:
             yield index, future.result()
 
-    def _read(self, entry: _Entry) -> _Ready | Outcome:
+    def _read(self, entry: Entry) -> _Ready | Outcome:
         try:
             return self._prepare(entry)
         except Exception as error:  # one bad photo stops no other
             return Outcome(failures=[reason_of(error).removeprefix(f"{entry.name}: ")])
 
-    def _prepare(self, entry: _Entry) -> _Ready:
-        if not entry.path.as_posix().endswith(entry.name):
+    def _prepare(self, entry: Entry) -> _Ready:
+        if not Path(entry.path).as_posix().endswith(entry.name):
             raise InputError(f"{entry.name}: the file name is not UTF-8; rename it")
         loaded = open_photo(entry.path, self._max_pixels, entry.name)
         if loaded.image_id != entry.image_id:
             raise InputError(f"{entry.name}: changed while it was being read; run the same command again")
         width, height = loaded.image.size
         camera = camera_of(entry.name, width, height, self._cameras, loaded.exif)
-        return _Ready(entry, width, height, self._teacher.prepare(Photo(loaded.image, camera, entry.name)))
+        prepared = self._teacher.prepare(Photo(loaded.image, camera, entry.name))
+        return _Ready(entry, width, height, prepared, self._compact)
 
     def _infer(self, batch: Sequence[tuple[int, _Ready]], advance: Advance) -> Mapping[int, Future[Outcome]]:
         sizes = [(ready.width, ready.height) for _, ready in batch]
@@ -196,14 +242,26 @@ class _Run:
         }
 
 
+def _one_at_a_time(advance: Advance) -> Advance:
+    """Passes that run at the same time count on one bar."""
+    lock = Lock()
+
+    def counted(count: int) -> None:
+        with lock:
+            advance(count)
+
+    return counted
+
+
 @dataclass(frozen=True)
 class _Ready:
     """A photo that waits for the network."""
 
-    entry: _Entry
+    entry: Entry
     width: int
     height: int
     prepared: Any
+    compact_maps: bool = False
 
 
 def _row(found: tuple[_Ready, Any]) -> list[dict[str, Any]]:
@@ -219,32 +277,10 @@ def _row(found: tuple[_Ready, Any]) -> list[dict[str, Any]]:
             width=ready.width,
             height=ready.height,
             aliases=entry.aliases,
+            compact_maps=ready.compact_maps,
+            derived_normals=geometry.normals is None,
         )
     ]
-
-
-def _identify(paths: Sequence[Path], root: Path, threads: ThreadPoolExecutor, quiet: bool) -> list[_Entry]:
-    """One entry for each different content, in order of the first file that has it; unreadable files stay apart."""
-    names: dict[str, list[str]] = {}
-    first: dict[str, Path] = {}
-    with track("identify", len(paths), quiet=quiet or len(paths) < _SLOW_TO_READ) as bar:
-        for path, image_id in zip(paths, threads.map(_id_or_nothing, paths)):
-            name = photo_name(path, root)
-            key = image_id or f"unreadable {name}"
-            names.setdefault(key, []).append(name)
-            first.setdefault(key, path)
-            bar.advance()
-    return [
-        _Entry(first[key], own, "" if key.startswith("unreadable") else key, tuple(others))
-        for key, (own, *others) in names.items()
-    ]
-
-
-def _id_or_nothing(path: Path) -> str:
-    try:
-        return photo_id(path)
-    except InputError:
-        return ""  # opening it again says why, in the ledger
 
 
 def _hint_at_cameras(photos: Path, used: CameraFile | None, quiet: bool) -> None:

@@ -42,7 +42,10 @@ def rerender(store: Store, settings: SynthSettings, plain: Mapping[str, Any], se
     elif entry.complete:
         return entry.counts
     for path in shards.shard_paths(aside):
-        path.replace(store.root / "questions" / path.name)
+        place = store.root / "questions" / path.name
+        if shards.sum_path(path).exists():  # the digest goes first, as when a shard is written
+            shards.sum_path(path).replace(shards.sum_path(place))
+        path.replace(place)
     shutil.rmtree(aside, ignore_errors=True)
     return store.finish("questions", len(shards.shard_paths(store.root / "questions")))
 

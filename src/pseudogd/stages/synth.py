@@ -6,9 +6,12 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from pseudogd.engines.jobs import Job
 from pseudogd.engines.local import SHARD_SIZE, run_stage
+from pseudogd.engines.ray_engine import engine_of
 from pseudogd.engines.result import StageResult
 from pseudogd.errors import InputError
 from pseudogd.geometry.types import Scale
@@ -63,6 +66,9 @@ def synth(
     shard_size: int = SHARD_SIZE,
     max_failures: int = 0,
     overwrite: bool = False,
+    num_shards: int = 1,
+    shard: int = 0,
+    engine: str = "local",
     quiet: bool = False,
 ) -> SynthResult:
     """Write the spatial questions of every photo of the data folder `data`.
@@ -81,6 +87,8 @@ def synth(
     second    another data folder, of the same photos by another teacher: answers must be the same there.
     rerender  put the questions that are there in the words, units, numbers and formats given now, without geometry.
     overwrite  delete the questions there instead of refusing other settings.
+    num_shards, shard   this is one job of several, as in `label`.
+    engine    "local", "ray" or "ray:ADDRESS", as in `label`.
 
     The same data, settings and seed give the same rows in the same order. Raises InputError for an unknown task or
     setting, for a metric task on a teacher without metric depth, or when an earlier stage is missing; SettingsMismatch
@@ -100,22 +108,29 @@ def synth(
     plain = {**plan.to_dict(), "seed": seed, "wording": _wording(plan), "shard_size": shard_size}
     if other is not None:
         plain["second"] = other.teacher
-    store = Store.open(data, "questions", plain, resume=not overwrite)
-    photos = store.photos().to_pylist()
-    made_from = [origins(store, "geometry"), origins(store, "objects"), *([] if other is None else [other.origin])]
-    result = run_stage(
-        photos,
-        lambda photo: _questions(store, photo, plan, seed, other),
-        store=store,
-        stage="questions",
-        keys=[digest(p["image_id"], p["path"], *(origin.get(p["image_id"]) for origin in made_from)) for p in photos],
-        names=[photo["path"] for photo in photos],
-        workers=workers,
-        shard_size=shard_size,
-        max_failures=max_failures,
-        title="synth",
-        quiet=quiet,
-    )
+    job, cluster = Job(shard, num_shards), engine_of(engine, workers)
+    with job.writing(Path(data), "questions", overwrite=overwrite):
+        store = Store.open(data, "questions", plain, resume=not overwrite)
+        photos = store.photos().to_pylist()
+        made_from = [origins(store, stage, verify=True) for stage in ("geometry", "objects")]
+        made_from += [] if other is None else [other.origin]
+        result = run_stage(
+            photos,
+            lambda photo: _questions(store, photo, plan, seed, other),
+            store=store,
+            stage="questions",
+            keys=[digest(p["image_id"], p["path"], *(known.get(p["image_id"]) for known in made_from)) for p in photos],
+            names=[photo["path"] for photo in photos],
+            workers=workers,
+            shard_size=shard_size,
+            max_failures=max_failures,
+            job=job,
+            engine=cluster,
+            title="synth",
+            quiet=quiet,
+        )
+    if not result.complete:
+        return SynthResult(**{**asdict(result), "out": result.out})
     return SynthResult(**{**asdict(result), "out": result.out}, tasks=_counted(data, plan, quiet))
 
 
@@ -141,7 +156,8 @@ def _rerendered(
     plan = SynthSettings.from_dict({**{k: v for k, v in old.items() if k not in _NO_SETTINGS}, **wanted})
     kept = {key: value for key, value in old.items() if key in _NO_SETTINGS}
     plain = {**kept, **plan.to_dict(), "wording": _wording(plan), "rerendered": seed}
-    done = write_again(store, plan, plain_settings(plain), seed, quiet)
+    with Job().writing(Path(data), "questions"):
+        done = write_again(store, plan, plain_settings(plain), seed, quiet)
     counts, seconds = _counted(data, plan, quiet), time.monotonic() - start
     rows = done["rows"]
     return SynthResult("questions", store.root, rows, rows, done["failures"], 0, seconds, max_failures, counts)

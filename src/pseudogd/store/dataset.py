@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from pseudogd.errors import InputError
 from pseudogd.geometry.types import Geometry
-from pseudogd.store import schemas, shards
+from pseudogd.store import integrity, schemas, shards
 from pseudogd.store.manifest import Manifest, StageEntry, check_settings, plain_settings
 from pseudogd.store.photos import photos_root, safe_join
 from pseudogd.store.rows import row_geometry
@@ -66,7 +66,7 @@ class Store:
         if not resume:
             _discard(root, manifest, stage)
         if photos is not None:
-            manifest.set_photos(photos_root(photos), root)
+            manifest.set_photos(Path(photos), root)
         entry = manifest.stages.get(stage)
         if entry is None:
             shutil.rmtree(root / stage, ignore_errors=True)  # shards without a manifest entry: settings unknown
@@ -81,8 +81,14 @@ class Store:
     # --- writing -----------------------------------------------------------------------------------------------
 
     def has_shard(self, stage: str, part: Slice) -> bool:
-        """Whether the shard of this very slice of inputs is already there."""
+        """Whether the shard of this very slice of inputs is already there, by what its footer says."""
         return shards.shard_digest(shards.shard_path(self.root / stage, part.index)) == part.digest
+
+    def damage(self, stage: str, part: Slice) -> str | None:
+        """One line if the shard is there but not as it was written, else None. Reads it from end to end."""
+        path = shards.shard_path(self.root / stage, part.index)
+        reason = integrity.damage_of(path) if path.exists() else None
+        return None if reason is None else f"{path}: {reason}"
 
     def write_shard(
         self,
@@ -121,16 +127,18 @@ class Store:
     def finish(self, stage: str, shard_count: int, counts: Mapping[str, int] | None = None) -> dict[str, int]:
         """Close a stage: drop shards beyond `shard_count`, write the failure ledger, and put the counts on record."""
         for path in shards.shard_paths(self.root / stage)[shard_count:]:
-            path.unlink()
+            shards.remove_shard(path)
         self._forget(stage)
-        paths = shards.shard_paths(self.root / stage)
-        rows = sum(pq.read_metadata(path).num_rows for path in paths)
-        failed = sum(len(shards.shard_failures(path)) for path in paths)
         entry = self.manifest.stages[stage]
-        entry.complete, entry.counts = True, {**(counts or {}), "rows": rows, "failures": failed, "shards": len(paths)}
+        entry.complete = True
+        entry.counts = {**(counts or {}), **_count(shards.shard_paths(self.root / stage))}
         self._write_ledger()
         self.manifest.save(self.root)
         return entry.counts
+
+    def count_shards(self, stage: str, parts: Sequence[Slice]) -> dict[str, int]:
+        """rows, failures and shards of some slices of a stage that others are still working on."""
+        return _count([shards.shard_path(self.root / stage, part.index) for part in parts])
 
     def _write_ledger(self) -> None:
         found = [
@@ -258,6 +266,11 @@ class Store:
 
 def _read(path: Path, columns: Sequence[str]) -> pa.Table:
     return pq.read_table(path, columns=list(columns), use_threads=False).replace_schema_metadata(None)
+
+
+def _count(paths: Sequence[Path]) -> dict[str, int]:
+    rows = sum(pq.read_metadata(path).num_rows for path in paths)
+    return {"rows": rows, "failures": sum(len(shards.shard_failures(path)) for path in paths), "shards": len(paths)}
 
 
 def _make_folder(root: Path) -> None:

@@ -69,7 +69,11 @@ def list_photos(folder: str | os.PathLike[str]) -> list[Path]:
 
     Raises InputError when there is none.
     """
-    root = photos_root(folder)
+    return photos_below(photos_root(folder))
+
+
+def photos_below(root: Path) -> list[Path]:
+    """As `list_photos`, of this very folder whatever it holds."""
     found: list[Path] = []
     for parent, folders, names in os.walk(root, onerror=_raise_unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]

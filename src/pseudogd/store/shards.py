@@ -11,6 +11,8 @@ import hashlib
 import json
 import os
 import re
+import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,8 @@ import pyarrow.parquet as pq
 from pseudogd.errors import InputError
 
 _DIGEST_KEY, _FAILURES_KEY, _NOTES_KEY = b"pseudogd.inputs", b"pseudogd.failures", b"pseudogd.notes"
-_TEMPORARY = re.compile(r"^\..*\.(\d+)\.tmp$")
+_TEMPORARY = re.compile(r"^\..*\.(?:([^.]*)-)?(\d+)\.tmp$")
+_STALE_SECONDS = 86_400
 _SHARD = re.compile(r"^part-(\d{5,})\.parquet$")
 
 
@@ -68,6 +71,17 @@ def shard_paths(folder: Path) -> list[Path]:
     return [path for _, path in sorted(found)]
 
 
+def sum_path(path: Path) -> Path:
+    """Where a shard's SHA-256 stands, as `sha256sum` writes it."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def remove_shard(path: Path) -> None:
+    """Delete a shard and its digest."""
+    path.unlink(missing_ok=True)
+    sum_path(path).unlink(missing_ok=True)
+
+
 def write_shard(
     path: Path,
     table: pa.Table,
@@ -78,14 +92,18 @@ def write_shard(
     raw: Sequence[str] = (),
     notes: Sequence[Failure] = (),
 ) -> None:
-    """Write one shard in one atomic step. Columns in `raw` hold compressed bytes already and are stored as they are.
+    """Write one shard in one atomic step, and its digest beside it.
 
-    `notes` are what was left out on purpose; a shard without any has no trace of them.
+    Columns in `raw` hold compressed bytes already and are stored as they are. The digest is written first: whatever is
+    killed in between leaves a shard that is not what its digest says, and is made again. `notes` are what was left out
+    on purpose; a shard without any has no trace of them.
     """
     footer = {_DIGEST_KEY: digest.encode(), _FAILURES_KEY: _listed(failures)}
     if notes:
         footer[_NOTES_KEY] = _listed(notes)
-    write_atomic(path, parquet_bytes(table.replace_schema_metadata(footer), row_group_size=row_group_size, raw=raw))
+    data = parquet_bytes(table.replace_schema_metadata(footer), row_group_size=row_group_size, raw=raw)
+    write_atomic(sum_path(path), f"{hashlib.sha256(data).hexdigest()}  {path.name}\n".encode())
+    write_atomic(path, data)
 
 
 def parquet_bytes(table: pa.Table, *, row_group_size: int = 65536, raw: Sequence[str] = ()) -> bytes:
@@ -108,7 +126,7 @@ def shard_digest(path: Path) -> str | None:
     """The digest of the inputs a shard was made from; None when there is no such shard or it is not one of ours."""
     try:
         metadata = pq.read_metadata(path).metadata or {}
-    except (FileNotFoundError, pa.ArrowInvalid):
+    except (OSError, pa.ArrowException):
         return None
     return metadata.get(_DIGEST_KEY, b"").decode() or None
 
@@ -139,7 +157,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     behind, when the folder cannot be written or is full.
     """
     path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside = path.with_name(f".{path.name}.{_host()}-{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(aside, "wb") as file:
@@ -156,13 +174,27 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete files that a killed process was still writing aside; those of processes that live are left alone."""
+    """Delete files that a killed process was still writing aside; those of processes that live are left alone.
+
+    Of processes on other machines nothing is known: what they write aside is deleted once it is a day old.
+    """
     if not folder.is_dir():
         return
     for path in folder.iterdir():
         match = _TEMPORARY.match(path.name)
-        if match and not _is_alive(int(match[1])):
+        if match and not (_is_alive(int(match[2])) if match[1] in (None, _host()) else _is_fresh(path)):
             path.unlink(missing_ok=True)
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", socket.gethostname()) or "host"
+
+
+def _is_fresh(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < _STALE_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 def _is_alive(pid: int) -> bool:

@@ -1,0 +1,221 @@
+"""Where photos come from: a folder, a list of lines, or containers and addresses, which are unpacked once.
+
+Every later stage and training read photos again, at random. So photos that lie in no ordinary folder are written to
+DATA/photos as they stand there, byte by byte, and from then on are photos in a folder like any others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pseudogd.errors import InputError
+from pseudogd.progress import notice, track
+from pseudogd.store.containers import READERS, Entry, container_kind, read_jsonl
+from pseudogd.store.locks import hold
+from pseudogd.store.photos import PHOTO_SUFFIXES, list_photos, photos_below, photos_root, safe_join
+from pseudogd.store.shards import write_atomic
+
+_END = 1 << 16
+UNPACKED, _MARK, _CAMERAS = "photos", ".unpacked.json", "cameras.json"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Photos to label: the folder that their names are relative to, their paths, and a cameras.json if there is one."""
+
+    root: Path
+    paths: list[Path]
+    cameras: Path | None = None
+
+
+def find_photos(source: str | os.PathLike[str], out: str | os.PathLike[str], *, quiet: bool = False) -> Inputs:
+    """Photos of a folder, a .jsonl, a .tar, .parquet or .arrow file, a folder of those, or an address (s3://...).
+
+    All but photos in folders and those of a .jsonl are first unpacked to OUT/photos, unless an earlier run has done so.
+    Raises InputError for what cannot be read, InUse when another process is unpacking there and does not end.
+    """
+    text, path = str(source), Path(source)
+    if "://" not in text:
+        if container_kind(text) == "jsonl" and path.is_file():
+            return _listed(path, Path(out))
+        containers = _containers(path)
+        if not containers:
+            root = photos_root(path)
+            return Inputs(root, list_photos(root))
+        base = path if path.is_dir() else path.parent
+        entries = lambda: _local(containers, base)  # noqa: E731
+        mark = {"source": str(path.resolve()), "files": [_fingerprint(p) for p in containers]}
+    else:
+        entries, mark = lambda: _remote(text), {"source": text}
+    root = Path(out) / UNPACKED
+    with hold(root, wait=None):  # one process unpacks, jobs beside it wait
+        _unpack(entries, mark, root, quiet)
+    cameras = root / _CAMERAS
+    return Inputs(root, photos_below(root), cameras if cameras.is_file() else None)
+
+
+def _containers(path: Path) -> list[Path]:
+    """The containers that PATH is or holds; none for a folder with photos in it."""
+    if path.is_file():
+        if container_kind(path.name) is None:
+            raise InputError(f"{path}: is a file; give the folder that holds the photos, or a .tar, .parquet or .jsonl")
+        return [path]
+    found: list[Path] = []
+    for parent, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if any(Path(name).suffix.lower() in PHOTO_SUFFIXES for name in names):
+            return []
+        found += [Path(parent, n) for n in names if container_kind(n) in READERS and not n.startswith(".")]
+    return sorted(found)
+
+
+def _fingerprint(path: Path) -> list[Any]:
+    """Name, size, and a hash of both ends: containers are too large to be read once more on every run."""
+    size = path.stat().st_size
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        digest.update(file.read(_END))
+        file.seek(max(0, size - _END))
+        digest.update(file.read(_END))
+    return [path.name, size, digest.hexdigest()[:16]]
+
+
+def _listed(path: Path, out: Path) -> Inputs:
+    """The photos that a .jsonl names, where they are; its cameras go to OUT/cameras.json."""
+    root = path.parent
+    cameras: dict[str, Any] = {}
+    paths: dict[Path, None] = {}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    for number, name, camera in read_jsonl(text, str(path)):
+        try:
+            paths[safe_join(root, name)] = None
+        except InputError as error:
+            raise InputError(f"{path}: line {number}: {error}") from error
+        if camera is not None:
+            cameras[name] = camera
+    if not paths:
+        raise InputError(f"{path}: names no photos")
+    target = out / _CAMERAS
+    if cameras:
+        write_atomic(target, json.dumps(cameras, indent=1).encode())
+    ordered = sorted(paths, key=lambda p: os.fsencode(p.relative_to(root).as_posix()))
+    return Inputs(root, ordered, target if cameras else None)
+
+
+def _local(containers: list[Path], base: Path) -> Iterator[tuple[str, Entry]]:
+    for path in containers:
+        folder = path.relative_to(base).as_posix()
+        folder = folder[: -len(path.name)] + path.name.partition(".")[0]
+        with open(path, "rb") as file:
+            for entry in READERS[container_kind(path.name) or ""](file, str(path)):
+                yield folder, entry
+
+
+def _remote(url: str) -> Iterator[tuple[str, Entry]]:
+    """Photos and containers below an address of any file system that fsspec knows."""
+    fs, root = _file_system(url)
+    try:
+        names = [root] if fs.isfile(root) else sorted(fs.find(root))
+    except Exception as error:  # every file system has errors of its own
+        raise InputError(f"{url}: cannot be listed ({error})") from error
+    if not names:
+        raise InputError(f"{url}: nothing is there")
+    for name in names:
+        below = name[len(root) :].lstrip("/") or name.rpartition("/")[2]
+        kind = container_kind(name)
+        if kind not in READERS and Path(name).suffix.lower() not in PHOTO_SUFFIXES:
+            continue
+        try:
+            with fs.open(name, "rb") as file:
+                if kind in READERS:
+                    folder = below.rpartition("/")[0] + "/" if "/" in below else ""
+                    stem = folder + below.rpartition("/")[2].partition(".")[0]
+                    yield from ((stem, entry) for entry in READERS[kind](file, f"{url} {below}"))
+                else:
+                    yield "", Entry(below, file.read())
+        except InputError:
+            raise
+        except Exception as error:
+            raise InputError(f"{url}: {below} cannot be read ({error})") from error
+
+
+def _file_system(url: str) -> tuple[Any, str]:
+    try:
+        import fsspec
+    except ImportError as error:
+        raise InputError(f"{url}: addresses need the package fsspec; pip install fsspec") from error
+    try:
+        return fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError, OSError) as error:
+        raise InputError(f"{url}: cannot be opened ({error})") from error
+
+
+def _unpack(entries: Any, mark: dict[str, Any], root: Path, quiet: bool) -> None:
+    """Write every entry below `root`; the mark, written last, says that all are there."""
+    there = _read_mark(root)
+    if there is not None:
+        if there.get("from") != mark:
+            raise InputError(
+                f"{root}: holds photos unpacked from {there.get('from', {}).get('source')} as it was then; "
+                "choose another --out or delete that folder"
+            )
+        return
+    cameras: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    left_out: list[str] = []
+    with track("unpack", 0, quiet=quiet) as bar:
+        for folder, entry in entries():
+            key = f"{folder}/{entry.key}"
+            if not entry.name:
+                cameras[key] = entry.camera
+                continue
+            name = f"{folder}/{entry.name}".lstrip("/")
+            try:
+                if entry.reason:
+                    raise InputError(f"{name}: {entry.reason}")
+                path = safe_join(root, name)
+            except InputError as error:
+                left_out.append(str(error))
+                continue
+            _put(path, entry.data)
+            names[name] = key
+            if entry.camera is not None:
+                cameras[key] = entry.camera
+            bar.advance()
+    if left_out:
+        notice(f"warning: {len(left_out)} entries were left out: {left_out[0]}", quiet)
+    found = {name: cameras[key] for name, key in names.items() if key in cameras}
+    if found:
+        write_atomic(root / _CAMERAS, json.dumps(found, indent=1).encode())
+    write_atomic(root / _MARK, json.dumps({"from": mark, "photos": len(names)}, indent=1).encode())
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Write a photo unless it is there. Not flushed to the disk one by one: the mark is missing until all are there."""
+    if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.part")
+        aside.write_bytes(data)
+        os.replace(aside, path)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); make room and run the same command again"
+        ) from error
+
+
+def _read_mark(root: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((root / _MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
