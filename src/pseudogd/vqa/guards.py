@@ -24,6 +24,7 @@ class Margins:
     the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
     its error; ``min_distance``: metres; ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``:
     least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge.
+    ``region_share``: least share of the picture that a thing covers whose place there is asked.
     """
 
     sigmas: float = 2.0
@@ -39,6 +40,7 @@ class Margins:
     stand_off: float = 0.6
     sector: float = float(np.radians(15.0))
     visible: float = 0.5
+    region_share: float = 0.005
 
 
 def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[int]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pseudogd.geometry.boxes import yaw_rotation
 from pseudogd.geometry.camera import Camera
 from pseudogd.geometry.gravity import gravity_rotation
+from pseudogd.geometry.normals import normals_from_depth
 from pseudogd.geometry.types import Geometry, Scale, TeacherInfo, Up
 from pseudogd.objects.masks import encode
 from pseudogd.vqa.build import build_scene
@@ -132,6 +133,7 @@ def golden(
     up_confidence: float | None = 1.0,
     mirror: bool = False,
     settings: SceneSettings = SURE,
+    normals: bool = True,
     **view: Any,
 ) -> Scene:
     """A measured scene of the blocks. ``view``: see `cast`; ``factor``: on all depths; ``mirror``: left for right."""
@@ -144,9 +146,11 @@ def golden(
         for row in rows:
             if "front" in row:
                 row["front"][0] = -row["front"][0]
+    depth = np.ascontiguousarray(depth) * np.float32(factor)
     geometry = Geometry(
-        np.ascontiguousarray(depth) * np.float32(factor),
+        depth,
         camera if with_camera else None,
+        normals=normals_from_depth(depth, camera) if normals and with_camera else None,
         up=None if up_confidence is None else Up(up, up_confidence),
         scale=scale,
         teacher=TEACHER,
