@@ -24,7 +24,8 @@ class Margins:
     the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
     its error; ``min_distance``: metres; ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``:
     least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge.
-    ``region_share``: least share of the picture that a thing covers whose place there is asked.
+    ``region_share``: least share of the picture that a thing covers whose place there is asked. ``free_radius``: metres
+    around a place on the floor in which nothing stands that is called free; ``free_height``: metres over the floor.
     """
 
     sigmas: float = 2.0
@@ -41,6 +42,8 @@ class Margins:
     sector: float = float(np.radians(15.0))
     visible: float = 0.5
     region_share: float = 0.005
+    free_radius: float = 0.2
+    free_height: float = 0.03
 
 
 def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[int]:

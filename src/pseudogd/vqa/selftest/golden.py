@@ -78,14 +78,14 @@ def cast(
         wall = np.where(rays[..., 2] > 1e-6, far / rays[..., 2], np.inf)
         z = np.minimum(floor, wall)
         for k, block in enumerate(blocks):
-            enter, leave = _crossing(block, rays, eye)
+            enter, leave = crossing(block, rays, eye)
             hit = (enter <= leave) & (enter > 0) & (enter < z)
             z = np.where(hit, enter, z)
             index[hit] = k
     return camera, up, z.astype(np.float32), index
 
 
-def _crossing(block: Block, rays: Array, eye: float) -> tuple[Array, Array]:
+def crossing(block: Block, rays: Array, eye: float) -> tuple[Array, Array]:
     """Where rays from the origin enter and leave a block, in multiples of the ray."""
     half = np.array([block.width, block.height, block.depth]) / 2
     middle = np.array([block.x, eye - block.base - block.height / 2, block.z])

@@ -6,6 +6,7 @@ as in `nearer`; *tallest*: as in `size`. The candidates are always named: what e
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ from pseudogd.vqa.tasks.nearer import near_margin
 from pseudogd.vqa.tasks.size import size_margin
 from pseudogd.vqa.words.conditions import ANCHORED, CONDITIONS, LARGEST
 
-GROUPS = 6
+ANCHORS = 6
+GROUPS = 5
 COARSE = 48
 """A mask is looked at on a grid of about this many cells a side when its innermost place is searched."""
 
@@ -102,24 +104,31 @@ def _by_camera(
 
 
 def _by_gap(scene: Scene, usable: Sequence[int], rng: np.random.Generator, margins: Margins) -> Iterator[Choice]:
-    for anchor in range(len(scene)):
-        gaps, spread, centres = scene.gaps[anchor], scene.distance_errors[anchor], scene.distances[anchor]
+    all_gaps, spreads, distances = scene.gaps.tolist(), scene.distance_errors.tolist(), scene.distances.tolist()
+    for anchor in rng.permutation(len(scene))[:ANCHORS].tolist():
+        gaps, spread, centres = all_gaps[anchor], spreads[anchor], distances[anchor]
         start = scene.objects[anchor]
+
+        def lead(near: int, far: int) -> float | None:
+            """By how much one is surely nearer than the other (as in `localization`)."""
+            more = float(gaps[far] - gaps[near])
+            least = max(margins.closest_gap * scene.unit, margins.sigmas * math.hypot(spread[near], spread[far]))
+            sure = more > least and gaps[far] > margins.closest_ratio * gaps[near] and centres[far] > centres[near]
+            return more if sure else None
+
         for group in _groups([k for k in usable if k != anchor], rng):
             for condition in ANCHORED:
                 order = sorted(group, key=gaps.__getitem__, reverse=condition in LARGEST)
-                near, far = (order[:1], order[1:]) if condition == "nearest" else (order[1:], order[:1])
-                lead = np.array([gaps[f] - gaps[n] for n in near for f in far])
-                sigma = np.array([np.hypot(spread[n], spread[f]) for n in near for f in far])
-                sure = lead > np.maximum(margins.closest_gap * scene.unit, margins.sigmas * sigma)
-                sure &= [gaps[f] > margins.closest_ratio * gaps[n] for n in near for f in far]
-                sure &= [centres[f] > centres[n] for n in near for f in far]
-                if sure.all():
-                    flat = [_apart(scene, start, scene.objects[k]) for k in order]
-                    right = (max if condition in LARGEST else min)(flat) == flat[0]
-                    numbers = tuple(float(gaps[k]) for k in order)
-                    rule = ("same order in the picture", right)
-                    yield Choice(condition, anchor, tuple(order), "ratio", float(lead.min()), numbers, rule)
+                first, *rest = order
+                leads = [lead(first, k) if condition == "nearest" else lead(k, first) for k in rest]
+                if None in leads:
+                    continue
+                flat = [_apart(scene, start, scene.objects[k]) for k in order]
+                right = (max if condition in LARGEST else min)(flat) == flat[0]
+                margin = min(more or 0.0 for more in leads)
+                numbers = tuple(float(gaps[k]) for k in order)
+                rule = ("same order in the picture", right)
+                yield Choice(condition, anchor, tuple(order), "ratio", margin, numbers, rule)
 
 
 def _by_height(scene: Scene, usable: Sequence[int], rng: np.random.Generator, margins: Margins) -> Iterator[Choice]:
@@ -137,7 +146,7 @@ def _by_height(scene: Scene, usable: Sequence[int], rng: np.random.Generator, ma
 
 def _apart(scene: Scene, a: SceneObject, b: SceneObject) -> float:
     height, width = scene.depth.shape
-    return float(np.hypot((a.u[Q50] - b.u[Q50]) * width, (a.v[Q50] - b.v[Q50]) * height))
+    return math.hypot((a.u[Q50] - b.u[Q50]) * width, (a.v[Q50] - b.v[Q50]) * height)
 
 
 # ---------------------------------------------------------------- places in the picture

@@ -8,7 +8,7 @@ import numpy as np
 
 from pseudogd.vqa.fact import Fact
 from pseudogd.vqa.scene import Scene
-from pseudogd.vqa.selftest.golden import Array, Block, Room
+from pseudogd.vqa.selftest.golden import Array, Block, Room, crossing
 from pseudogd.vqa.selftest.oracles._common import card_gap
 
 
@@ -58,13 +58,10 @@ def ray(scene: Scene, x: float, y: float) -> Array:
 
 
 def hits(room: Room, scene: Scene, x: float, y: float) -> Block | None:
-    """The card that a ray through a place of the picture meets first."""
-    way = ray(scene, x, y)
-    met = []
-    for card in room.blocks:
-        front = card.z - card.depth / 2
-        across, over = way[:2] * (front / way[2])
-        over = room.eye - over - card.base
-        if abs(across - card.x) < card.width / 2 and 0 < over < card.height:
-            met.append(card)
-    return min(met, key=lambda card: card.z) if met else None
+    """The block that a ray through a place of the picture meets first."""
+    way, met = ray(scene, x, y), {}
+    for place, block in enumerate(room.blocks):
+        enter, leave = crossing(block, way, room.eye)
+        if 0 < enter <= leave:
+            met[place] = float(enter)
+    return room.blocks[min(met, key=met.__getitem__)] if met else None
