@@ -16,7 +16,18 @@ from pseudogd.geometry.types import Geometry, Scale
 from pseudogd.objects.masks import decode
 from pseudogd.vqa.categories import has_front, is_standable
 from pseudogd.vqa.outlines import Hiding, depth_edges, eroded
-from pseudogd.vqa.scene import NOT_BELIEVED, Q02, Q50, Q98, QUANTILES, Array, Scene, SceneObject, SceneSettings, kept_pixels
+from pseudogd.vqa.scene import (
+    NOT_BELIEVED,
+    Q02,
+    Q50,
+    Q98,
+    QUANTILES,
+    Array,
+    Scene,
+    SceneObject,
+    SceneSettings,
+    kept_pixels,
+)
 
 Mask = NDArray[np.bool_]
 

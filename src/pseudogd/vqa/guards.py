@@ -26,6 +26,7 @@ class Margins:
     least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge.
     ``region_share``: least share of the picture that a thing covers whose place there is asked. ``free_radius``: metres
     around a place on the floor in which nothing stands that is called free; ``free_height``: metres over the floor.
+    ``surface``: radians from an edge between kinds of angles of surfaces; ``normal_sigma``: error of a normal, radians.
     """
 
     sigmas: float = 2.0
@@ -44,6 +45,8 @@ class Margins:
     region_share: float = 0.005
     free_radius: float = 0.2
     free_height: float = 0.03
+    surface: float = float(np.radians(15.0))
+    normal_sigma: float = float(np.radians(4.0))
 
 
 def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[int]:

@@ -84,9 +84,7 @@ def _groups(usable: Sequence[int], rng: np.random.Generator) -> Iterator[tuple[i
             yield groups[k]
 
 
-def _by_camera(
-    scene: Scene, usable: Sequence[int], rng: np.random.Generator, margins: Margins
-) -> Iterator[Choice]:
+def _by_camera(scene: Scene, usable: Sequence[int], rng: np.random.Generator, margins: Margins) -> Iterator[Choice]:
     depth = {k: float(scene.objects[k].z[Q05]) for k in usable}
     for condition in ("near_camera", "far_camera"):
         nearest = condition == "near_camera"

@@ -28,9 +28,7 @@ TELLING = {name: SIZE if name.endswith("tallest") else DEPTH for name in FORMS}
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
     """Places on things, every condition in turn, in percent or on a scale of 0 to 1000 as a coin says."""
     usable = [
-        k
-        for k, obj in enumerate(scene.objects)
-        if not obj.boxes_only and share(scene, obj) >= margins.region_share
+        k for k, obj in enumerate(scene.objects) if not obj.boxes_only and share(scene, obj) >= margins.region_share
     ]
     places: dict[tuple[int, int], tuple[float, float] | None] = {}
     for choice in choices(scene, usable, rng, margins):

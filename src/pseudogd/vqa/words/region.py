@@ -48,9 +48,7 @@ def _forms() -> dict[str, Form]:
         forms[f"region.quarter_{name}"] = Form(
             mc=asked(name, QUARTER),
             open=asked(name, QUARTER_OPEN),
-            yesno={
-                key: asked(name, [claim.format(text) for claim in CLAIM]) for key, text in QUARTERS.items()
-            },
+            yesno={key: asked(name, [claim.format(text) for claim in CLAIM]) for key, text in QUARTERS.items()},
             answers=QUARTERS,
         )
         forms[f"region.coordinate_{name}"] = Form(mc=where, open=where)
