@@ -27,6 +27,8 @@ class Margins:
     ``region_share``: least share of the picture that a thing covers whose place there is asked. ``free_radius``: metres
     around a place on the floor in which nothing stands that is called free; ``free_height``: metres over the floor.
     ``surface``: radians from an edge between kinds of angles of surfaces; ``normal_sigma``: error of a normal, radians.
+    ``slack``: factor by which a gap must exceed what fits, and what does not fit the gap; ``bend``: offset from a line,
+    as share of its length, above which three things are clearly not in line.
     """
 
     sigmas: float = 2.0
@@ -47,6 +49,8 @@ class Margins:
     free_height: float = 0.03
     surface: float = float(np.radians(15.0))
     normal_sigma: float = float(np.radians(4.0))
+    slack: float = 1.15
+    bend: float = 0.25
 
 
 def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[int]:

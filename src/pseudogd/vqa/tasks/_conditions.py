@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, islice
 from typing import Any
 
@@ -102,18 +103,11 @@ def _by_camera(scene: Scene, usable: Sequence[int], rng: np.random.Generator, ma
 
 
 def _by_gap(scene: Scene, usable: Sequence[int], rng: np.random.Generator, margins: Margins) -> Iterator[Choice]:
-    all_gaps, spreads, distances = scene.gaps.tolist(), scene.distance_errors.tolist(), scene.distances.tolist()
+    table = (scene.gaps.tolist(), scene.distance_errors.tolist(), scene.distances.tolist())
     for anchor in rng.permutation(len(scene))[:ANCHORS].tolist():
-        gaps, spread, centres = all_gaps[anchor], spreads[anchor], distances[anchor]
-        start = scene.objects[anchor]
-
-        def lead(near: int, far: int) -> float | None:
-            """By how much one is surely nearer than the other (as in `localization`)."""
-            more = float(gaps[far] - gaps[near])
-            least = max(margins.closest_gap * scene.unit, margins.sigmas * math.hypot(spread[near], spread[far]))
-            sure = more > least and gaps[far] > margins.closest_ratio * gaps[near] and centres[far] > centres[near]
-            return more if sure else None
-
+        gaps, start = table[0][anchor], scene.objects[anchor]
+        least = margins.closest_gap * scene.unit
+        lead = partial(_surely_nearer, gaps, table[1][anchor], table[2][anchor], least, margins)
         for group in _groups([k for k in usable if k != anchor], rng):
             for condition in ANCHORED:
                 order = sorted(group, key=gaps.__getitem__, reverse=condition in LARGEST)
@@ -127,6 +121,15 @@ def _by_gap(scene: Scene, usable: Sequence[int], rng: np.random.Generator, margi
                 numbers = tuple(float(gaps[k]) for k in order)
                 rule = ("same order in the picture", right)
                 yield Choice(condition, anchor, tuple(order), "ratio", margin, numbers, rule)
+
+
+def _surely_nearer(
+    gaps: list[float], spread: list[float], centres: list[float], least: float, margins: Margins, near: int, far: int
+) -> float | None:
+    """By how much one thing is nearer to the anchor than another, as in `localization`; None where that is not sure."""
+    more = gaps[far] - gaps[near]
+    enough = more > max(least, margins.sigmas * math.hypot(spread[near], spread[far]))
+    return more if enough and gaps[far] > margins.closest_ratio * gaps[near] and centres[far] > centres[near] else None
 
 
 def _by_height(scene: Scene, usable: Sequence[int], rng: np.random.Generator, margins: Margins) -> Iterator[Choice]:

@@ -95,7 +95,7 @@ def normals_at(scene: Scene, fact: Fact) -> tuple[Array, Array] | None:
     return None if length.min() < 1e-6 or np.isnan(points).any() else (points, mean / length[:, None])
 
 
-def some_of_each(surfaces: Surfaces, rng: np.random.Generator, most: int) -> NDArray[np.int64]:
+def some_of_each(surfaces: Surfaces, rng: np.random.Generator, most: int) -> list[int]:
     """Indices in random order, few of the same thing with the same direction: floors and walls are everywhere."""
     chosen: list[int] = []
     seen: dict[tuple[int, ...], int] = {}
@@ -105,7 +105,7 @@ def some_of_each(surfaces: Surfaces, rng: np.random.Generator, most: int) -> NDA
         if seen.get(kind, 0) < MOST_OF_A_KIND:
             seen[kind] = seen.get(kind, 0) + 1
             chosen.append(k)
-    return np.array(chosen[:most], dtype=np.int64)
+    return chosen[:most]
 
 
 def sure_kind(angle: float, sigma: float, margins: Margins, kinds: Sequence[str]) -> tuple[str, float] | None:

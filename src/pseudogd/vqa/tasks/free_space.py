@@ -208,10 +208,10 @@ def _facts_of(
     risen = np.flatnonzero(scene.ground.height(marks.points) > 0.2 * scene.unit)
     if not len(good) or not len(beside):
         return
-    picks = spread_out(marks.percent, rng.permutation(beside), [int(rng.choice(good))], 2)
+    picks = spread_out(marks.percent, rng.permutation(beside).tolist(), [int(rng.choice(good))], 2)
     if len(picks) < 2:
         return
-    picks = spread_out(marks.percent, rng.permutation(np.concatenate([beside, risen])), picks, CHOICES)
+    picks = spread_out(marks.percent, rng.permutation(np.concatenate([beside, risen])).tolist(), picks, CHOICES)
     if len(picks) < CHOICES:
         return
     texts, first = texts_of(marks, picks), float(measure[picks[0]])

@@ -88,29 +88,28 @@ def _different(scene: Scene, surfaces: Surfaces, i: int, j: int) -> bool:
 
 
 def _pairs(
-    scene: Scene, surfaces: Surfaces, chosen: Array, angles: Array, rng: np.random.Generator, margins: Margins
+    scene: Scene, surfaces: Surfaces, chosen: list[int], angles: Array, rng: np.random.Generator, margins: Margins
 ) -> Iterator[Fact]:
     found = []
     for i in range(len(chosen)):
         for j in range(i):
             sigma = math.hypot(surfaces.sigma[chosen[i]], surfaces.sigma[chosen[j]])
             kind = sure_kind(float(angles[i, j]), sigma, margins, KINDS)
-            if kind is None or not apart(surfaces.marks.percent, [int(chosen[i])], int(chosen[j])):
+            if kind is None or not apart(surfaces.marks.percent, [chosen[i]], chosen[j]):
                 continue
-            if kind[0] != "parallel" or _different(scene, surfaces, int(chosen[i]), int(chosen[j])):
+            if kind[0] != "parallel" or _different(scene, surfaces, chosen[i], chosen[j]):
                 found.append((i, j, sigma, *kind))
     for k in in_turns([entry[3] for entry in found], rng):
-        i, j, sigma, kind, margin = found[k]
-        picks = [int(chosen[i]), int(chosen[j])]
-        picks = [picks[n] for n in rng.permutation(2)]
-        wrong = tuple(other for other in KINDS if other != kind)
-        yield _fact(scene, surfaces, "pair", picks, kind, wrong, float(angles[i, j]), margin, sigma)
+        i, j, sigma, name, margin = found[k]
+        picks = [chosen[i], chosen[j]] if rng.integers(2) else [chosen[j], chosen[i]]
+        wrong = tuple(other for other in KINDS if other != name)
+        yield _fact(scene, surfaces, "pair", picks, name, wrong, float(angles[i, j]), margin, sigma)
 
 
 def _choices(
     scene: Scene,
     surfaces: Surfaces,
-    chosen: Array,
+    chosen: list[int],
     angles: Array,
     asked: str,
     rng: np.random.Generator,
@@ -127,11 +126,11 @@ def _choices(
             for k in range(len(chosen))
         ]
         right = [k for k, kind in enumerate(kinds) if k != start and kind is not None and kind[0] == asked]
-        wrong = [int(chosen[k]) for k, kind in enumerate(kinds) if k != start and kind is not None and kind[0] != asked]
-        anchor = int(chosen[start])
+        wrong = [chosen[k] for k, kind in enumerate(kinds) if k != start and kind is not None and kind[0] != asked]
+        anchor = chosen[start]
         percent = surfaces.marks.percent
         for k in (right[n] for n in rng.permutation(len(right))):
-            first = int(chosen[k])
+            first = chosen[k]
             if not apart(percent, [anchor], first):
                 continue
             if asked == "parallel" and not _different(scene, surfaces, anchor, first):

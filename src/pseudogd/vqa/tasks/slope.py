@@ -76,7 +76,7 @@ Sure = Sequence[tuple[str, float] | None]
 
 
 def _single(
-    scene: Scene, surfaces: Surfaces, chosen: Array, tilt: Array, sigma: Array, sure: Sure, rng: np.random.Generator
+    scene: Scene, surfaces: Surfaces, chosen: list[int], tilt: Array, sigma: Array, sure: Sure, rng: np.random.Generator
 ) -> Iterator[Fact]:
     kept = [(k, *kind) for k, kind in enumerate(sure) if kind is not None]
     low = [bool(surfaces.marks.percent[chosen[k], 1] > 50) for k, *_ in kept]
@@ -84,13 +84,13 @@ def _single(
     for n in in_turns([(kind, right) for (_, kind, _), right in zip(kept, flat)], rng):
         k, kind, margin = kept[n]
         wrong = tuple(other for other in KINDS if other != kind)
-        yield _fact(scene, surfaces, "at", [int(chosen[k])], kind, wrong, float(tilt[k]), margin, sigma[k], flat[n])
+        yield _fact(scene, surfaces, "at", [chosen[k]], kind, wrong, float(tilt[k]), margin, sigma[k], flat[n])
 
 
 def _choice(
     scene: Scene,
     surfaces: Surfaces,
-    chosen: Array,
+    chosen: list[int],
     tilt: Array,
     sigma: Array,
     sure: Sure,
@@ -98,14 +98,14 @@ def _choice(
     rng: np.random.Generator,
 ) -> Iterator[Fact]:
     kinds = [None if kind is None else kind[0] for kind in sure]
-    place = {int(index): k for k, index in enumerate(chosen)}
-    wrong = [int(chosen[k]) for k, kind in enumerate(kinds) if kind not in (None, asked)]
+    place = {index: k for k, index in enumerate(chosen)}
+    wrong = [chosen[k] for k, kind in enumerate(kinds) if kind not in (None, asked)]
     percent = surfaces.marks.percent
     for k in range(len(chosen)):
         if kinds[k] != asked:
             continue
         order = [wrong[n] for n in rng.permutation(len(wrong))]
-        picks = spread_out(percent, order, [int(chosen[k])], CHOICES)
+        picks = spread_out(percent, order, [chosen[k]], CHOICES)
         if len(picks) < CHOICES:
             continue
         texts = texts_of(surfaces.marks, picks)

@@ -6,8 +6,8 @@ import numpy as np
 
 from pseudogd.vqa.fact import Fact
 from pseudogd.vqa.scene import Scene
-from pseudogd.vqa.selftest.golden import CARDS, EYE, ROOMS as _ROOMS
-from pseudogd.vqa.selftest.golden import Array, Block, Room
+from pseudogd.vqa.selftest.golden import CARDS, EYE, Array, Block, Room
+from pseudogd.vqa.selftest.golden import ROOMS as _ROOMS
 from pseudogd.vqa.selftest.oracles._common import on_floor, percent_of
 from pseudogd.vqa.selftest.oracles._conditions import hits
 
