@@ -22,9 +22,11 @@ from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs, seen_wel
 from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Q50, Q95, Q98, Array, Scene, SceneObject
 from pseudogd.vqa.words.fits import FORMS as FORMS
+from pseudogd.vqa.words.telling import SIZE
 
 QUOTA = 1
 NEEDS = "ratio"
+TELLING = {"fits": SIZE}
 
 MOST_PAIRS = 10
 SIDEWAYS = 0.6

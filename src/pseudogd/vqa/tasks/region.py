@@ -25,7 +25,10 @@ from pseudogd.vqa.words.telling import DEPTH, HEIGHT, SIDE, SIZE
 
 QUOTA = 1
 NEEDS = "ordinal"
-TELLING = {name: SIDE | HEIGHT | (SIZE if name.endswith("tallest") else DEPTH) for name in FORMS}
+TELLING = {
+    name: (SIZE if name.endswith("tallest") else DEPTH) | (SIDE | HEIGHT if "quarter" in name else frozenset())
+    for name in FORMS
+}
 
 OVERLAP = 0.3
 OFF_MIDDLE = 0.03
