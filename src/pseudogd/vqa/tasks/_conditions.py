@@ -48,7 +48,7 @@ class Choice:
 def choices(scene: Scene, usable: Sequence[int], rng: np.random.Generator, margins: Margins) -> Iterator[Choice]:
     """Sure choices among the ``usable`` things, every condition and both answers of its flat shortcut in turn."""
     found = [*_by_camera(scene, usable, rng, margins)]
-    if scene.supports("ratio"):
+    if scene.supports("ratio") and len(scene):
         found += _by_gap(scene, usable, rng, margins)
         if scene.has_gravity:
             found += _by_height(scene, usable, rng, margins)

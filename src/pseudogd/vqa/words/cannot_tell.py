@@ -24,16 +24,16 @@ BEHIND = (
     "Is nothing standing on the floor right behind the {a}, seen from the camera" + OR_NOT,
 )
 METERS = (
-    "How many meters is it from the middle of the {a} to the middle of the {b}" + OR_NOT,
+    "How many meters is it from the {a} to the {b}, middle to middle" + OR_NOT,
     "What is the distance in meters between the middles of the {a} and the {b}" + OR_NOT,
     "In meters, how far apart are the middles of the {a} and the {b}" + OR_NOT,
     "From middle to middle, how many meters apart are the {a} and the {b}" + OR_NOT,
 )
 FACING = (
-    "As the camera sees it, does the front of the {a} point toward it, away, left or right" + OR_NOT,
+    "Does the front of the {a} point toward the camera, away, left or right" + OR_NOT,
     "Which way does the front of the {a} face as the camera sees it" + OR_NOT,
     "Seen from the camera, where does the front of the {a} point" + OR_NOT,
-    "Is the {a} facing the camera, facing away from it, or turned to the left or right" + OR_NOT,
+    "Is the {a} facing the camera, facing away or turned to one side" + OR_NOT,
 )
 TOLD = "can it not be told"
 FORMS = meant(

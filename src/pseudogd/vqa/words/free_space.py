@@ -13,15 +13,15 @@ PHRASES = {
 }
 STEMS = (
     f"Which {POINT} is on free floor <it>?",
-    f"Which {POINT} is a clear spot on the floor <it>?",
+    f"Which {POINT} is a bare spot of floor <it>?",
     f"At which {POINT} is the floor empty <it>?",
     f"Which {POINT} marks unoccupied floor <it>?",
-    f"You want to put something on the floor <it>. Which {POINT} is free?",
+    "Where (x, y in percent of the picture) is there room on the floor <it>?",
 )
 OPEN = (
     f"What {POINT} is on free floor <it>?",
-    f"What {POINT} is a clear spot on the floor <it>?",
-    f"You want to put something on the floor <it>. At what {POINT} is room?",
+    f"What {POINT} is a bare spot of floor <it>?",
+    "Where (x, y in percent of the picture) could something stand on the floor <it>?",
 )
 MEANINGS = {
     "next": (r"less than \{d\} from the \{a\}", "behind|front|between"),

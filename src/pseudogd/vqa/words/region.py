@@ -24,10 +24,6 @@ QUARTER = (
     "One of these <it>: {list}. Which quarter of the picture contains it?",
     "Take whichever <it>: {list}. In which quarter of the picture is it?",
 )
-QUARTER_OPEN = (
-    "Is the one of these that <it> upper left, upper right, lower left or lower right in the picture: {list}?",
-    "One of these <it>: {list}. Is it upper left, upper right, lower left or lower right in the picture?",
-)
 COORDINATE = (
     "Which coordinate (x, y from 0 to 1) lies on the one of these that <it>: {list}?",
     "What coordinate (x, y from 0 to 1) is inside the one of these that <it>: {list}?",
@@ -47,7 +43,7 @@ def _forms() -> dict[str, Form]:
         forms[f"region.box_{name}"] = Form(mc=box, open=box)
         forms[f"region.quarter_{name}"] = Form(
             mc=asked(name, QUARTER),
-            open=asked(name, QUARTER_OPEN),
+            open=asked(name, QUARTER),
             yesno={key: asked(name, [claim.format(text) for claim in CLAIM]) for key, text in QUARTERS.items()},
             answers=QUARTERS,
         )
