@@ -71,16 +71,21 @@ def spread_out(percent: NDArray[np.int64], order: Sequence[int], chosen: list[in
 
 
 def leading_four(
-    score: NDArray[np.float64], least: float, flat: NDArray[np.float64], marks: Marks, rng: np.random.Generator
+    score: NDArray[np.float64],
+    least: float,
+    flat: NDArray[np.float64],
+    marks: Marks,
+    usable: NDArray[np.int64],
+    rng: np.random.Generator,
 ) -> tuple[NDArray[np.int64], float, bool] | None:
-    """Four points of which the first has the lowest score by more than ``least``, as (indices, lead, shortcut right).
+    """Four of the ``usable`` points, the first with the lowest score by ``least``: (indices, lead, shortcut right).
 
     Of several random draws one is taken in which the lowest of ``flat`` is right or wrong as a coin says, if there is
     one. None without such four.
     """
-    if len(score) < CHOICES:
+    if len(usable) < CHOICES:
         return None
-    picks = rng.integers(len(score), size=(DRAWS, CHOICES))
+    picks = usable[rng.integers(len(usable), size=(DRAWS, CHOICES))]
     picks = np.take_along_axis(picks, np.argsort(score[picks], axis=1), axis=1)
     lead = score[picks[:, 1]] - score[picks[:, 0]]
     places = marks.percent[picks]

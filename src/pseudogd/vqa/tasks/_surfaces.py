@@ -20,6 +20,7 @@ PATCH = 64
 KNOWN = 0.9
 BEND = float(np.radians(10.0))
 UNEVEN = 0.01
+WIDER, WIDE_BEND = 2.5, float(np.radians(6.0))
 MOST_OF_A_KIND = 4
 EDGES = (np.radians(22.5), np.radians(67.5))
 """Between parallel, neither and perpendicular, of the angle between two planes in [0, 90] degrees."""
@@ -27,11 +28,16 @@ EDGES = (np.radians(22.5), np.radians(67.5))
 
 @dataclass(frozen=True, eq=False)
 class Surfaces:
-    """``normal`` (M, 3) mean unit normals in the scene's frame; ``sigma`` (M,) their error in radians."""
+    """``normal`` (M, 3) mean unit normals in the scene's frame; ``sigma`` (M,) their error in radians.
+
+    ``wide`` (M,): whether the surface goes on flat around the patch. A teacher rounds off corners and steps, and a
+    slope of a few pixels is most often such a place.
+    """
 
     marks: Marks
     normal: Array
     sigma: Array
+    wide: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.sigma)
@@ -48,36 +54,47 @@ def build_surfaces(scene: Scene, margins: Margins) -> Surfaces | None:
     found = _MEASURED[scene]
     if found is None:
         return None
-    marks, normal, scatter = found
-    return Surfaces(marks, normal, np.hypot(margins.normal_sigma, scatter))
+    marks, normal, scatter, wide = found
+    return Surfaces(marks, normal, np.hypot(margins.normal_sigma, scatter), wide)
 
 
-_MEASURED: WeakKeyDictionary[Scene, tuple[Marks, Array, Array] | None] = WeakKeyDictionary()
+_MEASURED: WeakKeyDictionary[Scene, tuple[Marks, Array, Array, NDArray[np.bool_]] | None] = WeakKeyDictionary()
 """Three tasks ask about the surfaces of one scene."""
 
 
-def _measured(scene: Scene) -> tuple[Marks, Array, Array] | None:
-    """Marks on flat patches, mean normals and their scatter in radians."""
+def _measured(scene: Scene) -> tuple[Marks, Array, Array, NDArray[np.bool_]] | None:
+    """Marks on flat patches, mean normals, their scatter in radians, and whether all around is as flat."""
     if scene.normals is None or scene.points is None or min(scene.depth.shape) < 8:
         return None
     marks = build_marks(scene)
     if not len(marks):
         return None
-    assert marks.points is not None
-    around = _around(scene, marks.pixel)
+    flat, mean, scatter = _flatness(scene, marks, 1.0)
+    rows = np.flatnonzero(flat & (scatter < BEND))
+    if not len(rows):
+        return None
+    marks, mean, scatter = _only(marks, rows), mean[rows], scatter[rows]
+    even, around, bend = _flatness(scene, marks, WIDER)
+    wide = even & (bend < WIDE_BEND) & ((mean * around).sum(axis=-1) > np.cos(WIDE_BEND))
+    return marks, mean, scatter, wide
+
+
+def _flatness(scene: Scene, marks: Marks, wider: float) -> tuple[NDArray[np.bool_], Array, Array]:
+    """Of the patches around marks: on one thing, known and plane; (M, 3) mean normals; (M,) scatter in radians."""
+    assert scene.normals is not None and scene.points is not None and marks.points is not None
+    around = _around(scene, marks.pixel, wider)
     normals, points, labels = scene.normals[around], scene.points[around], scene.labels[around]
     known = np.isfinite(normals[..., 0]) & np.isfinite(points[..., 0])
     count = np.maximum(known.sum(axis=0), 1)
     normals = np.where(known[..., None], normals, np.float32(0))
-    mean = normals.sum(axis=0)
+    mean = normals.sum(axis=0, dtype=np.float64)
     mean /= np.maximum(np.linalg.norm(mean, axis=-1), 1e-9)[:, None]
     bend = np.arccos(np.clip(np.einsum("pmk,mk->pm", normals, mean), -1, 1))
     scatter = np.sqrt((np.where(known, bend, 0.0) ** 2).sum(axis=0) / count)
     offset = np.einsum("pmk,mk->pm", points, mean) - (marks.points * mean).sum(axis=-1)
     uneven = np.sqrt((np.where(known, offset, 0.0) ** 2).sum(axis=0) / count) / marks.z
-    flat = (known.mean(axis=0) >= KNOWN) & (scatter < BEND) & (uneven < UNEVEN)
-    rows = np.flatnonzero(flat & (labels == marks.label).all(axis=0))
-    return (_only(marks, rows), mean[rows].astype(np.float64), scatter[rows]) if len(rows) else None
+    flat = (known.mean(axis=0) >= KNOWN) & (uneven < UNEVEN) & (labels == marks.label).all(axis=0)
+    return flat, mean, scatter
 
 
 def normals_at(scene: Scene, fact: Fact) -> tuple[Array, Array] | None:
@@ -108,12 +125,18 @@ def some_of_each(surfaces: Surfaces, rng: np.random.Generator, most: int) -> lis
     return chosen[:most]
 
 
-def sure_kind(angle: float, sigma: float, margins: Margins, kinds: Sequence[str]) -> tuple[str, float] | None:
-    """Which of three kinds an angle in [0, pi / 2] is, and how far it is from the nearest edge; None near an edge."""
+def sure_kind(
+    angle: float, sigma: float, wide: bool, margins: Margins, kinds: Sequence[str]
+) -> tuple[str, float] | None:
+    """Which of three kinds an angle in [0, pi / 2] is, and how far it is from the nearest edge; None where unsure.
+
+    ``wide``: whether all around is flat, without which the kind in the middle is not believed (see `Surfaces`).
+    """
     margin = min(abs(angle - edge) for edge in EDGES)
-    if margin <= max(margins.surface, margins.sigmas * sigma):
+    kind = kind_of(angle, kinds)
+    if margin <= max(margins.surface, margins.sigmas * sigma) or (kind == kinds[1] and not wide):
         return None
-    return kind_of(angle, kinds), float(margin)
+    return kind, float(margin)
 
 
 def kind_of(angle: float, kinds: Sequence[str]) -> str:
@@ -121,18 +144,18 @@ def kind_of(angle: float, kinds: Sequence[str]) -> str:
     return kinds[sum(angle > edge for edge in EDGES)]
 
 
-def _around(scene: Scene, pixel: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _around(scene: Scene, pixel: NDArray[np.int64], wider: float = 1.0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(P, M) rows and columns of the patches around M pixels."""
     height, width = scene.depth.shape
-    down, across = _patch(height, width)
+    down, across = _patch(height, width, wider)
     row, column = pixel[:, 0] + down, pixel[:, 1] + across
     return row.clip(0, height - 1), column.clip(0, width - 1)
 
 
 @lru_cache(maxsize=64)
-def _patch(height: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _patch(height: int, width: int, wider: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(P, 1) steps down and across to at most 5 x 5 pixels of a patch."""
-    reach = max(1, round(min(height, width) / PATCH))
+    reach = max(1, round(wider * min(height, width) / PATCH))
     step = np.linspace(-reach, reach, min(2 * reach + 1, 5)).round().astype(np.int64)
     down, across = np.meshgrid(step, step, indexing="ij")
     return down.reshape(-1, 1), across.reshape(-1, 1)

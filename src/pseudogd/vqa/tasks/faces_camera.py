@@ -75,11 +75,12 @@ def _facts_of(
 ) -> Iterator[Fact]:
     marks = surfaces.marks
     score = angle if form == "most" else -angle
+    usable = np.flatnonzero(surfaces.wide)
     off = np.hypot(*(marks.percent - 50.0).T)
     sigma = math.hypot(float(np.median(surfaces.sigma)), float(surfaces.sigma.max()))
     least = max(margins.surface, margins.sigmas * sigma)
     for _ in range(TRIES):
-        found = leading_four(score, least, off if form == "most" else -off, marks, rng)
+        found = leading_four(score, least, off if form == "most" else -off, marks, usable, rng)
         if found is None:
             continue
         picks, lead, right = found

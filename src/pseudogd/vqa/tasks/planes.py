@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,12 +37,12 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     if surfaces is None:
         return
     chosen = some_of_each(surfaces, rng, MOST)
-    angles = angles_between(surfaces.normal[chosen])
+    pairs = _Pairs.of(surfaces, chosen, margins)
     yield from blend(
         rng,
-        (2, _pairs(scene, surfaces, chosen, angles, rng, margins)),
-        (1, _choices(scene, surfaces, chosen, angles, "parallel", rng, margins)),
-        (1, _choices(scene, surfaces, chosen, angles, "perpendicular", rng, margins)),
+        (2, _pairs(scene, surfaces, pairs, rng)),
+        (1, _choices(scene, surfaces, pairs, "parallel", rng)),
+        (1, _choices(scene, surfaces, pairs, "perpendicular", rng)),
     )
 
 
@@ -87,67 +88,66 @@ def _different(scene: Scene, surfaces: Surfaces, i: int, j: int) -> bool:
     return step > max(STEP * scene.unit, 2 * scene.settings.depth_sigma * float(z))
 
 
-def _pairs(
-    scene: Scene, surfaces: Surfaces, chosen: list[int], angles: Array, rng: np.random.Generator, margins: Margins
-) -> Iterator[Fact]:
-    found = []
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """``chosen``: indices of surfaces; of each pair the angle and its error in radians, and its sure kind or None."""
+
+    chosen: list[int]
+    angles: Array
+    sigma: Array
+    kinds: list[list[tuple[str, float] | None]]
+
+    @classmethod
+    def of(cls, surfaces: Surfaces, chosen: list[int], margins: Margins) -> _Pairs:
+        angles, error = angles_between(surfaces.normal[chosen]), surfaces.sigma[chosen]
+        sigma, wide = np.hypot(error[:, None], error), surfaces.wide[chosen]
+        kinds = [
+            [
+                sure_kind(angle, spread, bool(one and other), margins, KINDS)
+                for angle, spread, other in zip(angles_row, sigma_row, wide)
+            ]
+            for angles_row, sigma_row, one in zip(angles.tolist(), sigma.tolist(), wide)
+        ]
+        return cls(chosen, angles, sigma, kinds)
+
+
+def _pairs(scene: Scene, surfaces: Surfaces, pairs: _Pairs, rng: np.random.Generator) -> Iterator[Fact]:
+    chosen, found = pairs.chosen, []
     for i in range(len(chosen)):
         for j in range(i):
-            sigma = math.hypot(surfaces.sigma[chosen[i]], surfaces.sigma[chosen[j]])
-            kind = sure_kind(float(angles[i, j]), sigma, margins, KINDS)
+            kind = pairs.kinds[i][j]
             if kind is None or not apart(surfaces.marks.percent, [chosen[i]], chosen[j]):
                 continue
             if kind[0] != "parallel" or _different(scene, surfaces, chosen[i], chosen[j]):
-                found.append((i, j, sigma, *kind))
-    for k in in_turns([entry[3] for entry in found], rng):
-        i, j, sigma, name, margin = found[k]
+                found.append((i, j, *kind))
+    for k in in_turns([entry[2] for entry in found], rng):
+        i, j, name, margin = found[k]
         picks = [chosen[i], chosen[j]] if rng.integers(2) else [chosen[j], chosen[i]]
         wrong = tuple(other for other in KINDS if other != name)
-        yield _fact(scene, surfaces, "pair", picks, name, wrong, float(angles[i, j]), margin, sigma)
+        numbers = (float(pairs.angles[i, j]), margin, float(pairs.sigma[i, j]))
+        yield _fact(scene, surfaces, "pair", picks, name, wrong, numbers)
 
 
-def _choices(
-    scene: Scene,
-    surfaces: Surfaces,
-    chosen: list[int],
-    angles: Array,
-    asked: str,
-    rng: np.random.Generator,
-    margins: Margins,
-) -> Iterator[Fact]:
-    for start in range(len(chosen)):
-        kinds = [
-            sure_kind(
-                float(angles[start, k]),
-                math.hypot(surfaces.sigma[chosen[start]], surfaces.sigma[chosen[k]]),
-                margins,
-                KINDS,
-            )
-            for k in range(len(chosen))
-        ]
-        right = [k for k, kind in enumerate(kinds) if k != start and kind is not None and kind[0] == asked]
-        wrong = [chosen[k] for k, kind in enumerate(kinds) if k != start and kind is not None and kind[0] != asked]
-        anchor = chosen[start]
-        percent = surfaces.marks.percent
-        for k in (right[n] for n in rng.permutation(len(right))):
-            first = chosen[k]
-            if not apart(percent, [anchor], first):
-                continue
-            if asked == "parallel" and not _different(scene, surfaces, anchor, first):
-                continue
-            spread = spread_out(percent, [wrong[n] for n in rng.permutation(len(wrong))], [anchor, first], CHOICES + 1)
-            if len(spread) <= CHOICES:
-                break
-            picks = [*spread[1:], anchor]
-            texts = texts_of(surfaces.marks, picks)
-            kind = kinds[k]
-            assert kind is not None
-            sigma = math.hypot(surfaces.sigma[anchor], surfaces.sigma[first])
-            angle = float(angles[start, k])
-            yield _fact(
-                scene, surfaces, f"which_{asked}", picks, texts[0], tuple(texts[1:CHOICES]), angle, kind[1], sigma
-            )
-            break
+def _choices(scene: Scene, surfaces: Surfaces, pairs: _Pairs, asked: str, rng: np.random.Generator) -> Iterator[Fact]:
+    """For each fifth point at most one right point, with three whose surfaces are surely of another kind."""
+    percent, chosen = surfaces.marks.percent, pairs.chosen
+    for start, anchor in enumerate(chosen):
+        others = [(k, kind) for k, kind in enumerate(pairs.kinds[start]) if k != start and kind is not None]
+        wrong = [chosen[k] for k, kind in others if kind[0] != asked]
+        right = [(k, kind[1]) for k, kind in others if kind[0] == asked and apart(percent, [anchor], chosen[k])]
+        if asked == "parallel":
+            right = [(k, margin) for k, margin in right if _different(scene, surfaces, anchor, chosen[k])]
+        if not right:
+            continue
+        k, margin = right[int(rng.integers(len(right)))]
+        order = [wrong[n] for n in rng.permutation(len(wrong))]
+        spread = spread_out(percent, order, [anchor, chosen[k]], CHOICES + 1)
+        if len(spread) <= CHOICES:
+            continue
+        picks = [*spread[1:], anchor]
+        texts = texts_of(surfaces.marks, picks)
+        numbers = (float(pairs.angles[start, k]), margin, float(pairs.sigma[start, k]))
+        yield _fact(scene, surfaces, f"which_{asked}", picks, texts[0], tuple(texts[1:CHOICES]), numbers)
 
 
 def _fact(
@@ -157,11 +157,10 @@ def _fact(
     picks: Sequence[int],
     answer: str,
     wrong: tuple[str, ...],
-    angle: float,
-    margin: float,
-    sigma: float,
+    numbers: tuple[float, float, float],
 ) -> Fact:
-    marks = surfaces.marks
+    """``numbers``: angle, margin and error in radians."""
+    marks, (angle, margin, sigma) = surfaces.marks, numbers
     texts = [point(*marks.percent[k]) for k in picks]
     slots = {"p": texts[0], "q": texts[1]} if form == "pair" else {"p": texts[-1]}
     on = [scene.objects[k] for k in dict.fromkeys(int(marks.label[p]) for p in picks) if k >= 0]

@@ -36,7 +36,8 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     chosen = some_of_each(surfaces, rng, MOST)
     tilt = tilts(surfaces.normal[chosen])
     sigma = np.hypot(surfaces.sigma[chosen], scene.settings.up_sigma)
-    sure = [sure_kind(float(t), float(s), margins, KINDS) for t, s in zip(tilt, sigma)]
+    wide = surfaces.wide[chosen]
+    sure = [sure_kind(float(t), float(s), bool(w), margins, KINDS) for t, s, w in zip(tilt, sigma, wide)]
     yield from blend(
         rng,
         (2, _single(scene, surfaces, chosen, tilt, sigma, sure, rng)),

@@ -12,7 +12,7 @@ from pseudogd.vqa.selftest.oracles._faces import face_at
 
 YARD = (
     Block("crate", -1.3, 3.2, 1.0, 0.7, 1.0),
-    Block("case", 1.2, 3.6, 1.2, 0.5, 1.0, yaw=math.radians(40)),
+    Block("case", 1.1, 3.2, 1.5, 1.0, 1.2, yaw=math.radians(40)),
     Block("chest", 0.0, 5.6, 1.2, 1.0, 0.8, yaw=math.radians(-20)),
 )
 ROOMS = (
