@@ -92,7 +92,8 @@ def crossing(block: Block, rays: Array, eye: float) -> tuple[Array, Array]:
     if block.yaw:
         own = yaw_rotation(block.yaw)
         rays, middle = rays @ own, middle @ own
-    t1, t2 = (middle - half) / rays, (middle + half) / rays
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t1, t2 = (middle - half) / rays, (middle + half) / rays
     return np.minimum(t1, t2).max(axis=-1), np.maximum(t1, t2).min(axis=-1)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations, islice
 from typing import Any
@@ -26,6 +26,7 @@ from pseudogd.vqa.tasks.nearer import near_margin
 from pseudogd.vqa.tasks.size import size_margin
 from pseudogd.vqa.words.conditions import ANCHORED, CONDITIONS, LARGEST
 
+AT_ONCE = 1.5
 ANCHORS = 6
 GROUPS = 5
 COARSE = 48
@@ -47,6 +48,8 @@ class Choice:
 
 def choices(scene: Scene, usable: Sequence[int], rng: np.random.Generator, margins: Margins) -> Iterator[Choice]:
     """Sure choices among the ``usable`` things, every condition and both answers of its flat shortcut in turn."""
+    # Two or three comparisons must hold at once, so each keeps more of its error than one alone would have to.
+    margins = replace(margins, sigmas=AT_ONCE * margins.sigmas)
     found = [*_by_camera(scene, usable, rng, margins)]
     if scene.supports("ratio") and len(scene):
         found += _by_gap(scene, usable, rng, margins)

@@ -4,12 +4,13 @@
 true height is then at least what is seen. It cannot be told if that is less than the other's, and it can if that is
 surely more already, or if both are seen whole. *behind*: whether the floor right behind a thing is free: it is, where
 free floor is seen there, and it cannot be told where the thing itself hides all of it. *meters*: a distance in meters:
-a number where depth is metric, and not to be told where it is not, or the focal length is unknown (the other forms ask
-for shape alone, so this one is of the ordinal kind there). *facing*: which way a front points: not to be told of things
-that have none; asked of others where their front has been stated.
+a number where depth is metric, and not to be told where it is not, or the focal length is unknown (no measure is needed
+to say so: it is of the ordinal kind there). *facing*: which way a front points: not to be told of things that have
+none, and told of others where their front has been stated.
 
-"It cannot be told from this picture" is always an option and, wherever a scene has both sorts, right in every other
-question. A picture alone does not say which depth is metric, so how often *meters* can be told depends on the teacher.
+"It cannot be told from this picture" is always an option. *behind* and *facing* are asked as often of things of which
+it can be told as of others, in every scene; of sizes it can be told more often than not. A picture does not say which
+depth is metric: whether *meters* can be told is the teacher's.
 """
 
 from __future__ import annotations
@@ -24,11 +25,9 @@ from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import Fact
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs, seen_well
-from pseudogd.vqa.marks import build_marks
 from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Scene, SceneObject
 from pseudogd.vqa.tasks.distance import LONGEST, spaced
-from pseudogd.vqa.tasks.free_space import free_places, sight
 from pseudogd.vqa.tasks.size import size_margin
 from pseudogd.vqa.words.cannot_tell import CANNOT
 from pseudogd.vqa.words.cannot_tell import FORMS as FORMS
@@ -58,7 +57,10 @@ WITHOUT_FRONT = (
 SIDES = ("toward", "right", "away", "left")
 FRONT_CONFIDENCE = 0.8
 NEAR_STRIP, FAR_STRIP = 0.1, 0.6
-SEEN_PLACES = 2
+MOST_HIDDEN = 0.34
+CLEAR = 20.0
+SURER = 1.5
+"""A number must be as many times surer than in `distance`, as it stands beside "it cannot be told"."""
 FORMULAS = {
     "taller": "extent along up, at least what is seen of a thing that leaves the picture at its upper border",
     "wider": "level extent across the line of sight, at least what is seen of a thing that leaves the picture sideways",
@@ -75,7 +77,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         rng,
         (1, _sizes(scene, "taller", rng, margins)),
         (1, _sizes(scene, "wider", rng, margins)),
-        (1, _behind(scene, rng, margins)),
+        (1, _behind(scene, rng)),
         (1, _meters(scene, rng, margins)),
         (1, _facing(scene, rng)),
     )
@@ -98,7 +100,7 @@ def answer(scene: Scene, fact: Fact) -> str | None:
         return min(numbers, key=lambda text: abs(math.log(numbers[text] / max(away, 1e-9))))
     if form == "behind":
         hidden = _hidden(scene, scene.index(fact.operands[0]))
-        return None if hidden is None else "cannot" if hidden > 0.5 else "free"
+        return None if hidden is None else "cannot" if hidden[0] > 0.5 else "free"
     side = _side(things[0])
     return "cannot" if side is None else side[0]
 
@@ -169,14 +171,14 @@ def _sizes(scene: Scene, form: str, rng: np.random.Generator, margins: Margins) 
 
 
 # ---------------------------------------------------------------- behind a thing
-def _strip(scene: Scene, index: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]] | None:
+def _strip(scene: Scene, index: int, reach: float = FAR_STRIP) -> tuple[NDArray[np.int64], NDArray[np.bool_]] | None:
     """(n, 2) pixels (row, column) of places on the ground right behind a thing, and whether they are in the picture."""
     obj, camera = scene.objects[index], scene.geometry.camera
     if camera is None or scene.ground is None or scene.rotation is None or obj.centre is None or obj.skin is None:
         return None
     line = obj.centre[::2] / max(float(np.hypot(*obj.centre[::2])), 1e-9)
     end = float(np.sort(obj.skin[:, ::2] @ line)[-2])
-    along = end + np.array([NEAR_STRIP, 0.5 * (NEAR_STRIP + FAR_STRIP), FAR_STRIP]) * scene.unit
+    along = end + np.array([NEAR_STRIP, 0.5 * (NEAR_STRIP + reach), reach]) * scene.unit
     across = np.array([-0.35, 0.0, 0.35]) * (obj.wide or 0.0)
     place = along[:, None, None] * line + across[None, :, None] * np.array([line[1], -line[0]])
     flat = place.reshape(-1, 2)
@@ -190,41 +192,49 @@ def _strip(scene: Scene, index: int) -> tuple[NDArray[np.int64], NDArray[np.bool
     return np.where(inside[:, None], pixel, 0).astype(np.int64), inside
 
 
-def _hidden(scene: Scene, index: int) -> float | None:
-    """Share of the strip behind a thing that the thing itself hides."""
-    strip = _strip(scene, index)
+def _hidden(scene: Scene, index: int, reach: float = FAR_STRIP) -> tuple[float, bool] | None:
+    """Share of the strip behind a thing that the thing itself hides, and whether all the rest is seen to be floor."""
+    strip = _strip(scene, index, reach)
     if strip is None:
         return None
     rows, columns = strip[0].T
-    return float(((scene.labels[rows, columns] == index) & strip[1]).mean())
+    hidden = (scene.labels[rows, columns] == index) & strip[1]
+    return float(hidden.mean()), bool((hidden | (scene.floor[rows, columns] & strip[1])).all())
 
 
-def _behind(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
+def _behind(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
     if not (scene.supports("ratio") and scene.has_gravity) or scene.ground is None:
         return
-    marks = build_marks(scene)
-    assert marks.points is not None
-    free = free_places(scene, marks, margins)
-    found = []
+    told, cannot = [], []
     for k, obj in enumerate(scene.objects):
         gap = obj.ground_gap
         if not seen_well(obj, scene) or gap is None or abs(gap) > 0.12 * scene.unit:
             continue
-        hidden = _hidden(scene, k)
-        _, beyond, across = sight(obj, marks.points)
-        there = (beyond > NEAR_STRIP * scene.unit) & (beyond < FAR_STRIP * scene.unit) & (across < 0.7)
-        if hidden == 1.0:
-            found.append((obj, "cannot", 1.0))
-        elif hidden == 0.0 and int((there & free).sum()) >= SEEN_PLACES and not (there & ~marks.floor).any():
-            found.append((obj, "free", 0.5))
-    for n in in_turns([entry[1] for entry in found], rng):
-        obj, said, margin = found[n]
+        near, far = _hidden(scene, k), _hidden(scene, k, 2 * FAR_STRIP)
+        if near is None or far is None:
+            continue
+        if near[0] == far[0] == 1.0:
+            cannot.append((obj, "cannot", 0.5))
+        elif near[0] <= MOST_HIDDEN and near[1]:
+            told.append((obj, "free", 0.5 - near[0]))
+    for obj, said, margin in _as_many(told, cannot, rng):
         if said == "free":
             reason = [f"The camera looks over the {obj.name} onto the floor right behind it, and nothing stands there."]
         else:
             reason = [f"The {obj.name} itself hides the floor right behind it, so nobody can see what is there."]
         other = "cannot" if said == "free" else "free"
-        yield _fact(scene, "behind", "ratio", "camera", [obj], said, (other,), margin, "ratio", margin, reason)
+        yield _fact(scene, "behind", "ratio", "camera", [obj], said, (other,), 0.5, "ratio", margin, reason)
+
+
+Entry = tuple[SceneObject, str, float]
+
+
+def _as_many(told: list[Entry], cannot: list[Entry], rng: np.random.Generator) -> Iterator[Entry]:
+    """As many of the one as of the other, in turn: where nothing can be told, that nothing can be told is no news."""
+    count = min(len(told), len(cannot))
+    kept = [group[k] for group in (told, cannot) for k in rng.permutation(len(group))[:count]]
+    for n in in_turns([entry[1] == "cannot" for entry in kept], rng):
+        yield kept[n]
 
 
 # ---------------------------------------------------------------- meters
@@ -248,7 +258,7 @@ def _meters(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterato
             yield _fact(scene, "meters", "ordinal", "none", [a, b], CANNOT, wrong, 0.0, "none", 1.0, reason)
             continue
         value, sigma = float(scene.distances[i, j]), float(scene.distance_errors[i, j])
-        if max(margins.min_distance, margins.distance_sigmas * sigma) < value < LONGEST:
+        if max(margins.min_distance, SURER * margins.distance_sigmas * sigma) < value < LONGEST:
             wrong = (*spaced(value, rng)[:2], CANNOT)
             reason = [f"The {a.name} and the {b.name} are about {metres(value)} apart, from middle to middle."]
             sure = value / max(sigma, 1e-9)
@@ -258,7 +268,7 @@ def _meters(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterato
 # ---------------------------------------------------------------- fronts
 def _side(obj: SceneObject) -> tuple[str, float] | None:
     """Which way a stated front points as the camera sees it, and degrees to the nearest edge; None without a front."""
-    front, centre = getattr(obj, "front", None), obj.centre
+    front, centre = obj.front, obj.centre
     if front is None or centre is None:
         return None
     to_camera = -centre[::2] / max(float(np.hypot(*centre[::2])), 1e-9)
@@ -270,16 +280,15 @@ def _side(obj: SceneObject) -> tuple[str, float] | None:
 
 
 def _facing(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
-    found: list[tuple[SceneObject, str, float]] = []
-    for obj in scene.objects:
-        head = obj.category.lower().split()[-1:] or [""]
-        side = _side(obj) if scene.supports("bearing") and scene.has_gravity else None
-        if side is None and head[0] in WITHOUT_FRONT and not obj.has_front and not obj.boxes_only:
-            found.append((obj, "cannot", 1.0))
-        elif side is not None and side[1] > 20 and (getattr(obj, "front_confidence", 0) or 0) >= FRONT_CONFIDENCE:
-            found.append((obj, *side))
-    for n in in_turns([entry[1] for entry in found], rng):
-        obj, said, margin = found[n]
+    told: list[Entry] = []
+    cannot: list[Entry] = []
+    for obj in scene.objects if scene.supports("bearing") and scene.has_gravity else ():
+        side = _side(obj)
+        if side is None and (obj.category.lower().split() or [""])[-1] in WITHOUT_FRONT and not obj.boxes_only:
+            cannot.append((obj, "cannot", 1.0))
+        elif side is not None and side[1] > CLEAR and (obj.front_confidence or 0.0) >= FRONT_CONFIDENCE:
+            told.append((obj, *side))
+    for obj, said, margin in _as_many(told, cannot, rng):
         kind = "ordinal" if said == "cannot" else "bearing"
         if said == "cannot":
             reason = [f"The {obj.name} looks the same from all sides: it has no front that could face anywhere."]

@@ -27,7 +27,8 @@ NEEDS = "bearing"
 IN_LINE = 0.15
 SHORTEST = 1.2
 CLOSEST = 0.4
-UNSEEN = 0.05
+UNSEEN = 0.1
+SURER = 1.5
 MOST = 12
 FORMULA = "offset of the middle place from the line between the outer two, over the length of that line, from above"
 
@@ -108,7 +109,7 @@ def _triple(scene: Scene, group: tuple[int, ...], margins: Margins) -> Triple:
     steps_aside = weights * (errors @ normal)
     unseen = UNSEEN * scene.unit * weights
     sigma = float(np.sqrt((steps_aside**2 + unseen**2).sum())) / max(length, 1e-9)
-    room = margins.sigmas * sigma
+    room = SURER * margins.sigmas * sigma
     apart = min(float(np.hypot(*(ground[middle] - ground[k]))) for k in (start, end))
     said = None
     if length > SHORTEST * scene.unit and apart > CLOSEST * scene.unit:

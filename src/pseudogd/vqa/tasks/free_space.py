@@ -74,7 +74,7 @@ def answer(scene: Scene, fact: Fact) -> str | None:
         along, aside = _along(things[0], things[1], seen.points)
         fits = (along > 0.1) & (along < 0.9) & (aside < 0.3)
     else:
-        before, beyond, across = sight(things[0], seen.points)
+        before, beyond, across = _sight(things[0], seen.points)
         fits = ((beyond if relation == "behind" else before) > 0) & (across < 1.3)
     places = np.flatnonzero(fits & low)
     return (fact.answer, *fact.wrong)[int(places[0])] if len(places) == 1 else None
@@ -137,7 +137,7 @@ def _away(obj: SceneObject, points: Array) -> Array:
     return nearest
 
 
-def sight(obj: SceneObject, points: Array) -> tuple[Array, Array, Array]:
+def _sight(obj: SceneObject, points: Array) -> tuple[Array, Array, Array]:
     """How far before the nearest and beyond the farthest part of a thing, and how many half widths across."""
     assert obj.centre is not None and obj.skin is not None and obj.wide is not None
     line = obj.centre[::2] / max(float(np.hypot(*obj.centre[::2])), 1e-9)
@@ -166,7 +166,7 @@ def _single(
             right = measure < SURELY_NEXT * scene.unit
             wrong = measure > 2 * NEXT_TO * scene.unit + error
         else:
-            before, beyond, across = sight(thing, marks.points)
+            before, beyond, across = _sight(thing, marks.points)
             measure, other = (beyond, before) if relation == "behind" else (before, beyond)
             # What is seen of the floor is not under the thing; how deep the thing is, nobody has seen.
             right = (measure > 0.15 * scene.unit) & (measure < REACH * scene.unit) & (across < 0.8)

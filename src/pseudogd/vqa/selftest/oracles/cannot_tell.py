@@ -21,7 +21,21 @@ MIXED = (
     Block("grey board", -2.1, 5.6, 2.0, 0.9),
     Block("brown door", -0.85, 6.5, 0.9, 2.8),
 )
-ROOMS = (Room(MIXED, {"eye": EYE}), Room(MIXED, {"eye": 1.5, "pitch_deg": 4.0}))
+FRONTS = (
+    Block("red chair", -1.2, 3.2, 0.6, 0.8, front=math.radians(175)),
+    Block("blue chair", 0.9, 3.6, 0.6, 0.8, front=math.radians(80)),
+    Block("green sofa", 0.0, 5.2, 0.9, 0.9, front=math.radians(-3)),
+    Block("white bench", 2.4, 5.0, 0.7, 0.6, front=math.radians(-70)),
+    Block("black vase", -0.2, 2.6, 0.3, 0.4),
+    Block("gray ball", 1.9, 4.2, 0.4, 0.3),
+    Block("pink lamp", -2.4, 5.4, 0.3, 1.2),
+    Block("orange tile", -0.6, 2.2, 0.3, 0.04),
+)
+ROOMS = (
+    Room(FRONTS, {"eye": 1.5, "pitch_deg": 10.0}),
+    Room(MIXED, {"eye": EYE}),
+    Room(MIXED, {"eye": 1.5, "pitch_deg": 4.0}),
+)
 CANNOT = "It cannot be told from this picture"
 
 
