@@ -32,6 +32,13 @@ MOST_PAIRS = 10
 SIDEWAYS = 0.6
 LOOKS_DOWN = 0.15
 FLAT_SHARE = 0.2
+WITHOUT_TOP = (
+    "armchair ball basin basket bath bathtub bin bottle bowl bucket bush chair couch cup flower glass jar lamp mug "
+    "person plant pot sink sofa toilet tree vase"
+)
+_WITHOUT_TOP = frozenset(WITHOUT_TOP.split())
+ABSURD = math.log(6.0)
+"""Nobody asks whether a chair fits on a toy airplane."""
 FORMULAS = {
     "through": "level extent of A across the line of sight : ground distance between the closest parts of B and C",
     "on_top": "sides of the yaw-fitted boxes on the ground, shorter : shorter and longer : longer",
@@ -126,6 +133,8 @@ def _through(scene: Scene, whole: list[int], rng: np.random.Generator, margins: 
                 continue
             a = scene.objects[k]
             wide = a.wide or 0.0
+            if abs(math.log(gap / wide)) > ABSURD:
+                continue
             error = margins.sigmas * math.hypot(float(scene.distance_errors[i, j]), b.sigma * gap, a.sigma * wide)
             if gap > margins.slack * wide + error:
                 found.append((k, i, j, "yes", gap / wide, wide, gap))
@@ -180,12 +189,14 @@ def _on_top(scene: Scene, whole: list[int], rng: np.random.Generator, margins: M
     seen = [k for k in whole if _from_above(scene.objects[k])]
     found = []
     for i, j in permutations(seen, 2):
-        if not _flat_top(scene.objects[j], scene) or scene.objects[i].name == scene.objects[j].name:
+        if not _flat_top(scene.objects[j], scene):
             continue
         a, b = scene.objects[i], scene.objects[j]
         (small, mid, _), (low, top, high) = sides(a, scene), sides(b, scene)
         least = margins.slack + margins.sigmas * math.hypot(a.sigma, b.sigma)
         room = min(y / x for x, y in zip(mid, top))
+        if abs(math.log(room)) > ABSURD:
+            continue
         if all(y > least * x for x, y in zip(sides(a, scene)[2], low)):
             found.append((i, j, "yes", room, [list(mid), list(top)]))
         elif small[0] > least * high[0] or small[1] > least * math.hypot(*high):
@@ -204,9 +215,12 @@ def _from_above(obj: SceneObject) -> bool:
 
 
 def _flat_top(obj: SceneObject, scene: Scene) -> bool:
-    """Whether a good part of what is seen lies as high as the top."""
+    """Whether a good part of what is seen lies as high as the top, of a kind of thing that one puts others on."""
+    if (obj.category.lower().split() or [""])[-1] in _WITHOUT_TOP:
+        return False
     assert obj.points is not None and obj.height is not None
-    near = np.abs(-obj.points[:, 1] - obj.height[Q95]) < max(0.03 * scene.unit, 0.01 * float(obj.z[Q50]))
+    within = min(max(0.03 * scene.unit, 0.01 * float(obj.z[Q50])), 0.2 * (obj.tall or 0.0))
+    near = np.abs(-obj.points[:, 1] - obj.height[Q95]) < within
     return float(near.mean()) > FLAT_SHARE
 
 

@@ -31,7 +31,7 @@ WHICH = (
     "Points are (x, y) in percent of the picture: at which is the surface <it>?",
     "At which point (x, y in percent of the picture) is the real surface <it>?",
 )
-PHRASES = {"level": ("level", "flat and level"), "vertical": ("vertical", "upright, vertical")}
+PHRASES = {"level": ("level", "flat and level"), "vertical": ("vertical", "fully vertical")}
 
 
 def _which(kind: str) -> Form:
