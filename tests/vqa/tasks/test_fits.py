@@ -1,6 +1,7 @@
 """Gaps and tops of any width: sure on both sides, silent between."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from helpers.golden import Block, golden
@@ -46,15 +47,28 @@ def test_what_stands_in_the_gap_leaves_it_unasked():
     assert not [pair for pair in pairs if set(pair) == {"0", "1"}]
 
 
-def test_a_wide_hat_over_narrow_posts_is_no_sure_no():
-    """What is low passes under what is wide only high up."""
+@pytest.mark.parametrize(("tall", "answers"), [(0.3, set()), (1.1, {"no"})])
+def test_what_is_low_passes_under_wide_hats(tall, answers):
+    """Two posts whose upper halves reach 0.5 m toward each other: too narrow for what is tall and wide alone."""
     blocks = [
-        Block("left post", -0.9, 3.0, 0.2, 1.0),
-        Block("right post", 0.9, 3.0, 0.2, 1.0),
-        Block("board", 1.3, 4.5, 1.0, 0.3),
+        Block("post", -0.8, 3.0, 0.2, 1.4),
+        Block("pillar", 0.8, 3.0, 0.2, 1.4),
+        Block("board", 2.8, 5.5, 1.1, tall),
     ]
-    for fact in facts_in(golden(blocks, eye=EYE), "fits", [0]):
-        assert fact.form != "fits.through" or fact.answer == "yes"
+    scene = golden(blocks, eye=EYE)
+
+    def with_hat(thing, toward):
+        moved = {}
+        for name in ("points", "skin"):
+            places = getattr(thing, name).copy()
+            places[EYE - places[:, 1] > 0.7, 0] += toward
+            moved[name] = places
+        return replace(thing, **moved)
+
+    post, pillar, board = scene.objects
+    hats = replace(scene, objects=(with_hat(post, 0.5), with_hat(pillar, -0.5), board))
+    said = {fact.answer for fact in facts_in(hats, "fits", [0]) if fact.operands[0] == "2"}
+    assert said == answers
 
 
 @pytest.mark.parametrize("size", [0.3, 0.6, 1.0, 1.6])
