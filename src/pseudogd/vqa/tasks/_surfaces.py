@@ -125,18 +125,18 @@ def some_of_each(surfaces: Surfaces, rng: np.random.Generator, most: int) -> lis
     return chosen[:most]
 
 
-def sure_kind(
-    angle: float, sigma: float, wide: bool, margins: Margins, kinds: Sequence[str]
-) -> tuple[str, float] | None:
-    """Which of three kinds an angle in [0, pi / 2] is, and how far it is from the nearest edge; None where unsure.
+def sure_kinds(
+    angles: Array, sigma: Array, wide: NDArray[np.bool_], margins: Margins
+) -> tuple[NDArray[np.int64], Array]:
+    """Which of three kinds angles in [0, pi / 2] are (0-2, -1 where unsure), and how far from the nearest edge.
 
     ``wide``: whether all around is flat, without which the kind in the middle is not believed (see `Surfaces`).
     """
-    margin = min(abs(angle - edge) for edge in EDGES)
-    kind = kind_of(angle, kinds)
-    if margin <= max(margins.surface, margins.sigmas * sigma) or (kind == kinds[1] and not wide):
-        return None
-    return kind, float(margin)
+    low, high = EDGES
+    margin: Array = np.minimum(np.abs(angles - low), np.abs(angles - high))
+    kinds = (angles > low).astype(np.int64) + (angles > high)
+    sure = (margin > np.maximum(margins.surface, margins.sigmas * sigma)) & ((kinds != 1) | wide)
+    return np.where(sure, kinds, -1), margin
 
 
 def kind_of(angle: float, kinds: Sequence[str]) -> str:
@@ -154,9 +154,9 @@ def _around(scene: Scene, pixel: NDArray[np.int64], wider: float = 1.0) -> tuple
 
 @lru_cache(maxsize=64)
 def _patch(height: int, width: int, wider: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(P, 1) steps down and across to at most 5 x 5 pixels of a patch."""
+    """(P, 1) steps down and across to 3 x 3 pixels of a patch, 5 x 5 of a wider one."""
     reach = max(1, round(wider * min(height, width) / PATCH))
-    step = np.linspace(-reach, reach, min(2 * reach + 1, 5)).round().astype(np.int64)
+    step = np.linspace(-reach, reach, min(2 * reach + 1, 5 if wider > 1 else 3)).round().astype(np.int64)
     down, across = np.meshgrid(step, step, indexing="ij")
     return down.reshape(-1, 1), across.reshape(-1, 1)
 

@@ -28,7 +28,7 @@ IN_LINE = 0.15
 SHORTEST = 1.2
 CLOSEST = 0.4
 UNSEEN = 0.1
-SURER = 1.5
+SURER = 2.0
 MOST = 12
 FORMULA = "offset of the middle place from the line between the outer two, over the length of that line, from above"
 

@@ -32,6 +32,8 @@ MOST_PAIRS = 10
 SIDEWAYS = 0.6
 LOOKS_DOWN = 0.15
 FLAT_SHARE = 0.2
+SURER = 1.5
+"""Extents along the line of sight are less sure than depth is, by so much."""
 WITHOUT_TOP = (
     "armchair ball basin basket bath bathtub bin bottle bowl bucket bush chair couch cup flower glass jar lamp mug "
     "person plant pot sink sofa toilet tree vase"
@@ -193,7 +195,7 @@ def _on_top(scene: Scene, whole: list[int], rng: np.random.Generator, margins: M
             continue
         a, b = scene.objects[i], scene.objects[j]
         (small, mid, _), (low, top, high) = sides(a, scene), sides(b, scene)
-        least = margins.slack + margins.sigmas * math.hypot(a.sigma, b.sigma)
+        least = margins.slack + SURER * margins.sigmas * math.hypot(a.sigma, b.sigma)
         room = min(y / x for x, y in zip(mid, top))
         if abs(math.log(room)) > ABSURD:
             continue

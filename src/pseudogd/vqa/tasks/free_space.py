@@ -103,8 +103,7 @@ def free_places(scene: Scene, marks: Marks, margins: Margins) -> NDArray[np.bool
     rows = np.flatnonzero(free)
     occupied = _occupied(scene)
     if len(rows) and len(occupied):
-        place = marks.points[rows][:, ::2]
-        away = ((place[:, None] - occupied[None]) ** 2).sum(axis=-1).min(axis=1)
+        away = _nearest_square(marks.points[rows][:, ::2], occupied)
         free[rows] = away > (margins.free_radius * scene.unit) ** 2
     return free
 
@@ -112,7 +111,7 @@ def free_places(scene: Scene, marks: Marks, margins: Margins) -> NDArray[np.bool
 def _occupied(scene: Scene) -> Array:
     """(n, 2) middles of the cells of the ground over which something is seen."""
     assert scene.ground is not None and scene.points is not None
-    stride = max(1, max(scene.depth.shape) // 128)
+    stride = max(1, max(scene.depth.shape) // 80)
     points = scene.points[::stride, ::stride].reshape(-1, 3)
     with np.errstate(invalid="ignore"):
         height = points @ scene.ground.normal.astype(np.float32) + np.float32(scene.ground.offset)
@@ -132,8 +131,13 @@ def _stands(scene: Scene, obj: SceneObject) -> bool:
 def _away(obj: SceneObject, points: Array) -> Array:
     """(M,) distances on the ground to the closest visible part."""
     assert obj.skin is not None
-    square = ((points[:, None, ::2] - obj.skin[None, :, ::2]) ** 2).sum(axis=-1)
-    nearest: Array = np.sqrt(square.min(axis=1))
+    return np.sqrt(_nearest_square(points[:, ::2], obj.skin[:, ::2]))
+
+
+def _nearest_square(places: Array, others: Array) -> Array:
+    """(M,) squared distances of (M, 2) places to the nearest of (N, 2) others."""
+    square = (places**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * places @ others.T
+    nearest: Array = np.maximum(square.min(axis=1), 0.0)
     return nearest
 
 

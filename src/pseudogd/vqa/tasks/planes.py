@@ -19,7 +19,7 @@ from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.phrasing import point
 from pseudogd.vqa.scene import Array, Scene
 from pseudogd.vqa.tasks._marked import CHOICES, apart, draw_points, points_of, spread_out, texts_of
-from pseudogd.vqa.tasks._surfaces import Surfaces, build_surfaces, kind_of, normals_at, some_of_each, sure_kind
+from pseudogd.vqa.tasks._surfaces import Surfaces, build_surfaces, kind_of, normals_at, some_of_each, sure_kinds
 from pseudogd.vqa.words.planes import FORMS as FORMS
 
 QUOTA = 1
@@ -101,12 +101,10 @@ class _Pairs:
     def of(cls, surfaces: Surfaces, chosen: list[int], margins: Margins) -> _Pairs:
         angles, error = angles_between(surfaces.normal[chosen]), surfaces.sigma[chosen]
         sigma, wide = np.hypot(error[:, None], error), surfaces.wide[chosen]
+        which, room = sure_kinds(angles, sigma, wide[:, None] & wide, margins)
         kinds = [
-            [
-                sure_kind(angle, spread, bool(one and other), margins, KINDS)
-                for angle, spread, other in zip(angles_row, sigma_row, wide)
-            ]
-            for angles_row, sigma_row, one in zip(angles.tolist(), sigma.tolist(), wide)
+            [None if k < 0 else (KINDS[k], margin) for k, margin in zip(*rows)]
+            for rows in zip(which.tolist(), room.tolist())
         ]
         return cls(chosen, angles, sigma, kinds)
 

@@ -16,7 +16,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.scene import Array, Scene
 from pseudogd.vqa.tasks._marked import CHOICES, draw_points, points_of, spread_out, texts_of
-from pseudogd.vqa.tasks._surfaces import Surfaces, build_surfaces, kind_of, normals_at, some_of_each, sure_kind
+from pseudogd.vqa.tasks._surfaces import Surfaces, build_surfaces, kind_of, normals_at, some_of_each, sure_kinds
 from pseudogd.vqa.words.slope import FORMS as FORMS
 
 QUOTA = 1
@@ -36,8 +36,8 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     chosen = some_of_each(surfaces, rng, MOST)
     tilt = tilts(surfaces.normal[chosen])
     sigma = np.hypot(surfaces.sigma[chosen], scene.settings.up_sigma)
-    wide = surfaces.wide[chosen]
-    sure = [sure_kind(float(t), float(s), bool(w), margins, KINDS) for t, s, w in zip(tilt, sigma, wide)]
+    kinds, room = sure_kinds(tilt, sigma, surfaces.wide[chosen], margins)
+    sure = [None if k < 0 else (KINDS[k], float(margin)) for k, margin in zip(kinds.tolist(), room)]
     yield from blend(
         rng,
         (2, _single(scene, surfaces, chosen, tilt, sigma, sure, rng)),
