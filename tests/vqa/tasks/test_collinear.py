@@ -5,33 +5,50 @@ import pytest
 from helpers.golden import Block, golden
 
 from pseudogd.geometry.types import Scale
+from pseudogd.vqa.guards import Margins
 from pseudogd.vqa.scene import SceneSettings
 from pseudogd.vqa.selftest.oracles.collinear import ROW, offset
 from pseudogd.vqa.selftest.run import facts_in
-from pseudogd.vqa.tasks.collinear import _offset
+from pseudogd.vqa.tasks.collinear import _offset, _triple
 
 
 def said(aside, **changes):
-    """Three cards of one row, the middle one moved toward the camera by a share of the length."""
+    """What is sure of three cards of one row, the middle one moved toward the camera by a share of the length."""
     blocks = [
         Block("red card", -1.5, 4.5, 0.4, 0.6),
         Block("blue card", 0.0, 4.5 - 3.0 * aside, 0.3, 0.4),
         Block("green card", 1.5, 4.5, 0.4, 0.7),
     ]
-    return {fact.answer for fact in facts_in(golden(blocks, eye=1.2, **changes), "collinear")}
+    return _triple(golden(blocks, eye=1.2, **changes), (0, 1, 2), Margins()).said
 
 
 @pytest.mark.parametrize(
-    ("aside", "answer"), [(0.0, {"straight"}), (0.02, {"straight"}), (0.15, set()), (0.2, set()), (0.4, {"bent"})]
+    ("aside", "answer"), [(0.0, "straight"), (0.05, "straight"), (0.15, None), (0.2, None), (0.4, "bent")]
 )
 def test_offsets(aside, answer):
     assert said(aside) == answer
 
 
-def test_less_sure_never_asks_more():
-    for aside in (0.0, 0.4):
-        asked = [len(said(aside, settings=SceneSettings(depth_sigma=sigma))) for sigma in (0.005, 0.05, 0.5)]
-        assert asked == sorted(asked, reverse=True) and asked[0] == 1 and asked[2] == 0
+@pytest.mark.parametrize("aside", [0.0, 0.4])
+def test_less_sure_never_asks_more(aside):
+    sure = [said(aside, settings=SceneSettings(depth_sigma=sigma)) is not None for sigma in (0.005, 0.05, 0.5)]
+    assert sure == sorted(sure, reverse=True) and sure[0] and not sure[2]
+
+
+def test_in_line_or_not_is_asked_only_where_both_are_to_be_had():
+    bent = golden([ROW[0], ROW[3], ROW[4]], eye=1.2)
+    assert {fact.form for fact in facts_in(bent, "collinear")} == {"collinear.side"}
+
+
+def test_the_camera_side_of_a_line():
+    facts = [fact for fact in facts_in(golden(ROW, eye=1.2), "collinear") if fact.form == "collinear.side"]
+    assert {fact.answer for fact in facts} == {"near", "far"}
+    for fact in facts:
+        a, b, c = (ROW[int(operand)] for operand in fact.operands)
+        on_line = a.z + (c.z - a.z) * (b.x - a.x) / (c.x - a.x)  # at the column of the middle card; rows run across
+        if abs(c.x - a.x) > 1.0 and a.z * c.x != c.z * a.x:
+            crosses = a.z - (c.z - a.z) * a.x / (c.x - a.x)  # where the line passes the camera's own column
+            assert fact.answer == ("near" if (b.z < on_line) == (crosses > 0) else "far")
 
 
 def test_the_offset_is_that_of_complex_numbers():

@@ -1,9 +1,12 @@
-"""Whether three things stand in a straight line on the ground, and which of four is not in line with the others.
+"""Whether three things stand in a straight line on the ground, which of four is not in line with the others, and on
+which side of the line through two things a third one stands.
 
 Frame: gravity, seen from above. Of three places the two farthest apart are the ends; quantity: offset of the third
 from the line between them, as share of its length; in line below 0.15. A place is the middle of what is seen, whose
 error is a step along the viewing ray and a few centimetres anywhere, as the far side is hidden. Asked only if the
-offset keeps two such errors from that edge, and exceeds 0.25 where the answer is "not in line".
+offset keeps two such errors (and twice that) from that edge, and exceeds 0.25 where the answer is "not in line".
+*side*: of three that are clearly not in line, whether the middle one is on the camera's side of the line through the
+outer two. As hardly any three things are in line, that is asked only in scenes that have both answers.
 """
 
 from __future__ import annotations
@@ -27,15 +30,20 @@ NEEDS = "bearing"
 IN_LINE = 0.15
 SHORTEST = 1.2
 CLOSEST = 0.4
-UNSEEN = 0.1
+UNSEEN = 0.04
 SURER = 2.0
 MOST = 12
+ORIGIN = np.zeros(2)
+"""Where the camera is on the ground."""
 FORMULA = "offset of the middle place from the line between the outer two, over the length of that line, from above"
 
 
 @dataclass(frozen=True)
 class Triple:
-    """``middle``, ``ends``: indices of things; ``offset``, ``sigma``: shares of ``length``; ``said``: None: unsure."""
+    """``middle``, ``ends``: indices of things; ``offset``, ``sigma``: shares of ``length``; ``said``: None if unsure.
+
+    ``near``: whether the middle one is on the camera's side of the line; ``clear``: the camera is well off that line.
+    """
 
     ends: tuple[int, int]
     middle: int
@@ -43,6 +51,8 @@ class Triple:
     offset: float
     sigma: float
     said: str | None
+    near: bool
+    clear: bool
 
 
 Triples = dict[tuple[int, ...], Triple]
@@ -55,7 +65,12 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     usable = [k for k, obj in enumerate(scene.objects) if not (obj.truncated or obj.cut or obj.boxes_only)]
     usable = sorted(usable[k] for k in rng.permutation(len(usable))[:MOST])
     triples: Triples = {group: _triple(scene, group, margins) for group in combinations(usable, 3)}
-    yield from blend(rng, (2, _three(scene, triples, rng)), (1, _which(scene, triples, usable, rng)))
+    yield from blend(
+        rng,
+        (1, _three(scene, triples, rng)),
+        (1, _which(scene, triples, usable, rng)),
+        (1, _side(scene, triples, rng)),
+    )
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:
@@ -65,6 +80,8 @@ def answer(scene: Scene, fact: Fact) -> str | None:
     ground = scene.centres[[scene.index(operand) for operand in fact.operands], ::2]
     if fact.form == "collinear.three":
         return "straight" if _offset(ground)[1] < IN_LINE else "bent"
+    if fact.form == "collinear.side":
+        return "near" if _across(ground[1], ground[0], ground[2]) * _across(ORIGIN, ground[0], ground[2]) > 0 else "far"
     left = [_offset(np.delete(ground, k, axis=0))[1] for k in range(4)]
     return scene.objects[scene.index(fact.operands[int(np.argmin(left))])].name
 
@@ -76,6 +93,13 @@ def steps(fact: Fact) -> list[str]:
     if fact.form == "collinear.which":
         said = f"the {names[1]}, the {names[2]} and the {names[3]}"
         return [f"Seen from above, {said} are in line.", f"The {names[0]} is far beside every line of two of them."]
+    if fact.form == "collinear.side":
+        where = "nearer to" if fact.answer == "near" else "farther from"
+        return [
+            f"Seen from above, the {names[1]} is off the line through the {names[0]} and the {names[2]}.",
+            f"It is about {round(100 * share)} percent of their distance beside it.",
+            f"It is {where} the camera than the line.",
+        ]
     line = f"Seen from above, the line from the {names[0]} to the {names[2]}"
     if fact.evidence["lengths"] == "m":
         first = (
@@ -85,6 +109,12 @@ def steps(fact: Fact) -> list[str]:
         first = f"{line} has the {names[1]} beside it."
     last = "so they are in line" if fact.answer == "straight" else "so they are not in line"
     return [first, f"That is about {round(100 * share)} percent of its length, {last}."]
+
+
+def _across(place: Array, start: Array, end: Array) -> float:
+    """Signed offset of a place from the line through two others, as share of its length."""
+    line, way = end - start, place - start
+    return float(line[0] * way[1] - line[1] * way[0]) / max(float(line @ line), 1e-12)
 
 
 def _offset(ground: Array) -> tuple[int, float]:
@@ -117,7 +147,10 @@ def _triple(scene: Scene, group: tuple[int, ...], margins: Margins) -> Triple:
             said = "straight"
         elif offset - room > IN_LINE and offset > margins.bend:
             said = "bent"
-    return Triple((group[start], group[end]), group[middle], length, offset, sigma, said)
+    eye = _across(ORIGIN, ground[start], ground[end])
+    near = eye * _across(ground[middle], ground[start], ground[end]) > 0
+    clear = abs(eye) > margins.bend + room
+    return Triple((group[start], group[end]), group[middle], length, offset, sigma, said, near, clear)
 
 
 def _in_picture(scene: Scene, group: tuple[int, ...]) -> str:
@@ -130,6 +163,8 @@ def _in_picture(scene: Scene, group: tuple[int, ...]) -> str:
 
 def _three(scene: Scene, triples: Triples, rng: np.random.Generator) -> Iterator[Fact]:
     found = [(group, triple) for group, triple in triples.items() if triple.said is not None]
+    if len({triple.said for _, triple in found}) < 2:
+        return
     flat = [_in_picture(scene, group) == triple.said for group, triple in found]
     for n in in_turns([(triple.said, right) for (_, triple), right in zip(found, flat)], rng):
         _, triple = found[n]
@@ -160,6 +195,24 @@ def _which(scene: Scene, triples: Triples, usable: list[int], rng: np.random.Gen
         yield _fact(scene, "which", order, triple, names[0], tuple(names[1:]), {}, right)
 
 
+def _side(scene: Scene, triples: Triples, rng: np.random.Generator) -> Iterator[Fact]:
+    found = [triple for triple in triples.values() if triple.said == "bent" and triple.clear]
+    height, width = scene.depth.shape
+    feet = np.array([[obj.u[Q50] * width, obj.v[Q98] * height] for obj in scene.objects])
+    below = []
+    for triple in found:
+        a, c = feet[triple.ends[0]], feet[triple.ends[1]]
+        eye = np.array([width / 2, 2.0 * height])
+        below.append((_across(feet[triple.middle], a, c) * _across(eye, a, c) > 0) == triple.near)
+    for n in in_turns([(triple.near, right) for triple, right in zip(found, below)], rng):
+        triple = found[n]
+        a, c = triple.ends if rng.integers(2) else triple.ends[::-1]
+        order = (a, triple.middle, c)
+        slots = dict(zip("abc", (scene.objects[k].name for k in order)))
+        said, other = ("near", "far") if triple.near else ("far", "near")
+        yield _fact(scene, "side", order, triple, said, (other,), slots, below[n])
+
+
 def _fact(
     scene: Scene,
     form: str,
@@ -171,7 +224,7 @@ def _fact(
     shortcut: bool,
 ) -> Fact:
     things = [scene.objects[k] for k in order]
-    roles = ("end", "middle", "end") if form == "three" else ("answer", "in line", "in line", "in line")
+    roles = ("answer", "in line", "in line", "in line") if form == "which" else ("end", "middle", "end")
     places = [rounded(scene.centres[k, ::2], 3) for k in (*triple.ends, triple.middle)]
     return Fact(
         task="collinear",
@@ -179,7 +232,7 @@ def _fact(
         kind="bearing",
         frame="gravity",
         operands=tuple(thing.object_id for thing in things),
-        style="value" if form == "three" else "among",
+        style="among" if form == "which" else "value",
         answer=answer,
         wrong=wrong,
         value=triple.offset,
@@ -193,7 +246,7 @@ def _fact(
             "length": rounded(triple.length, 3),
             "lengths": "m" if scene.supports("metric") else "depth",
             "sigma": rounded(triple.sigma, 3),
-            "shortcut": {"rule": "in line in the picture", "right": bool(shortcut)},
+            "shortcut": {"rule": "the picture as a map", "right": bool(shortcut)},
             "draw": [{"kind": "segment", "in": "ground", "from": places[0], "to": places[1]}],
         },
     )

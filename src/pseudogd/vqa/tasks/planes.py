@@ -118,6 +118,8 @@ def _pairs(scene: Scene, surfaces: Surfaces, pairs: _Pairs, rng: np.random.Gener
                 continue
             if kind[0] != "parallel" or _different(scene, surfaces, chosen[i], chosen[j]):
                 found.append((i, j, *kind))
+    if len({entry[2] for entry in found}) < 2:
+        return  # where only one answer is to be had, it is most often "perpendicular"
     for k in in_turns([entry[2] for entry in found], rng):
         i, j, name, margin = found[k]
         picks = [chosen[i], chosen[j]] if rng.integers(2) else [chosen[j], chosen[i]]

@@ -26,6 +26,22 @@ WHICH_OPEN = (
     "Looking straight down on the scene, which is not lined up with the other three: {list}?",
     "One straight line on the ground runs close by three of these: {list}. Which one does it miss?",
 )
+SIDE = (
+    "Seen from above, is the {b} on the camera's side of the line through the {a} and the {c}, or beyond it?",
+    "A straight line on the ground runs through the {a} and the {c}. Is the {b} on the camera's side or beyond it?",
+    "On the ground plan, is the {b} before the line through the {a} and the {c}, as the camera sees it, or beyond it?",
+    "Looking straight down, does the line through the {a} and the {c} have the {b} on the camera's side or beyond it?",
+)
+SIDE_CLAIMS = {
+    "near": (
+        "Seen from above, is the {b} on the camera's side of the line through the {a} and the {c}?",
+        "On the ground plan, are the {b} and the camera on the same side of the line through the {a} and the {c}?",
+    ),
+    "far": (
+        "Seen from above, is the {b} beyond the line through the {a} and the {c}, away from the camera?",
+        "On the ground plan, does the line through the {a} and the {c} part the {b} from the camera?",
+    ),
+}
 FORMS = meant(
     {
         "collinear.three": Form(
@@ -35,11 +51,20 @@ FORMS = meant(
             answers={"straight": "yes, nearly in a straight line", "bent": "no, not in a straight line"},
         ),
         "collinear.which": Form(mc=WHICH, open=WHICH_OPEN),
+        "collinear.side": Form(
+            mc=SIDE,
+            open=SIDE,
+            yesno=SIDE_CLAIMS,
+            answers={"near": "on the camera's side", "far": "beyond the line"},
+        ),
     },
     {
         "collinear.three": (r"above|ground|down", "off the line|triangle|not"),
         "collinear.which": (r"not in line|off the line|not lined up|miss", "triangle"),
+        "collinear.side": (r"through the \{a\} and the \{c\}.*beyond|beyond", "nearly|miss"),
     },
     straight=r"straight line|in line|lined up",
     bent=r"off the line|triangle",
+    near=r"camera's side|same side",
+    far=r"beyond|\bpart\b",
 )

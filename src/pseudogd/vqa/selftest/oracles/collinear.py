@@ -31,5 +31,8 @@ def flaw(room: Room, scene: Scene, fact: Fact) -> str | None:
     if fact.form == "collinear.three":
         true = offset(places)
         return expect(fact.answer, "straight" if true < 0.15 else "bent") or near(fact.value, true, absolute=0.04)
+    if fact.form == "collinear.side":
+        middle, eye = ((place - places[0]) / (places[2] - places[0]) for place in (places[1], 0j))
+        return expect(fact.answer, "near" if middle.imag * eye.imag > 0 else "far")
     out = min(range(4), key=lambda k: offset([place for n, place in enumerate(places) if n != k]))
     return expect(fact.answer, room.block(fact.operands[out]).name)
