@@ -37,7 +37,7 @@ def test_less_sure_never_asks_more(aside):
 
 def test_in_line_or_not_is_asked_only_where_both_are_to_be_had():
     bent = golden([ROW[0], ROW[3], ROW[4]], eye=1.2)
-    assert {fact.form for fact in facts_in(bent, "collinear")} == {"collinear.side"}
+    assert {fact.form for fact in facts_in(bent, "collinear")} <= {"collinear.side"}
 
 
 def test_the_camera_side_of_a_line():
@@ -45,10 +45,9 @@ def test_the_camera_side_of_a_line():
     assert {fact.answer for fact in facts} == {"near", "far"}
     for fact in facts:
         a, b, c = (ROW[int(operand)] for operand in fact.operands)
-        on_line = a.z + (c.z - a.z) * (b.x - a.x) / (c.x - a.x)  # at the column of the middle card; rows run across
-        if abs(c.x - a.x) > 1.0 and a.z * c.x != c.z * a.x:
-            crosses = a.z - (c.z - a.z) * a.x / (c.x - a.x)  # where the line passes the camera's own column
-            assert fact.answer == ("near" if (b.z < on_line) == (crosses > 0) else "far")
+        # The segment from the eye to a thing beyond the line crosses the line: a little linear algebra says where.
+        steps = np.linalg.solve([[b.x, a.x - c.x], [b.z, a.z - c.z]], [a.x, a.z])
+        assert fact.answer == ("far" if 0 < steps[0] < 1 else "near")
 
 
 def test_the_offset_is_that_of_complex_numbers():

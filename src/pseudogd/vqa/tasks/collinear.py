@@ -5,12 +5,14 @@ Frame: gravity, seen from above. Of three places the two farthest apart are the 
 from the line between them, as share of its length; in line below 0.15. A place is the middle of what is seen, whose
 error is a step along the viewing ray and a few centimetres anywhere, as the far side is hidden. Asked only if the
 offset keeps two such errors (and twice that) from that edge, and exceeds 0.25 where the answer is "not in line".
-*side*: of three that are clearly not in line, whether the middle one is on the camera's side of the line through the
-outer two. As hardly any three things are in line, that is asked only in scenes that have both answers.
+*side*: of three that are clearly not in line, whether one is on the camera's side of the line through the other two,
+from which the camera keeps as clear. Hardly any three things are in line, and few are beyond a line that the camera is
+well off: either is asked only in scenes that have both answers.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -33,6 +35,7 @@ CLOSEST = 0.4
 UNSEEN = 0.04
 SURER = 2.0
 MOST = 12
+MOST_SIDES = 6
 ORIGIN = np.zeros(2)
 """Where the camera is on the ground."""
 FORMULA = "offset of the middle place from the line between the outer two, over the length of that line, from above"
@@ -40,10 +43,7 @@ FORMULA = "offset of the middle place from the line between the outer two, over 
 
 @dataclass(frozen=True)
 class Triple:
-    """``middle``, ``ends``: indices of things; ``offset``, ``sigma``: shares of ``length``; ``said``: None if unsure.
-
-    ``near``: whether the middle one is on the camera's side of the line; ``clear``: the camera is well off that line.
-    """
+    """``middle``, ``ends``: indices of things; ``offset``, ``sigma``: shares of ``length``; ``said``: None: unsure."""
 
     ends: tuple[int, int]
     middle: int
@@ -51,8 +51,6 @@ class Triple:
     offset: float
     sigma: float
     said: str | None
-    near: bool
-    clear: bool
 
 
 Triples = dict[tuple[int, ...], Triple]
@@ -69,7 +67,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         rng,
         (1, _three(scene, triples, rng)),
         (1, _which(scene, triples, usable, rng)),
-        (1, _side(scene, triples, rng)),
+        (1, _side(scene, triples, margins, rng)),
     )
 
 
@@ -126,31 +124,43 @@ def _offset(ground: Array) -> tuple[int, float]:
     return middle, abs(float(a[0] * b[1] - a[1] * b[0])) / max(float(square[middle]), 1e-12)
 
 
-def _triple(scene: Scene, group: tuple[int, ...], margins: Margins) -> Triple:
-    ground, errors = scene.centres[list(group), ::2], scene.errors[list(group), ::2]
-    middle, offset = _offset(ground)
-    start, end = (k for k in range(3) if k != middle)
-    line = ground[end] - ground[start]
-    length = float(np.hypot(*line))
-    normal = np.array([line[1], -line[0]]) / max(length, 1e-9)
-    share = float((ground[middle] - ground[start]) @ line) / max(length**2, 1e-12)
-    weights = np.zeros(3)
-    weights[[start, end, middle]] = share - 1, -share, 1
-    steps_aside = weights * (errors @ normal)
+@dataclass(frozen=True)
+class Off:
+    """How far a place is off the line through two others, and its error, as shares of the ``length`` between them."""
+
+    length: float
+    offset: float
+    sigma: float
+
+
+def _off(scene: Scene, place: int, start: int, end: int) -> Off:
+    """First order: each of the three places may be a step along its viewing ray away, and a little anywhere."""
+    order = [start, end, place]
+    ground, errors = scene.centres[order, ::2], scene.errors[order, ::2]
+    line = ground[1] - ground[0]
+    length = max(math.hypot(*line), 1e-9)
+    share = float((ground[2] - ground[0]) @ line) / length**2
+    weights = np.array([share - 1, -share, 1.0])
+    aside = weights * (errors @ np.array([line[1], -line[0]])) / length
     unseen = UNSEEN * scene.unit * weights
-    sigma = float(np.sqrt((steps_aside**2 + unseen**2).sum())) / max(length, 1e-9)
-    room = SURER * margins.sigmas * sigma
-    apart = min(float(np.hypot(*(ground[middle] - ground[k]))) for k in (start, end))
+    sigma = math.sqrt(float((aside**2 + unseen**2).sum())) / length
+    return Off(length, abs(_across(ground[2], ground[0], ground[1])), sigma)
+
+
+def _triple(scene: Scene, group: tuple[int, ...], margins: Margins) -> Triple:
+    ground = scene.centres[list(group), ::2]
+    middle = _offset(ground)[0]
+    start, end = (k for k in range(3) if k != middle)
+    off = _off(scene, group[middle], group[start], group[end])
+    room = SURER * margins.sigmas * off.sigma
+    apart = min(math.hypot(*(ground[middle] - ground[k])) for k in (start, end))
     said = None
-    if length > SHORTEST * scene.unit and apart > CLOSEST * scene.unit:
-        if offset + room < IN_LINE:
+    if off.length > SHORTEST * scene.unit and apart > CLOSEST * scene.unit:
+        if off.offset + room < IN_LINE:
             said = "straight"
-        elif offset - room > IN_LINE and offset > margins.bend:
+        elif off.offset - room > IN_LINE and off.offset > margins.bend:
             said = "bent"
-    eye = _across(ORIGIN, ground[start], ground[end])
-    near = eye * _across(ground[middle], ground[start], ground[end]) > 0
-    clear = abs(eye) > margins.bend + room
-    return Triple((group[start], group[end]), group[middle], length, offset, sigma, said, near, clear)
+    return Triple((group[start], group[end]), group[middle], off.length, off.offset, off.sigma, said)
 
 
 def _in_picture(scene: Scene, group: tuple[int, ...]) -> str:
@@ -195,22 +205,33 @@ def _which(scene: Scene, triples: Triples, usable: list[int], rng: np.random.Gen
         yield _fact(scene, "which", order, triple, names[0], tuple(names[1:]), {}, right)
 
 
-def _side(scene: Scene, triples: Triples, rng: np.random.Generator) -> Iterator[Fact]:
-    found = [triple for triple in triples.values() if triple.said == "bent" and triple.clear]
+def _side(scene: Scene, triples: Triples, margins: Margins, rng: np.random.Generator) -> Iterator[Fact]:
+    groups = [group for group, triple in triples.items() if triple.said == "bent"]
     height, width = scene.depth.shape
     feet = np.array([[obj.u[Q50] * width, obj.v[Q98] * height] for obj in scene.objects])
-    below = []
-    for triple in found:
-        a, c = feet[triple.ends[0]], feet[triple.ends[1]]
-        eye = np.array([width / 2, 2.0 * height])
-        below.append((_across(feet[triple.middle], a, c) * _across(eye, a, c) > 0) == triple.near)
-    for n in in_turns([(triple.near, right) for triple, right in zip(found, below)], rng):
-        triple = found[n]
+    eye = np.array([width / 2, 2.0 * height])
+    found = []
+    for n in rng.permutation(len(groups))[:MOST_SIDES]:
+        for b in groups[n]:
+            a, c = (k for k in groups[n] if k != b)
+            off = _off(scene, b, a, c)
+            least = margins.bend + SURER * margins.sigmas * off.sigma
+            start, end = scene.centres[a, ::2], scene.centres[c, ::2]
+            own = _across(ORIGIN, start, end)
+            if off.length < SHORTEST * scene.unit or min(off.offset, abs(own)) < least:
+                continue
+            near = own * _across(scene.centres[b, ::2], start, end) > 0
+            flat = (_across(feet[b], feet[a], feet[c]) * _across(eye, feet[a], feet[c]) > 0) == near
+            found.append((Triple((a, c), b, off.length, off.offset, off.sigma, "bent"), near, flat))
+    if len({near for _, near, _ in found}) < 2:
+        return
+    for n in in_turns([entry[1:] for entry in found], rng):
+        triple, near, flat = found[n]
         a, c = triple.ends if rng.integers(2) else triple.ends[::-1]
         order = (a, triple.middle, c)
         slots = dict(zip("abc", (scene.objects[k].name for k in order)))
-        said, other = ("near", "far") if triple.near else ("far", "near")
-        yield _fact(scene, "side", order, triple, said, (other,), slots, below[n])
+        said, other = ("near", "far") if near else ("far", "near")
+        yield _fact(scene, "side", order, triple, said, (other,), slots, flat)
 
 
 def _fact(
@@ -237,7 +258,7 @@ def _fact(
         wrong=wrong,
         value=triple.offset,
         unit="ratio",
-        margin=abs(triple.offset - IN_LINE),
+        margin=triple.offset if form == "side" else abs(triple.offset - IN_LINE),
         formula=FORMULA,
         slots=slots,
         evidence={
