@@ -21,6 +21,7 @@ from pseudogd.stages.label import label
 from pseudogd.stages.synth import synth
 from pseudogd.store.dataset import Store
 from pseudogd.store.rows import geometry_row
+from pseudogd.vqa.vocabulary import PLAIN_TASKS
 
 SCRIPT = "import sys; from pseudogd.stages.synth import synth; synth(sys.argv[1], shard_size=1, quiet=True)"
 
@@ -43,7 +44,7 @@ def content(data):
 
 
 def test_questions_of_every_task_with_evidence(data):
-    result = synth(data, quiet=True)
+    result = synth(data, PLAIN_TASKS, quiet=True)
     table = Store(data).questions().to_pylist()
     assert result.rows == len(table) and result.failures == 0
     assert Counter(row["task"] for row in table) == result.tasks

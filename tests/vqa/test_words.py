@@ -38,7 +38,7 @@ def test_one_question_each_short_and_with_its_frame():
             if name.startswith("localization.point") and "Which" in text:
                 assert "percent of the picture" in text
             fields = {field for _, field, _, _ in string.Formatter().parse(text) if field}
-            assert fields <= {"a", "b", "x", "y", "z", "d", "at", "list"}
+            assert fields <= {"a", "b", "c", "x", "y", "z", "d", "p", "q", "at", "list", "points", "units"}
 
 
 PLAIN = SynthSettings(tasks=dict.fromkeys(vocabulary.PLAIN_TASKS, 4.0), wordings="plain", numbers="fixed")

@@ -16,7 +16,18 @@ from pseudogd.geometry.types import Geometry, Scale
 from pseudogd.objects.masks import decode
 from pseudogd.vqa.categories import has_front, is_standable
 from pseudogd.vqa.outlines import Hiding, depth_edges, eroded
-from pseudogd.vqa.scene import NOT_BELIEVED, Q02, Q50, Q98, QUANTILES, Array, Scene, SceneObject, SceneSettings
+from pseudogd.vqa.scene import (
+    NOT_BELIEVED,
+    Q02,
+    Q50,
+    Q98,
+    QUANTILES,
+    Array,
+    Scene,
+    SceneObject,
+    SceneSettings,
+    kept_pixels,
+)
 
 Mask = NDArray[np.bool_]
 
@@ -117,9 +128,7 @@ def _photo_size(
 
 def _thinned_depth(depth: NDArray[np.float32], side: int) -> tuple[NDArray[np.float32], Any, Any]:
     """Depth at no more than ``side`` pixels a side, and the rows and columns that were kept."""
-    rows, columns = (
-        np.arange(n) if n <= side else ((np.arange(side) + 0.5) * n / side).astype(int) for n in depth.shape
-    )
+    rows, columns = (kept_pixels(n, side) for n in depth.shape)
     return depth[np.ix_(rows, columns)], rows, columns
 
 

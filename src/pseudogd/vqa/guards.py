@@ -24,6 +24,11 @@ class Margins:
     the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
     its error; ``min_distance``: metres; ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``:
     least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge.
+    ``region_share``: least share of the picture that a thing covers whose place there is asked. ``free_radius``: metres
+    around a place on the floor in which nothing stands that is called free; ``free_height``: metres over the floor.
+    ``surface``: radians from an edge between kinds of angles of surfaces; ``normal_sigma``: error of a normal, radians.
+    ``slack``: factor by which a gap must exceed what fits, and what does not fit the gap; ``bend``: offset from a line,
+    as share of its length, above which three things are clearly not in line.
     """
 
     sigmas: float = 2.0
@@ -39,6 +44,13 @@ class Margins:
     stand_off: float = 0.6
     sector: float = float(np.radians(15.0))
     visible: float = 0.5
+    region_share: float = 0.005
+    free_radius: float = 0.2
+    free_height: float = 0.03
+    surface: float = float(np.radians(15.0))
+    normal_sigma: float = float(np.radians(4.0))
+    slack: float = 1.15
+    bend: float = 0.25
 
 
 def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[int]:

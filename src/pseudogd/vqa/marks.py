@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,12 +30,23 @@ class Marks:
         return len(self.z)
 
 
+_BUILT: WeakKeyDictionary[Scene, dict[int, Marks]] = WeakKeyDictionary()
+"""Several tasks mark points of one scene."""
+
+
 def build_marks(scene: Scene, step: int = STEP) -> Marks:
     """Grid points every ``step`` percent, border left out, where depth is known and even within a pixel around.
 
     A point at which the object (or the floor) changes within that pixel is left out too: it would be a matter of taste
     what lies there. So is a point on a thing whose depth is not believed.
     """
+    built = _BUILT.setdefault(scene, {})
+    if step not in built:
+        built[step] = _built(scene, step)
+    return built[step]
+
+
+def _built(scene: Scene, step: int) -> Marks:
     height, width = scene.depth.shape
     across = np.arange(step, 100, step)
     x, y = (grid.ravel() for grid in np.meshgrid(across, across))

@@ -119,6 +119,13 @@ class SceneObject:
         return float((high - low).max() / 2)
 
 
+def kept_pixels(count: int, side: int) -> NDArray[np.int64]:
+    """Which of ``count`` rows (or columns) stay when no more than ``side`` may."""
+    if count <= side:
+        return np.arange(count)
+    return ((np.arange(side) + 0.5) * count / side).astype(np.int64)
+
+
 def _ends(values: Array) -> tuple[Array, Array]:
     ordered = np.sort(values, axis=0)
     last = len(ordered) - 1
@@ -159,6 +166,19 @@ class Scene:
     def index(self, object_id: str) -> int:
         """Index of an object that is known to be there. KeyError otherwise."""
         return self._places[object_id]
+
+    @cached_property
+    def normals(self) -> NDArray[np.float32] | None:
+        """(H, W, 3) unit normals at the pixels of ``depth``, in the scene's frame, nan where unknown.
+
+        None where the teacher gave none, or without a camera: normals of depth of the wrong shape are wrong.
+        """
+        given = self.geometry.normals
+        if given is None or not self.has_camera:
+            return None
+        rows, columns = (kept_pixels(n, self.settings.max_side) for n in given.shape[:2])
+        seen = given[np.ix_(rows, columns)]
+        return seen if self.rotation is None else seen @ self.rotation.T.astype(np.float32)
 
     @cached_property
     def _places(self) -> dict[str, int]:

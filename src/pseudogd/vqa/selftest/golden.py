@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pseudogd.geometry.boxes import yaw_rotation
 from pseudogd.geometry.camera import Camera
 from pseudogd.geometry.gravity import gravity_rotation
+from pseudogd.geometry.normals import normals_from_depth
 from pseudogd.geometry.types import Geometry, Scale, TeacherInfo, Up
 from pseudogd.objects.masks import encode
 from pseudogd.vqa.build import build_scene
@@ -77,21 +78,22 @@ def cast(
         wall = np.where(rays[..., 2] > 1e-6, far / rays[..., 2], np.inf)
         z = np.minimum(floor, wall)
         for k, block in enumerate(blocks):
-            enter, leave = _crossing(block, rays, eye)
+            enter, leave = crossing(block, rays, eye)
             hit = (enter <= leave) & (enter > 0) & (enter < z)
             z = np.where(hit, enter, z)
             index[hit] = k
     return camera, up, z.astype(np.float32), index
 
 
-def _crossing(block: Block, rays: Array, eye: float) -> tuple[Array, Array]:
+def crossing(block: Block, rays: Array, eye: float) -> tuple[Array, Array]:
     """Where rays from the origin enter and leave a block, in multiples of the ray."""
     half = np.array([block.width, block.height, block.depth]) / 2
     middle = np.array([block.x, eye - block.base - block.height / 2, block.z])
     if block.yaw:
         own = yaw_rotation(block.yaw)
         rays, middle = rays @ own, middle @ own
-    t1, t2 = (middle - half) / rays, (middle + half) / rays
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t1, t2 = (middle - half) / rays, (middle + half) / rays
     return np.minimum(t1, t2).max(axis=-1), np.maximum(t1, t2).min(axis=-1)
 
 
@@ -132,6 +134,7 @@ def golden(
     up_confidence: float | None = 1.0,
     mirror: bool = False,
     settings: SceneSettings = SURE,
+    normals: bool = True,
     **view: Any,
 ) -> Scene:
     """A measured scene of the blocks. ``view``: see `cast`; ``factor``: on all depths; ``mirror``: left for right."""
@@ -144,9 +147,11 @@ def golden(
         for row in rows:
             if "front" in row:
                 row["front"][0] = -row["front"][0]
+    depth = np.ascontiguousarray(depth) * np.float32(factor)
     geometry = Geometry(
-        np.ascontiguousarray(depth) * np.float32(factor),
+        depth,
         camera if with_camera else None,
+        normals=normals_from_depth(depth, camera) if normals and with_camera else None,
         up=None if up_confidence is None else Up(up, up_confidence),
         scale=scale,
         teacher=TEACHER,

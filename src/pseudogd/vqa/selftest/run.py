@@ -171,7 +171,8 @@ def _twice(fact: Fact) -> tuple[Fact, str, float] | None:
 
 
 def _turned(fact: Fact) -> tuple[Fact, str, float] | None:
-    moves = fact.frame.startswith("camera") or fact.style == "point" or fact.kind == "ordinal"
+    marked = fact.style == "point" or "points" in fact.evidence  # places of the picture, not of the world
+    moves = fact.frame.startswith("camera") or marked or fact.kind == "ordinal"
     return None if moves else (fact, fact.answer, fact.value)
 
 

@@ -1,0 +1,66 @@
+"""Questions to which the honest answer may be that the picture does not tell."""
+
+from __future__ import annotations
+
+from pseudogd.vqa.phrasing import Form, meant
+
+CANNOT = "It cannot be told from this picture"
+OR_NOT = ", or can it not be told from this picture?"
+
+
+def _pairs(more: str, measure: str) -> tuple[str, ...]:
+    return (
+        f"Which is really {more}, the {{a}} or the {{b}}{OR_NOT}",
+        f"In its full size, which one is {more}: the {{a}} or the {{b}}{OR_NOT}",
+        f"Does the {{a}} or the {{b}} have the greater real {measure}{OR_NOT}",
+        f"Counting also what is outside the picture, is the {{a}} or the {{b}} {more}{OR_NOT}",
+    )
+
+
+BEHIND = (
+    "Is the floor right behind the {a}, seen from the camera, free" + OR_NOT,
+    "From where the camera is, is there free floor right behind the {a}" + OR_NOT,
+    "Could one put something on the floor right behind the {a}, seen from the camera" + OR_NOT,
+    "Is nothing standing on the floor right behind the {a}, seen from the camera" + OR_NOT,
+)
+METERS = (
+    "How many meters is it from the {a} to the {b}, middle to middle" + OR_NOT,
+    "What is the distance in meters between the middles of the {a} and the {b}" + OR_NOT,
+    "In meters, how far apart are the middles of the {a} and the {b}" + OR_NOT,
+    "From middle to middle, how many meters apart are the {a} and the {b}" + OR_NOT,
+)
+FACING = (
+    "Does the front of the {a} point toward the camera, away, left or right" + OR_NOT,
+    "Which way does the front of the {a} face as the camera sees it" + OR_NOT,
+    "Seen from the camera, where does the front of the {a} point" + OR_NOT,
+    "Is the {a} facing the camera, facing away or turned to one side" + OR_NOT,
+)
+TOLD = "can it not be told"
+FORMS = meant(
+    {
+        "cannot_tell.taller": Form(mc=_pairs("taller", "height"), open=_pairs("taller", "height")),
+        "cannot_tell.wider": Form(mc=_pairs("wider", "width"), open=_pairs("wider", "width")),
+        "cannot_tell.behind": Form(
+            mc=BEHIND, open=BEHIND, answers={"free": "yes, the floor there is free", "cannot": CANNOT}
+        ),
+        "cannot_tell.meters": Form(mc=METERS, open=METERS),
+        "cannot_tell.facing": Form(
+            mc=FACING,
+            open=FACING,
+            answers={
+                "toward": "toward the camera",
+                "away": "away from the camera",
+                "left": "to the left",
+                "right": "to the right",
+                "cannot": CANNOT,
+            },
+        ),
+    },
+    {
+        "cannot_tell.taller": (rf"(taller|height).*{TOLD}", "wider|width"),
+        "cannot_tell.wider": (rf"(wider|width).*{TOLD}", "taller|height"),
+        "cannot_tell.behind": (rf"floor right behind.*{TOLD}", "front"),
+        "cannot_tell.meters": (rf"meters.*{TOLD}", "closest"),
+        "cannot_tell.facing": (rf"(face|facing|front).*{TOLD}", "behind"),
+    },
+)
