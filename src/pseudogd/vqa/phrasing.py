@@ -63,14 +63,17 @@ def many(mc: tuple[str, ...], open_: tuple[str, ...]) -> Form:
 
 
 def meant(
-    forms: Mapping[str, Form], meanings: Mapping[str, tuple[str, str]], more: Mapping[str, Form], **claims: str
+    forms: Mapping[str, Form],
+    meanings: Mapping[str, tuple[str, str]],
+    more: Mapping[str, Form] | None = None,
+    **claims: str,
 ) -> dict[str, Form]:
     """Forms with what their wordings must and must not say, what those of a claimed value must, and ``more``."""
     found = {}
     for name, form in forms.items():
         says, never = meanings[name]
         own = {claim: claims[claim] for claim in form.yesno if claim in claims}
-        found[name] = replace(form, says=says, never=never, claims=own, more=more.get(name))
+        found[name] = replace(form, says=says, never=never, claims=own, more=(more or {}).get(name))
     return found
 
 
