@@ -58,5 +58,6 @@ FORMS = meant(
         for target in ("box", "quarter", "coordinate")
         for name, (says, never) in MEANINGS.items()
     },
+    None,
     **{key: rf"\b{text} quarter" for key, text in QUARTERS.items()},
 )
