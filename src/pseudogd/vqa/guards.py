@@ -23,7 +23,8 @@ class Margins:
     ``rank_gap``: the same where only depth order is known; ``side_gap``: free columns between two things, as share of
     the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
     its error; ``min_distance``: metres; ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``:
-    least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge.
+    least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge; ``plan_gap``:
+    metres on the ground plan between things of which none is above the other.
     """
 
     sigmas: float = 2.0
@@ -39,6 +40,7 @@ class Margins:
     stand_off: float = 0.6
     sector: float = float(np.radians(15.0))
     visible: float = 0.5
+    plan_gap: float = 0.15
 
 
 def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[int]:
