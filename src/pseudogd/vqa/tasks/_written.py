@@ -13,6 +13,8 @@ from pseudogd.vqa.scene import SceneObject
 
 CHOICES = 4
 TIMES = "times"
+ENDS_OFF = math.sqrt(2) * 0.5
+"""Pixels, both ends together."""
 
 
 # ---------------------------------------------------------------- names
@@ -41,6 +43,16 @@ def capital(text: str) -> str:
 def has_middle(thing: SceneObject) -> bool:
     """Whether the middle of what is seen is the middle of the thing: not cut off, not half hidden, not a bare box."""
     return not (thing.boxes_only or thing.truncated or thing.cut) and thing.known >= MOSTLY_KNOWN
+
+
+def size_error(thing: SceneObject, quantity: str) -> float:
+    """Relative standard error of a real extent (``tall``, ``wide``): that of the depth, and of where the outline lies.
+
+    Either end of a mask is off by about half a pixel, and a thing of ten pixels is measured no better than that.
+    """
+    first, last = (0, 2) if quantity == "tall" else (1, 3)
+    pixels = thing.window[last] - thing.window[first] + 1
+    return math.hypot(thing.sigma, ENDS_OFF / pixels)
 
 
 def few(rng: np.random.Generator, count: int, most: int) -> list[int]:

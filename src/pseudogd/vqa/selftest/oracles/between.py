@@ -16,7 +16,7 @@ CARDS = (
     Block("green card", 1.6, 4.3, 0.5, 0.8),
     Block("yellow card", -0.6, 5.6, 0.6, 0.9),
     Block("white card", 0.9, 2.6, 0.4, 0.4),
-    Block("black card", -2.2, 4.6, 0.4, 0.9),
+    Block("black card", -2.6, 4.2, 0.4, 0.9),
 )
 ROOMS = tuple(Room(CARDS, room.view) for room in PLAIN)
 
