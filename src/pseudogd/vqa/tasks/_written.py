@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pseudogd.vqa.fact import Fact
-from pseudogd.vqa.guards import MOSTLY_KNOWN
+from pseudogd.vqa.guards import MOSTLY_KNOWN, Margins
 from pseudogd.vqa.scene import SceneObject
 
 CHOICES = 4
+WIDEST = 2.0
 TIMES = "times"
 ENDS_OFF = math.sqrt(2) * 0.5
 """Pixels, both ends together."""
@@ -111,6 +112,16 @@ def _away(
             break
         found.append(step)
     return found
+
+
+def spacing(sigma: float, margins: Margins, least: float) -> float | None:
+    """Least ratio of two numbers offered beside one another, or None where even a factor of `WIDEST` is not enough.
+
+    ``sigma``: relative standard error of the right one. Half way to the next number (in logarithms) lie 1.5 times
+    ``margins.sigmas`` of it.
+    """
+    needed = math.exp(3.0 * margins.sigmas * sigma)
+    return max(least, needed) if needed <= WIDEST else None
 
 
 def times(value: float) -> str:

@@ -20,7 +20,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about
 from pseudogd.vqa.phrasing import Form, meant, metres
 from pseudogd.vqa.scene import Scene
-from pseudogd.vqa.tasks._written import length_grid, snapped, spaced
+from pseudogd.vqa.tasks._written import length_grid, snapped, spaced, spacing
 from pseudogd.vqa.tasks.distance import RATIO
 
 QUOTA = 0.5
@@ -58,11 +58,12 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         if thing.ground_gap is not None and abs(thing.ground_gap) < RESTS_WITHIN and is_standable(thing.category)
     ]
     sigma, tilt = height_error(scene)
-    if not resting or tilt > margins.sigmas * scene.settings.up_sigma + 1e-3 or value < margins.distance_sigmas * sigma:
+    apart = spacing(sigma / value, margins, RATIO)
+    if not resting or apart is None or tilt > margins.sigmas * scene.settings.up_sigma + 1e-3 or value < margins.distance_sigmas * sigma:
         return
     grid = length_grid(sigma)
     written = snapped(value, grid)
-    wrong = spaced(written, rng, grid, RATIO, 2 * HIGHEST)
+    wrong = spaced(written, rng, grid, apart, 2 * HIGHEST)
     yield Fact(
         task="camera_height",
         form="camera_height.floor",
@@ -79,6 +80,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         evidence={
             "objects": [about(thing, "on the floor") for thing in resting[:3]],
             "sigma": rounded(sigma),
+            "spacing": rounded(apart, 2),
             "tilt": rounded(math.degrees(tilt), 2),
             "floor": rounded(float(scene.floor.mean())),
         },

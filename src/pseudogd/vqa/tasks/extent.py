@@ -3,8 +3,8 @@
 Frame: gravity. *Height*: extent along up; *width*: level extent across the line of sight; both are 1-99 % extents of the
 whole outline, its depth held within the thing's own. Needs metric depth and confident gravity. The error is that of the
 depth, of half a pixel at either end, and - for the height of wide things - of gravity. Asked only of things that are
-seen whole, if the number exceeds its error by so many times that the wrong options, at least a factor of 1.6 away,
-cannot be meant; it is written in steps of the error, not in finer ones.
+seen whole. The wrong options are at least a factor of 1.6 away, and farther where the error asks for it; where a factor
+of 2 is too little, nothing is asked. The number is written in steps of the error, not in finer ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, seen_well
 from pseudogd.vqa.phrasing import Form, meant, metres
 from pseudogd.vqa.scene import Scene, SceneObject
-from pseudogd.vqa.tasks._written import length_grid, size_error, snapped, spaced
+from pseudogd.vqa.tasks._written import length_grid, size_error, snapped, spaced, spacing
 from pseudogd.vqa.tasks.distance import LONGEST, RATIO
 from pseudogd.vqa.words.telling import SIZE
 
@@ -92,14 +92,17 @@ def _extents(
         thing = things[k]
         value = (thing.tall if form == "height" else thing.wide) or 0.0
         sigma = extent_error(scene, thing, form)
-        if max(margins.min_distance, margins.distance_sigmas * sigma) < value < LONGEST:
-            yield _fact(thing, form, value, sigma, rng)
+        if not max(margins.min_distance, margins.distance_sigmas * sigma) < value < LONGEST:
+            continue
+        apart = spacing(sigma / value, margins, RATIO)
+        if apart is not None:
+            yield _fact(thing, form, value, sigma, apart, rng)
 
 
-def _fact(thing: SceneObject, form: str, value: float, sigma: float, rng: np.random.Generator) -> Fact:
+def _fact(thing: SceneObject, form: str, value: float, sigma: float, apart: float, rng: np.random.Generator) -> Fact:
     grid = length_grid(sigma)
     written = snapped(value, grid)
-    wrong = spaced(written, rng, grid, RATIO)
+    wrong = spaced(written, rng, grid, apart)
     assert thing.centre is not None
     return Fact(
         task="extent",
@@ -119,6 +122,7 @@ def _fact(thing: SceneObject, form: str, value: float, sigma: float, rng: np.ran
             "objects": [about(thing, "measured")],
             "distance": rounded(float(np.linalg.norm(thing.centre)), 3),
             "sigma": rounded(sigma),
+            "spacing": rounded(apart, 2),
         },
         amounts=(written, *wrong),
     )

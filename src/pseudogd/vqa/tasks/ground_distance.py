@@ -3,8 +3,8 @@
 Frame: gravity. The middles (and the camera) are dropped straight down; what is measured is the level distance of the
 points below, so heights do not count; the wording says so. Needs metric depth and confident gravity. The error is that
 of both middles along their rays, and that of gravity, which takes a share of their difference of height for level.
-Asked only if the number exceeds its error by so many times that the wrong options, at least a factor of 1.6 away,
-cannot be meant; it is written in steps of the error, not in finer ones.
+The wrong options are at least a factor of 1.6 away, and farther where the error asks for it; where a factor of 2 is too
+little, nothing is asked. The number is written in steps of the error, not in finer ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs
 from pseudogd.vqa.phrasing import Form, meant, metres
 from pseudogd.vqa.scene import Scene
-from pseudogd.vqa.tasks._written import few, has_middle, length_grid, snapped, spaced
+from pseudogd.vqa.tasks._written import few, has_middle, length_grid, snapped, spaced, spacing
 from pseudogd.vqa.tasks.distance import LONGEST, RATIO
 
 QUOTA = 1.0
@@ -117,9 +117,10 @@ def _sure_facts(
         if not margins.min_distance < value < LONGEST:
             continue
         sigma = level_error(scene, indices)
-        if value > margins.distance_sigmas * sigma:
-            found.append((indices, value, sigma, step, straight < STEEP * value))
-    for k in in_turns([entry[4] for entry in found], rng):
+        apart = spacing(sigma / value, margins, RATIO)
+        if value > margins.distance_sigmas * sigma and apart is not None:
+            found.append((indices, value, sigma, apart, step, straight < STEEP * value))
+    for k in in_turns([entry[5] for entry in found], rng):
         yield _fact(scene, form, *found[k], rng)
 
 
@@ -129,6 +130,7 @@ def _fact(
     indices: tuple[int, ...],
     value: float,
     sigma: float,
+    apart: float,
     step: np.ndarray,
     flat: bool,
     rng: np.random.Generator,
@@ -138,7 +140,7 @@ def _fact(
         things, step = things[::-1], -step
     grid = length_grid(sigma)
     written = snapped(value, grid)
-    wrong = spaced(written, rng, grid, RATIO)
+    wrong = spaced(written, rng, grid, apart)
     start = rounded(things[0].centre[::2], 3) if len(things) == 2 and things[0].centre is not None else [0.0, 0.0]
     end = things[-1].centre
     return Fact(
@@ -159,6 +161,7 @@ def _fact(
             "objects": [about(thing, role) for thing, role in zip(things, "ab")],
             "level": rounded([float(step[0]), float(step[2])], 3),
             "sigma": rounded(sigma),
+            "spacing": rounded(apart, 2),
             "draw": [
                 {
                     "kind": "segment",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pseudogd.geometry.types import Scale
 from pseudogd.vqa.fact import Fact, rounded
-from pseudogd.vqa.guards import Margins, about, in_turns, pairs
+from pseudogd.vqa.guards import Margins, about, in_turns
 from pseudogd.vqa.phrasing import meant, pair
 from pseudogd.vqa.scene import Q50, Q98, Scene, SceneObject
 
@@ -77,7 +77,7 @@ class Border:
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
     """Pairs whose masks touch with a step of depth; see the module."""
     found = []
-    for i, j in pairs(len(scene)):
+    for i, j in _touching(scene):
         a, b = scene.objects[i], scene.objects[j]
         border = None if a.boxes_only or b.boxes_only else border_of(scene, i, j)
         if border is None or border.apart > APART[1]:
@@ -141,6 +141,19 @@ def hiding_margin(
     needed = max(math.log(margins.depth_ratio), margins.sigmas * math.hypot(hider.sigma, hidden.sigma))
     margin = float(np.quantile(steps, 1 - MOST))
     return margin if margin > (0.0 if affine else needed) else None
+
+
+def _touching(scene: Scene) -> list[tuple[int, int]]:
+    """Pairs of objects i < j with pixels of the two at most `APART[1]` from one another along a row or column."""
+    labels, count = scene.labels.astype(np.int32), len(scene)
+    codes = []
+    for turned in (labels, labels.T):
+        for apart in APART[:2]:
+            first, second = turned[:-apart], turned[apart:]
+            meet = (first != second) & (np.minimum(first, second) >= 0)
+            low, high = np.minimum(first[meet], second[meet]), np.maximum(first[meet], second[meet])
+            codes.append(low * count + high)
+    return [divmod(int(code), count) for code in np.unique(np.concatenate(codes))]
 
 
 def _window(scene: Scene, a: SceneObject, b: SceneObject) -> tuple[slice, slice] | None:

@@ -1,7 +1,7 @@
 """The order of three or four things: by distance to the camera, or by real height.
 
 *Distance* (frame: camera): as in `nearer`, the 5 % quantile of z-depth; every two of the group must be told apart by
-the guard of that task. *Height* (frame: gravity): as in `size`, the extent along up of things that are seen whole, every
+the guard of that task, with margins half as wide again. *Height* (frame: gravity): as in `size`, the extent along up of things that are seen whole, every
 two told apart by the guard of that task. Wrong options are other orders of the same things, drawn evenly of all there
 are, so that an order is not known by its likeness to the others.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations, islice, permutations
 
 import numpy as np
@@ -30,6 +31,7 @@ NEEDS = "ordinal"
 MOST_THINGS = 9
 MOST_GROUPS = 40
 WRONG = 3
+SURER = 1.5
 # form -> what comes first and last, in which order the sorted things are said
 ENDS = {
     "near_far": ("nearest", "farthest", 1),
@@ -87,6 +89,14 @@ TELLING = {
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
     """Orders by distance and, where sizes can be compared, by height."""
+    # One wrong step of up to six spoils an order: each must be surer than a single comparison.
+    margins = replace(
+        margins,
+        sigmas=SURER * margins.sigmas,
+        depth_ratio=margins.depth_ratio**SURER,
+        rank_gap=SURER * margins.rank_gap,
+        size_ratio=margins.size_ratio**SURER,
+    )
     order = sorted((scene.objects[k] for k in few(rng, len(scene), MOST_THINGS)), key=lambda thing: float(thing.z[Q05]))
 
     def nearer(near: SceneObject, far: SceneObject) -> float | None:

@@ -2,8 +2,9 @@
 
 *Farther* (frame: camera): ratio of the lengths of the rays to the middles. *Taller*, *wider* (frame: gravity): ratio of
 the real extents (width: level, across the line of sight), as in `size`, of things that are seen whole. Both ways are asked, so that ratios below and above one
-are as frequent. Needs depth that is right up to one factor; asked only if the ratio exceeds its propagated error by so
-many times that the wrong options, at least a factor of 1.5 away, cannot be meant, and is not near one.
+are as frequent. Needs depth that is right up to one factor; asked only if the ratio is not near one. The wrong options
+are at least a factor of 1.5 away, and farther where the propagated error asks for it; where a factor of 2 is too little,
+nothing is asked.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs, seen_well
 from pseudogd.vqa.phrasing import Form, meant, metres
 from pseudogd.vqa.scene import Scene, SceneObject
-from pseudogd.vqa.tasks._written import few, has_middle, ratio_grid, size_error, snapped, spaced, times
+from pseudogd.vqa.tasks._written import few, has_middle, ratio_grid, size_error, snapped, spaced, spacing, times
 from pseudogd.vqa.tasks.size import SMALLEST
 from pseudogd.vqa.words.telling import DEPTH, SIZE
 
@@ -118,18 +119,25 @@ def _ratios(
         ratio = _measure(things[i], form) / _measure(things[j], form)
         a, b = (things[i], things[j]) if ratio > 1 else (things[j], things[i])
         ratio, sigma = max(ratio, 1 / ratio), math.hypot(_error(a, form), _error(b, form))
-        if margins.size_ratio < ratio < LARGEST and sigma * margins.distance_sigmas < 1:
-            found.append((a, b, ratio, sigma))
+        apart = spacing(sigma, margins, RATIO)
+        if margins.size_ratio < ratio < LARGEST and apart is not None:
+            found.append((a, b, ratio, sigma, apart))
     # Small ratios are far more frequent than large ones: one of each in turn.
-    for k in in_turns([int(math.log(ratio) / math.log(RATIO)) for *_, ratio, _ in found], rng):
-        a, b, ratio, sigma = found[k]
+    for k in in_turns([int(math.log(ratio) / math.log(RATIO)) for *_, ratio, _, _ in found], rng):
+        a, b, ratio, sigma, apart = found[k]
         if rng.integers(2):
             a, b, ratio = b, a, 1 / ratio
-        yield _fact(scene, form, (a, b), ratio, sigma, rng)
+        yield _fact(scene, form, (a, b), ratio, sigma, apart, rng)
 
 
 def _fact(
-    scene: Scene, form: str, things: tuple[SceneObject, SceneObject], ratio: float, sigma: float, rng: np.random.Generator
+    scene: Scene,
+    form: str,
+    things: tuple[SceneObject, SceneObject],
+    ratio: float,
+    sigma: float,
+    apart: float,
+    rng: np.random.Generator,
 ) -> Fact:
     written = snapped(ratio, ratio_grid)
     return Fact(
@@ -140,7 +148,7 @@ def _fact(
         operands=tuple(thing.object_id for thing in things),
         style="number",
         answer=times(written),
-        wrong=tuple(times(number) for number in spaced(written, rng, ratio_grid, RATIO, 2 * LARGEST)),
+        wrong=tuple(times(number) for number in spaced(written, rng, ratio_grid, apart, 2 * LARGEST)),
         value=ratio,
         unit="ratio",
         margin=1 / max(sigma, 1e-9),
@@ -151,5 +159,6 @@ def _fact(
             "measures": rounded([_measure(thing, form) for thing in things]),
             "metric": scene.supports("metric"),
             "sigma": rounded(sigma * ratio),
+            "spacing": rounded(apart, 2),
         },
     )

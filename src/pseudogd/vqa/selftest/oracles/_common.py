@@ -14,7 +14,7 @@ LARGE = (
     Block("red card", -1.0, 2.4, 0.8, 0.9),
     Block("blue card", 0.3, 2.6, 0.5, 0.4),
     Block("green card", 0.2, 4.2, 1.4, 1.7),
-    Block("yellow card", 1.35, 3.6, 1.0, 0.8),
+    Block("yellow card", 1.35, 3.6, 0.95, 0.8),
 )
 """Cards that are seen large enough to be measured to a few percent."""
 
