@@ -1,28 +1,28 @@
 """Directly above / directly below / neither, in the real scene.
 
-Frame: gravity. Of two things whose heights do not overlap, the higher one is directly above the other if both overlap on
-the ground plan: across the line of sight by half of the narrower one at least, along it with the middle of the upper one
-over the visible part of the lower one, or so little behind it that a thing of its width may well reach there.
+Frame: gravity. Of two things whose heights do not overlap, the higher one is directly above the other if both overlap
+on the ground plan: across the line of sight by half of the narrower one at least, along it with the middle of the
+upper one over the visible part of the lower one, or so little behind it that a thing of its width may well reach
+there (asked only where it is over the visible part).
 
-Asked only with a camera and confident gravity. *Stacked*: the plans overlap by more than the propagated error along the
-ray; or the upper one's lower end meets the lower one in the picture at one depth, which shows that it rests there however
-wrong both depths are together. *Neither*: the plans are apart by more than the margin and the error; as many of those as
-of the stacked, so that no answer is the usual one.
+Asked only with a camera and confident gravity. *Stacked*: the plans overlap by more than the propagated error along
+the ray; or the upper one's lower end meets the lower one in the picture at one depth, which shows that it rests there
+however wrong both depths are together. *Neither*: the plans are apart by more than the margin and the error; as many
+of those as of the stacked, so that no answer is the usual one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
-from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs
+from pseudogd.vqa.guards import MOSTLY_KNOWN, Margins, about, blend, in_turns, pairs
 from pseudogd.vqa.phrasing import Form, meant
-from pseudogd.vqa.scene import Q10, Q50, Q90, Q98, Scene, SceneObject
+from pseudogd.vqa.scene import Q02, Q10, Q50, Q90, Q98, Scene, SceneObject
+from pseudogd.vqa.tasks._plan import ACROSS, meeting_shares, plan_of
 from pseudogd.vqa.tasks._written import capital, few, has_middle
 from pseudogd.vqa.tasks.direction import height_margin
 from pseudogd.vqa.words.telling import HEIGHT
@@ -35,10 +35,7 @@ FORMULA = "overlap of 5-95% extents across and along the line of sight, and of h
 RULE = "above it in the picture"
 OPPOSITE = {"above": "below", "below": "above", "neither": "neither"}
 MOST_THINGS = 12
-ACROSS = 0.5
-BEHIND = 0.5  # of the lower thing's width: how far it may reach behind what is seen of it
-TOUCHES = 0.5
-ONE_DEPTH = 0.05
+TOUCHES = 0.6
 SLACK = 0.03
 
 _ASK = (
@@ -81,52 +78,29 @@ FORMS = meant(
 )
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How an upper thing lies over a lower one, lengths in the unit of the depth map.
-
-    ``across``: overlap across the line of sight, negative where they are apart; ``narrow``: width of the narrower one
-    there; ``along``: how far the middle of the upper one is inside the lower one's visible part, negative outside;
-    ``reach``: how far the lower one may go on behind that; ``behind``: whether the upper one is behind its middle.
-    """
-
-    across: float
-    narrow: float
-    along: float
-    reach: float
-    behind: bool
-
-    @property
-    def room(self) -> float:
-        """How far inside the lower one, what may be behind it included; negative: how far outside."""
-        return self.along + (self.reach if self.behind else 0.0)
-
-    @property
-    def stacked(self) -> bool:
-        return self.across >= ACROSS * self.narrow and self.room > 0
+Found = list[tuple[SceneObject, SceneObject, float, bool]]
 
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
     """Stacked things, and as many that are apart."""
     if not (scene.supports("bearing") and scene.has_gravity):
         return
-    stacked, apart = [], []
-    things = [thing for thing in scene.objects if has_middle(thing)]
+    stacked: Found = []
+    rest: Found = []
+    things = [thing for thing in scene.objects if not thing.boxes_only and thing.known >= MOSTLY_KNOWN]
     things = [things[k] for k in few(rng, len(things), MOST_THINGS)]
     for i, j in pairs(len(things)):
         upper, lower = _by_height(things[i], things[j])
-        plan = plan_of(upper, lower)
-        margin = stacked_margin(scene, upper, lower, plan, margins)
+        screen = _on_screen(upper, lower)
+        margin = stacked_margin(scene, upper, lower, margins) if _columns_meet(upper, lower) else None
         if margin is not None:
-            stacked.append((upper, lower, plan, margin, _on_screen(upper, lower) == "above"))
-            continue
-        margin = apart_margin(scene, upper, lower, plan, margins)
-        if margin is not None:
-            apart.append((upper, lower, plan, margin, _on_screen(upper, lower) == "neither"))
+            stacked.append((upper, lower, margin, screen == "above"))
+        else:
+            rest.append((upper, lower, 0.0, screen == "neither"))
     yield from blend(
         rng,
-        (2, (_fact(scene, *stacked[k], True, rng) for k in in_turns([entry[4] for entry in stacked], rng))),
-        (1, _as_many(scene, apart, (len(stacked) + 1) // 2, rng)),
+        (2, (_fact(scene, *stacked[k], True, rng) for k in in_turns([entry[3] for entry in stacked], rng))),
+        (1, _as_many(scene, rest, (len(stacked) + 1) // 2, margins, rng)),
     )
 
 
@@ -137,7 +111,7 @@ def answer(scene: Scene, fact: Fact) -> str | None:
         return None
     upper, lower = _by_height(a, b)
     apart = _height(upper)[Q10] < _height(lower)[Q90] - SLACK * scene.unit
-    if apart or not plan_of(upper, lower).stacked:
+    if apart or not plan_of(scene, upper, lower).stacked:
         return "neither"
     return "above" if upper is a else "below"
 
@@ -158,71 +132,35 @@ def steps(fact: Fact) -> list[str]:
     ]
 
 
-def plan_of(upper: SceneObject, lower: SceneObject) -> Plan:
-    """The two on the ground, across and along the horizontal line of sight to the lower one."""
-    assert upper.points is not None and lower.points is not None and lower.centre is not None
-    sight = lower.centre[::2] / (math.hypot(lower.centre[0], lower.centre[2]) or 1.0)
-    axes = np.array([[sight[1], -sight[0]], sight])  # across, along
-    (low_a, _, high_a), (low_r, middle_r, high_r) = _ends(lower.points[:, ::2] @ axes.T)
-    (low_b, _, high_b), (_, place, _) = _ends(upper.points[:, ::2] @ axes.T)
-    narrow = min(high_a - low_a, high_b - low_b)
-    across = min(high_a, high_b) - max(low_a, low_b)
-    along = min(place - low_r, high_r - place)
-    return Plan(across, narrow, along, BEHIND * (high_a - low_a), bool(place > middle_r))
-
-
-def stacked_margin(
-    scene: Scene, upper: SceneObject, lower: SceneObject, plan: Plan, margins: Margins
-) -> float | None:
+def stacked_margin(scene: Scene, upper: SceneObject, lower: SceneObject, margins: Margins) -> float | None:
     """Share of the lower end that rests on the other, else overlap over its error; None where it is not sure."""
     over = _height(upper)[Q10] - _height(lower)[Q90] + SLACK * scene.unit
-    if over < 0 or not plan.stacked:
+    if over < 0 or not has_middle(upper):
         return None
-    if _height(upper)[Q50] - _height(lower)[Q50] > margins.height_gap * scene.unit:
-        share = resting_share(scene, upper, lower)
-        if share > TOUCHES:
-            return share
+    plan = plan_of(scene, upper, lower)
+    if not plan.stacked:
+        return None
+    meets, rests = meeting_shares(scene, upper, lower)
+    if meets > TOUCHES / 5:
+        # It rests there, or it is behind and its lower end is hidden.
+        gap = _height(upper)[Q50] - _height(lower)[Q50]
+        sure = plan.along > 0 and rests > TOUCHES and gap > margins.height_gap * scene.unit
+        return rests if sure else None
+    if not has_middle(lower):
+        return None
     sigma = _along_error(upper, lower)
     sure = plan.along > margins.sigmas * sigma and height_margin(scene, upper, lower, margins) is not None
     return plan.along / max(sigma, 1e-9) if sure else None
 
 
-def apart_margin(scene: Scene, upper: SceneObject, lower: SceneObject, plan: Plan, margins: Margins) -> float | None:
+def apart_margin(scene: Scene, upper: SceneObject, lower: SceneObject, margins: Margins) -> float | None:
     """How far the two are apart on the ground beyond the error (metres or the unit of the depth), or None."""
-    gap = margins.plan_gap * scene.unit
+    if not (has_middle(upper) and has_middle(lower)):
+        return None
+    plan, gap = plan_of(scene, upper, lower), margins.plan_gap * scene.unit
     along = -plan.room - margins.sigmas * _along_error(upper, lower)
     best = max(-plan.across, along)
     return best if best > gap else None
-
-
-def resting_share(scene: Scene, upper: SceneObject, lower: SceneObject) -> float:
-    """Share of the upper one's columns whose lower end meets the lower one in the picture, at the same depth."""
-    top, left, bottom, right = upper.window
-    other = lower.window
-    if other[0] > bottom + 3 or other[2] < top or other[3] < left or other[1] > right:
-        return 0.0
-    inside = upper.mask[top : bottom + 1, left : right + 1]
-    columns = np.flatnonzero(inside.any(axis=0))
-    lowest = top + inside.shape[0] - 1 - inside[::-1, columns].argmax(axis=0)
-    columns = columns + left
-    index = scene.index(lower.object_id)
-    meets = np.zeros(len(columns), bool)
-    start = np.log(scene.depth[np.maximum(lowest - 1, 0), columns])
-    for below in (1, 2, 3):
-        rows = np.minimum(lowest + below, scene.depth.shape[0] - 1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            level = np.abs(np.log(scene.depth[rows, columns]) - start) < ONE_DEPTH
-        meets |= (scene.labels[rows, columns] == index) & level
-    return float(meets.mean())
-
-
-def _ends(values: np.ndarray) -> list[tuple[float, float, float]]:
-    ordered = np.sort(values, axis=0)
-    last = len(ordered) - 1
-    return [
-        (float(column[round(0.05 * last)]), float(column[last // 2]), float(column[round(0.95 * last)]))
-        for column in ordered.T
-    ]
 
 
 def _height(thing: SceneObject) -> np.ndarray:
@@ -247,22 +185,33 @@ def _on_screen(a: SceneObject, b: SceneObject) -> str:
     return "above" if a.v[Q98] < b.v[Q98] and a.v[Q50] < b.v[Q50] else "neither"
 
 
-def _as_many(scene: Scene, apart: list, count: int, rng: np.random.Generator) -> Iterator[Fact]:
-    for k in islice(in_turns([entry[4] for entry in apart], rng), count):
-        yield _fact(scene, *apart[k], False, rng)
+def _as_many(scene: Scene, pairs: Found, count: int, margins: Margins, rng: np.random.Generator) -> Iterator[Fact]:
+    """So many facts about things that are surely apart, half of them such as look stacked in the picture."""
+    for k in in_turns([entry[3] for entry in pairs], rng):
+        if count <= 0:
+            return
+        upper, lower, _, shortcut = pairs[k]
+        margin = apart_margin(scene, upper, lower, margins)
+        if margin is not None:
+            count -= 1
+            yield _fact(scene, upper, lower, margin, shortcut, False, rng)
+
+
+def _columns_meet(a: SceneObject, b: SceneObject) -> bool:
+    return bool(min(a.u[Q98], b.u[Q98]) > max(a.u[Q02], b.u[Q02]))
 
 
 def _fact(
     scene: Scene,
     upper: SceneObject,
     lower: SceneObject,
-    plan: Plan,
     margin: float,
     shortcut: bool,
     stacked: bool,
     rng: np.random.Generator,
 ) -> Fact:
     asks_upper = bool(rng.integers(2))
+    plan = plan_of(scene, upper, lower)
     a, b = (upper, lower) if asks_upper else (lower, upper)
     said = ("above" if asks_upper else "below") if stacked else "neither"
     return Fact(

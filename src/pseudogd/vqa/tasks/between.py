@@ -2,8 +2,8 @@
 
 Frame: none (it does not turn). With u the unit vector from the middle of A to the middle of B and L their distance, a
 thing C has the place t = (C - A).u / L along the line and the distance d from it, in parts of L. *Between* is 0.25 to
-0.75 along and at most 0.2 from the line; another thing is clearly not if it is outside 0..1 or farther than 0.45 from the
-line. Both must hold by the propagated error of all three along their rays. Needs a camera, not metres.
+0.75 along and at most 0.2 from the line; another thing is clearly not if it is outside 0..1 or farther than 0.45 from
+the line. Both must hold by the propagated error of all three along their rays. Needs a camera, not metres.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, in_turns
-from pseudogd.vqa.phrasing import meant, many
+from pseudogd.vqa.phrasing import many, meant
 from pseudogd.vqa.scene import Q50, Array, Scene
 from pseudogd.vqa.tasks._written import capital, few, has_middle
 from pseudogd.vqa.words.telling import SIDE
@@ -75,8 +75,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     for n in in_turns([entry[4] for entry in found], rng):
         a, b, c, chosen, shortcut = found[n]
         ends = [good[a], good[b]] if rng.integers(2) else [good[b], good[a]]
-        numbers = (float(t[a, b, c]), float(d[a, b, c]), float(sigma[a, b, c]))
-        yield _fact(scene, ends, [good[c], *(good[k] for k in chosen)], numbers, shortcut)
+        yield _fact(scene, ends, [good[c], *(good[k] for k in chosen)], float(sigma[a, b, c]), shortcut)
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:
@@ -137,11 +136,8 @@ def _shortcut(scene: Scene, indices: list[int]) -> bool:
     return between[0] and not any(between[1:])
 
 
-def _fact(
-    scene: Scene, ends: list[int], rest: list[int], numbers: tuple[float, float, float], shortcut: bool
-) -> Fact:
+def _fact(scene: Scene, ends: list[int], rest: list[int], sigma: float, shortcut: bool) -> Fact:
     a, b, c, *others = (scene.objects[k] for k in (*ends, *rest))
-    t, d, sigma = numbers
     start, line = scene.centres[ends[0]], scene.centres[ends[1]] - scene.centres[ends[0]]
     along = (scene.centres[rest] - start) @ line / float(line @ line)
     off = np.linalg.norm(scene.centres[rest] - start - along[:, None] * line, axis=1) / float(np.linalg.norm(line))
@@ -161,7 +157,10 @@ def _fact(
         slots={"a": a.name, "b": b.name},
         evidence={
             "objects": [
-                about(a, "end"), about(b, "end"), about(c, "answer"), *(about(other, "other") for other in others)
+                about(a, "end"),
+                about(b, "end"),
+                about(c, "answer"),
+                *(about(other, "other") for other in others),
             ],
             "places": rounded(np.stack([along, off], axis=1), 3),
             "sigma": rounded(sigma, 3),

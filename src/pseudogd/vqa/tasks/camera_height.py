@@ -1,10 +1,11 @@
 """Height of the camera over the floor or ground, in metres.
 
-Frame: gravity. The distance of the camera from the plane that was fitted to the free floor. A table top is a plane, too,
-so it is asked only if something that stands on floors as a rule (`categories.is_standable`) rests on the plane, if much
-of the picture shows it, and if it is level as far as gravity is known. The error has three parts: the depth of the whole
-photo (taken as wrong as that of one thing), the scatter of the floor's points with the leverage of a plane that is seen
-far ahead and measured below the feet, and the disagreement of the plane with gravity over that way.
+Frame: gravity. The distance of the camera from the plane that was fitted to the free floor. A table top is a plane,
+too, so it is asked only if something that stands on floors as a rule (`categories.is_standable`) rests on the plane,
+if much of the picture shows it, and if it is level as far as gravity is known. The error has three parts: the depth
+of the whole photo (taken as wrong as that of one thing), the scatter of the floor's points with the leverage of a
+plane that is seen far ahead and measured below the feet, and the disagreement of the plane with gravity over that
+way.
 """
 
 from __future__ import annotations
@@ -59,7 +60,12 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     ]
     sigma, tilt = height_error(scene)
     apart = spacing(sigma / value, margins, RATIO)
-    if not resting or apart is None or tilt > margins.sigmas * scene.settings.up_sigma + 1e-3 or value < margins.distance_sigmas * sigma:
+    if (
+        not resting
+        or apart is None
+        or tilt > margins.sigmas * scene.settings.up_sigma + 1e-3
+        or value < margins.distance_sigmas * sigma
+    ):
         return
     grid = length_grid(sigma)
     written = snapped(value, grid)

@@ -1,10 +1,10 @@
 """Distance along the ground, in metres: between two things, or from the camera.
 
 Frame: gravity. The middles (and the camera) are dropped straight down; what is measured is the level distance of the
-points below, so heights do not count; the wording says so. Needs metric depth and confident gravity. The error is that
-of both middles along their rays, and that of gravity, which takes a share of their difference of height for level.
-The wrong options are at least a factor of 1.6 away, and farther where the error asks for it; where a factor of 2 is too
-little, nothing is asked. The number is written in steps of the error, not in finer ones.
+points below, so heights do not count; the wording says so. Needs metric depth and confident gravity. The error is
+that of both middles along their rays, and that of gravity, which takes a share of their difference of height for
+level. The wrong options are at least a factor of 1.6 away, and farther where the error asks for it; where a factor of
+2 is too little, nothing is asked. The number is written in steps of the error, not in finer ones.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         return
     good = [k for k, thing in enumerate(scene.objects) if has_middle(thing)]
     good = [good[k] for k in few(rng, len(good), MOST_THINGS)]
-    couples = [(good[i], good[j]) for i, j in pairs(len(good))]
+    couples: list[tuple[int, ...]] = [(good[i], good[j]) for i, j in pairs(len(good))]
     yield from blend(
         rng,
         (2, _sure_facts(scene, "ground_distance.between", couples, rng, margins)),

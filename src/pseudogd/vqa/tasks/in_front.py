@@ -2,8 +2,8 @@
 
 Frame: camera. Of two things in about the same direction, the one in front is the nearer one. *Same direction*: the
 10-90 % intervals of their columns overlap, or their middle columns are within 6 % of the picture's width, and no more
-than a tenth of the picture's height lies between their rows; of things far apart in the picture nobody says that one is
-in front of the other. Nearness as in `nearer`, with its guards. Needs depth order alone.
+than a tenth of the picture's height lies between their rows; of things far apart in the picture nobody says that one
+is in front of the other. Nearness as in `nearer`, with its guards. Needs depth order alone.
 """
 
 from __future__ import annotations
@@ -60,9 +60,7 @@ FORMS = meant(
         "in_front.which_front": pair(
             *_filled(_WHICH, "in front", "in front of"), claim=_filled(_CLAIM, "in front", "in front of")
         ),
-        "in_front.which_behind": pair(
-            *_filled(_WHICH, "behind", "behind"), claim=_filled(_CLAIM, "behind", "behind")
-        ),
+        "in_front.which_behind": pair(*_filled(_WHICH, "behind", "behind"), claim=_filled(_CLAIM, "behind", "behind")),
         "in_front.side": Form(
             mc=_SIDE,
             open=_SIDE,

@@ -1,9 +1,9 @@
 """Which of two things hides a part of the other.
 
-Frame: camera. Where two masks touch, the outline there belongs to the nearer one, and the farther one goes on behind it.
-Depth is compared across the shared border, a few pixels inside of either mask, where teachers do not blur. Asked only if
-nearly all of that border says the same by more than the margin and the propagated error: things that merely stand on
-or beside one another have no step there. Needs depth order alone.
+Frame: camera. Where two masks touch, the outline there belongs to the nearer one, and the farther one goes on behind
+it. Depth is compared across the shared border, a few pixels inside of either mask, where teachers do not blur. Asked
+only if nearly all of that border says the same by more than the margin and the propagated error: things that merely
+stand on or beside one another have no step there. Needs depth order alone.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The order of three or four things: by distance to the camera, or by real height.
 
 *Distance* (frame: camera): as in `nearer`, the 5 % quantile of z-depth; every two of the group must be told apart by
-the guard of that task, with margins half as wide again. *Height* (frame: gravity): as in `size`, the extent along up of things that are seen whole, every
-two told apart by the guard of that task. Wrong options are other orders of the same things, drawn evenly of all there
-are, so that an order is not known by its likeness to the others.
+the guard of that task, with margins half as wide again. *Height* (frame: gravity): as in `size`, the extent along up
+of things that are seen whole, every two told apart by the guard of that task. Wrong options are other orders of the
+same things, drawn evenly of all there are, so that an order is not known by its likeness to the others.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """How many times as far, as tall or as wide is one thing as another? No metres are needed.
 
-*Farther* (frame: camera): ratio of the lengths of the rays to the middles. *Taller*, *wider* (frame: gravity): ratio of
-the real extents (width: level, across the line of sight), as in `size`, of things that are seen whole. Both ways are asked, so that ratios below and above one
-are as frequent. Needs depth that is right up to one factor; asked only if the ratio is not near one. The wrong options
-are at least a factor of 1.5 away, and farther where the propagated error asks for it; where a factor of 2 is too little,
-nothing is asked.
+*Farther* (frame: camera): ratio of the lengths of the rays to the middles. *Taller*, *wider* (frame: gravity): ratio
+of the real extents (width: level, across the line of sight), as in `size`, of things that are seen whole. Both ways
+are asked, so that ratios below and above one are as frequent. Needs depth that is right up to one factor; asked only
+if the ratio is not near one. The wrong options are at least a factor of 1.5 away, and farther where the propagated
+error asks for it; where a factor of 2 is too little, nothing is asked.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ TELLING = {"times.far": DEPTH, "times.tall": SIZE, "times.wide": SIZE}
 RATIO = 1.5
 LARGEST = 10.0
 MOST_THINGS = 12
-QUANTITIES = {"far": "distance of the middle from the camera", "tall": "real height", "wide": "real width across the line of sight"}
+QUANTITIES = {
+    "far": "distance of the middle from the camera",
+    "tall": "real height",
+    "wide": "real width across the line of sight",
+}
 FORMULAS = {
     "far": "|centre a| / |centre b|",
     "tall": "ratio of the extents along up (1-99% of the outline)",
@@ -39,7 +43,7 @@ FORMULAS = {
 _FAR = (
     "How many times as far from the camera is the middle of the {a} as the middle of the {b}?",
     "The distance from the camera to the middle of the {a} is how many times that to the middle of the {b}?",
-    "By what factor is the middle of the {a} farther from (or closer to) the camera than the middle of the {b}?",
+    "What is the ratio of the camera's distance to the middle of the {a} to its distance to the middle of the {b}?",
     "Divide the camera's distance to the middle of the {a} by that to the middle of the {b}: what is the ratio?",
 )
 _TALL = (
