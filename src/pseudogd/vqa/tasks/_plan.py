@@ -86,7 +86,7 @@ def meeting_shares(scene: Scene, upper: SceneObject, lower: SceneObject) -> tupl
 
 
 def _ground_points(scene: Scene, thing: SceneObject) -> np.ndarray:
-    """(n, 2) x and z of the whole mask: the sample of a table is its front alone, where that is most of what is seen."""
+    """(n, 2) x and z of the whole mask: the sample of a table may be its front alone, which is most of what is seen."""
     assert scene.points is not None
     top, left, bottom, right = thing.window
     window = slice(top, bottom + 1), slice(left, right + 1)

@@ -224,7 +224,7 @@ def _fact(
         answer=said,
         wrong=tuple(other for other in OPPOSITE if other != said),
         value=float(_height(a)[Q50] - _height(b)[Q50]),
-        unit="m",
+        unit="m" if scene.supports("metric") else "depth",
         margin=margin,
         formula=FORMULA,
         slots={"a": a.name, "b": b.name},
