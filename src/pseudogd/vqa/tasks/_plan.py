@@ -70,18 +70,21 @@ def meeting_shares(scene: Scene, upper: SceneObject, lower: SceneObject) -> tupl
     columns = np.flatnonzero(mask.any(axis=0))
     lowest = top + mask.shape[0] - 1 - mask[::-1, columns].argmax(axis=0)
     columns = columns + left
-    inside, height = max(2, round(0.02 * scene.depth.shape[0])), scene.depth.shape[0]
+    inside, height = max(2, round(0.01 * scene.depth.shape[0])), scene.depth.shape[0]
     index = scene.index(lower.object_id)
     meets, level = np.zeros(len(columns), bool), np.zeros(len(columns), bool)
-    above = np.maximum(lowest - inside, top)
-    for below in range(1, MEETS + 1):
-        near, far = np.minimum(lowest + below, height - 1), np.minimum(lowest + below + inside, height - 1)
-        far = np.where(scene.labels[far, columns] == index, far, near)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            step = np.log(scene.depth[far, columns] / scene.depth[above, columns])
-        here = scene.labels[near, columns] == index
-        meets |= here
-        level |= here & (np.abs(step) < ONE_DEPTH)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        closeness = 1.0 / scene.depth  # along a column of the picture, that of a plane is linear
+        own = closeness[np.maximum(lowest - inside, top), columns]
+        for below in range(1, MEETS + 1):
+            rows = [np.minimum(lowest + below + n * inside, height - 1) for n in range(3)]
+            on = [scene.labels[row, columns] == index for row in rows]
+            first, second = closeness[rows[1], columns], closeness[rows[2], columns]
+            there = np.where(on[1], first, closeness[rows[0], columns])
+            # The surface of the lower one, carried on to where the two meet.
+            there = np.where(on[1] & on[2], 2 * first - second, there)
+            meets |= on[0]
+            level |= on[0] & (np.abs(np.log(there / own)) < ONE_DEPTH)
     return float(meets.mean()), float(level.mean())
 
 
