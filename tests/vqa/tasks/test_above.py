@@ -45,7 +45,10 @@ def test_what_rests_on_a_thing_is_above_it_however_wrong_both_depths_are():
 
 
 def test_no_answer_is_the_usual_one():
-    box, bin_ = Block("red box", 0.2, 3.0, 0.3, 0.3, depth=0.3, base=0.6), Block("gray bin", 1.6, 3.6, 0.4, 0.5, depth=0.4)
+    box, bin_ = (
+        Block("red box", 0.2, 3.0, 0.3, 0.3, depth=0.3, base=0.6),
+        Block("gray bin", 1.6, 3.6, 0.4, 0.5, depth=0.4),
+    )
     stool = Block("white stool", -1.5, 3.4, 0.4, 0.5, depth=0.4)
     scene = scene_of(TABLE, box, bin_, stool)
     first = Counter(asked(scene, seed)[0].answer for seed in range(300))

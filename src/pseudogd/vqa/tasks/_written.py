@@ -16,6 +16,8 @@ WIDEST = 2.0
 TIMES = "times"
 ENDS_OFF = math.sqrt(2) * 0.5
 """Pixels, both ends together."""
+SHAPE = 0.03
+BEHIND = 0.15
 
 
 # ---------------------------------------------------------------- names
@@ -49,11 +51,20 @@ def has_middle(thing: SceneObject) -> bool:
 def size_error(thing: SceneObject, quantity: str) -> float:
     """Relative standard error of a real extent (``tall``, ``wide``): that of the depth, and of where the outline lies.
 
-    Either end of a mask is off by about half a pixel, and a thing of ten pixels is measured no better than that.
+    Either end of a mask is off by about half a pixel, and a thing of ten pixels is measured no better than that. Beyond
+    that, the outline of a thing that is seen from above ends on other sides than its height does: `SHAPE`.
     """
     first, last = (0, 2) if quantity == "tall" else (1, 3)
     pixels = thing.window[last] - thing.window[first] + 1
-    return math.hypot(thing.sigma, ENDS_OFF / pixels)
+    return math.hypot(thing.sigma, ENDS_OFF / pixels, SHAPE)
+
+
+def unseen(thing: SceneObject) -> float:
+    """One standard error of where the middle of a thing is, along the line of sight, for its back is not seen.
+
+    A share of its width across the line of sight (in the unit of the depth map); 0 where that is not known.
+    """
+    return BEHIND * (thing.wide or 0.0)
 
 
 def few(rng: np.random.Generator, count: int, most: int) -> list[int]:

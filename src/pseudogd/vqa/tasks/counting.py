@@ -19,8 +19,8 @@ import numpy as np
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.phrasing import metres
-from pseudogd.vqa.scene import Q05, Q50, Scene, SceneObject
-from pseudogd.vqa.tasks._written import capital, few, has_middle, together
+from pseudogd.vqa.scene import Q02, Q05, Q50, Q98, Scene, SceneObject
+from pseudogd.vqa.tasks._written import capital, few, has_middle, together, unseen
 from pseudogd.vqa.tasks.direction import height_margin, side_margin
 from pseudogd.vqa.tasks.nearer import near_margin
 from pseudogd.vqa.words.counting import FORMS as FORMS
@@ -166,11 +166,13 @@ def _height_splits(
 
     def over(high: SceneObject, low: SceneObject) -> float | None:
         sure = height_margin(scene, high, low, margins)
-        return None if sure is None else sure[0] / scene.unit
+        # Most of a lamp that is seen is its shade: the middles of the extents must say the same.
+        gap = _middle_height(high) - _middle_height(low)
+        return None if sure is None or gap < margins.height_gap * scene.unit else min(sure[0], gap) / scene.unit
 
-    whole = [thing for thing in others if not (thing.boxes_only or thing.truncated)]
+    whole = [thing for thing in others if has_middle(thing)]
     for reference in references:
-        if reference.boxes_only or reference.truncated:
+        if not has_middle(reference):
             continue
         rest = [thing for thing in whole if thing is not reference]
         yield Split(
@@ -197,10 +199,17 @@ def _within_splits(
                 if k == start:
                     continue
                 room = limit - float(scene.distances[start, k])
-                least = max(margins.closest_gap, margins.sigmas * float(scene.distance_errors[start, k]))
+                back = math.hypot(unseen(reference), unseen(scene.objects[k]))
+                error = math.hypot(float(scene.distance_errors[start, k]), back)
+                least = max(margins.closest_gap, margins.sigmas * error)
                 if abs(room) > least:
                     (inside if room > 0 else outside).append((scene.objects[k], abs(room)))
             yield Split(reference, inside, outside, limit)
+
+
+def _middle_height(thing: SceneObject) -> float:
+    assert thing.height is not None
+    return float(thing.height[Q02] + thing.height[Q98]) / 2
 
 
 def _sure(things: Sequence[tuple[SceneObject, float | None]]) -> list[tuple[SceneObject, float]]:

@@ -18,7 +18,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs
 from pseudogd.vqa.phrasing import Form, meant, metres
 from pseudogd.vqa.scene import Scene
-from pseudogd.vqa.tasks._written import few, has_middle, length_grid, snapped, spaced, spacing
+from pseudogd.vqa.tasks._written import few, has_middle, length_grid, snapped, spaced, spacing, unseen
 from pseudogd.vqa.tasks.distance import LONGEST, RATIO
 
 QUOTA = 1.0
@@ -99,12 +99,15 @@ def _level(scene: Scene, indices: tuple[int, ...]) -> tuple[float, float, np.nda
 
 
 def level_error(scene: Scene, indices: tuple[int, ...]) -> float:
-    """One standard error of the distance along the ground: depth of each middle, and the tilt of gravity."""
+    """One standard error of the distance along the ground: depth and back of each thing, and the tilt of gravity."""
     length, _, step = _level(scene, indices)
     if length < 1e-9:
         return math.inf
     line = step[::2] / length
     along = [float(scene.errors[k][::2] @ line) for k in indices]
+    for k in indices:
+        sight = scene.centres[k][::2]
+        along.append(unseen(scene.objects[k]) * float(sight @ line) / (float(np.linalg.norm(sight)) or 1.0))
     return math.hypot(*along, scene.settings.up_sigma * float(step[1]))
 
 

@@ -18,7 +18,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs, seen_well
 from pseudogd.vqa.phrasing import Form, meant, metres
 from pseudogd.vqa.scene import Scene, SceneObject
-from pseudogd.vqa.tasks._written import few, has_middle, ratio_grid, size_error, snapped, spaced, spacing, times
+from pseudogd.vqa.tasks._written import few, has_middle, ratio_grid, size_error, snapped, spaced, spacing, times, unseen
 from pseudogd.vqa.tasks.size import SMALLEST
 from pseudogd.vqa.words.telling import DEPTH, SIZE
 
@@ -110,7 +110,9 @@ def _measure(thing: SceneObject, form: str) -> float:
 
 
 def _error(thing: SceneObject, form: str) -> float:
-    return thing.sigma if form == "far" else size_error(thing, form)
+    if form != "far":
+        return size_error(thing, form)
+    return math.hypot(thing.sigma, unseen(thing) / max(_measure(thing, form), 1e-9))
 
 
 def _ratios(
