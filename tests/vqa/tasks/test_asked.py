@@ -1,4 +1,4 @@
-"""What holds for every task about relations and lengths: surer guards ask less, mute scenes are not asked, steps last."""
+"""What holds for all tasks of relations and lengths: surer guards ask less, mute scenes nothing, steps survive disk."""
 
 import json
 from dataclasses import replace

@@ -49,8 +49,8 @@ def plan_of(scene: Scene, upper: SceneObject, lower: SceneObject) -> Plan:
     assert lower.centre is not None
     sight = lower.centre[::2] / (math.hypot(lower.centre[0], lower.centre[2]) or 1.0)
     axes = np.array([[sight[1], -sight[0]], sight])  # across, along
-    (low_a, _, high_a), (low_r, middle_r, high_r) = _ends(_ground_points(scene, lower) @ axes.T)
-    (low_b, _, high_b), (_, place, _) = _ends(_ground_points(scene, upper) @ axes.T)
+    (low_a, _, high_a), (low_r, middle_r, high_r) = _ends(mask_points(scene, lower)[:, ::2] @ axes.T)
+    (low_b, _, high_b), (_, place, _) = _ends(mask_points(scene, upper)[:, ::2] @ axes.T)
     narrow = min(high_a - low_a, high_b - low_b)
     across = min(high_a, high_b) - max(low_a, low_b)
     along = min(place - low_r, high_r - place)
@@ -88,12 +88,12 @@ def meeting_shares(scene: Scene, upper: SceneObject, lower: SceneObject) -> tupl
     return float(meets.mean()), float(level.mean())
 
 
-def _ground_points(scene: Scene, thing: SceneObject) -> np.ndarray:
-    """(n, 2) x and z of the whole mask: the sample of a table may be its front alone, which is most of what is seen."""
+def mask_points(scene: Scene, thing: SceneObject) -> np.ndarray:
+    """(n, 3) points of the whole mask: the sample of a table may be its front alone, which is most of what is seen."""
     assert scene.points is not None
     top, left, bottom, right = thing.window
     window = slice(top, bottom + 1), slice(left, right + 1)
-    points = scene.points[window][thing.mask[window]][:, ::2]
+    points = scene.points[window][thing.mask[window]]
     points = points[np.isfinite(points).all(axis=1)]
     return points[np.linspace(0, len(points) - 1, min(len(points), MOST_POINTS)).astype(int)].astype(np.float64)
 

@@ -19,7 +19,8 @@ import numpy as np
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.phrasing import metres
-from pseudogd.vqa.scene import Q02, Q05, Q50, Q98, Scene, SceneObject
+from pseudogd.vqa.scene import Q05, Q50, Scene, SceneObject
+from pseudogd.vqa.tasks._plan import mask_points
 from pseudogd.vqa.tasks._written import capital, few, has_middle, together, unseen
 from pseudogd.vqa.tasks.direction import height_margin, side_margin
 from pseudogd.vqa.tasks.nearer import near_margin
@@ -78,15 +79,12 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     references = [scene.objects[k] for k in rng.permutation(len(scene))[:MOST_REFERENCES]]
     others = [scene.objects[k] for k in few(rng, len(scene), MOST_OTHERS)]
 
-    def by(forms: tuple[str, ...], splits: Iterator[Split]) -> Iterator[Fact]:
-        return _counted(scene, forms, splits, rng)
-
     yield from blend(
         rng,
-        (2, by(("nearer", "farther"), _depth_splits(scene, references, others, surer))),
-        (1, by(("left", "right"), _side_splits(references, others, surer))),
-        (1, by(("higher",), _height_splits(scene, references, others, surer))),
-        (1, by(("within",), _within_splits(scene, references, others, surer))),
+        (2, _counted(scene, ("nearer", "farther"), _depth_splits(scene, references, others, surer), rng)),
+        (1, _counted(scene, ("left", "right"), _side_splits(references, others, surer), rng)),
+        (1, _counted(scene, ("higher",), _height_splits(scene, references, others, surer), rng)),
+        (1, _counted(scene, ("within",), _within_splits(scene, references, others, surer), rng)),
     )
 
 
@@ -167,10 +165,11 @@ def _height_splits(
     def over(high: SceneObject, low: SceneObject) -> float | None:
         sure = height_margin(scene, high, low, margins)
         # Most of a lamp that is seen is its shade: the middles of the extents must say the same.
-        gap = _middle_height(high) - _middle_height(low)
+        gap = middles[high.object_id] - middles[low.object_id]
         return None if sure is None or gap < margins.height_gap * scene.unit else min(sure[0], gap) / scene.unit
 
     whole = [thing for thing in others if has_middle(thing)]
+    middles = {thing.object_id: _middle_height(scene, thing) for thing in (*whole, *references)}
     for reference in references:
         if not has_middle(reference):
             continue
@@ -207,9 +206,9 @@ def _within_splits(
             yield Split(reference, inside, outside, limit)
 
 
-def _middle_height(thing: SceneObject) -> float:
-    assert thing.height is not None
-    return float(thing.height[Q02] + thing.height[Q98]) / 2
+def _middle_height(scene: Scene, thing: SceneObject) -> float:
+    low, high = np.quantile(mask_points(scene, thing)[:, 1], (0.02, 0.98))
+    return -float(low + high) / 2
 
 
 def _sure(things: Sequence[tuple[SceneObject, float | None]]) -> list[tuple[SceneObject, float]]:
