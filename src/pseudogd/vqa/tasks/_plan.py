@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pseudogd.vqa.scene import Scene, SceneObject
+from pseudogd.vqa.build import RESTS_WITHIN
+from pseudogd.vqa.scene import Q50, Scene, SceneObject
 
 ACROSS = 0.5
 """Of the narrower one's width: least overlap across the line of sight."""
@@ -16,6 +17,9 @@ BEHIND = 0.5
 MEETS = 3
 """Pixels between the lower end of one mask and the other mask."""
 ONE_DEPTH = 0.05
+TOUCHES = 0.6
+"""Share of the columns of a thing whose lower end must be on another one."""
+BESIDE = 3
 MOST_POINTS = 200
 
 
@@ -86,6 +90,23 @@ def meeting_shares(scene: Scene, upper: SceneObject, lower: SceneObject) -> tupl
             meets |= on[0]
             level |= on[0] & (np.abs(np.log(there / own)) < ONE_DEPTH)
     return float(meets.mean()), float(level.mean())
+
+
+def well_placed(scene: Scene, thing: SceneObject) -> bool:
+    """Whether the place of a thing agrees with its surroundings: it rests on the floor or on another thing, or is flat
+    on what is behind it.
+
+    What seems to float in the air has mostly been given too small a depth. True where no floor is known.
+    """
+    if thing.ground_gap is None or abs(thing.ground_gap) < RESTS_WITHIN * scene.unit:
+        return True
+    if any(meeting_shares(scene, thing, other)[1] > TOUCHES for other in scene.objects if other is not thing):
+        return True
+    top, left, bottom, right = thing.window
+    beside = [column for column in (left - BESIDE, right + BESIDE) if 0 <= column < scene.depth.shape[1]]
+    around, labels = scene.depth[top : bottom + 1, beside], scene.labels[top : bottom + 1, beside]
+    free = around[(labels < 0) & np.isfinite(around)]
+    return len(free) > 0 and float(np.median(np.abs(np.log(free / thing.z[Q50])))) < ONE_DEPTH
 
 
 def mask_points(scene: Scene, thing: SceneObject) -> np.ndarray:

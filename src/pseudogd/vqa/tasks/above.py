@@ -22,7 +22,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import MOSTLY_KNOWN, Margins, about, blend, in_turns, pairs
 from pseudogd.vqa.phrasing import Form, meant
 from pseudogd.vqa.scene import Q02, Q10, Q50, Q90, Q98, Scene, SceneObject
-from pseudogd.vqa.tasks._plan import ACROSS, meeting_shares, plan_of
+from pseudogd.vqa.tasks._plan import ACROSS, TOUCHES, meeting_shares, plan_of
 from pseudogd.vqa.tasks._written import capital, few, has_middle
 from pseudogd.vqa.tasks.direction import height_margin
 from pseudogd.vqa.words.telling import HEIGHT
@@ -35,7 +35,6 @@ FORMULA = "overlap of 5-95% extents across and along the line of sight, and of h
 RULE = "above it in the picture"
 OPPOSITE = {"above": "below", "below": "above", "neither": "neither"}
 MOST_THINGS = 12
-TOUCHES = 0.6
 SLACK = 0.03
 
 _ASK = (

@@ -16,6 +16,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, in_turns
 from pseudogd.vqa.phrasing import many, meant
 from pseudogd.vqa.scene import Q50, Array, Scene
+from pseudogd.vqa.tasks._plan import well_placed
 from pseudogd.vqa.tasks._written import capital, few, has_middle
 from pseudogd.vqa.words.telling import SIDE
 
@@ -53,7 +54,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     """One thing between two others, beside two or three that are clearly not."""
     if not scene.supports("bearing"):
         return
-    good = [k for k, thing in enumerate(scene.objects) if has_middle(thing)]
+    good = [k for k, thing in enumerate(scene.objects) if has_middle(thing) and well_placed(scene, thing)]
     good = [good[k] for k in few(rng, len(good), MOST_THINGS)]
     if len(good) < 4:
         return

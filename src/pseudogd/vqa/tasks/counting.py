@@ -20,7 +20,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Q05, Q50, Scene, SceneObject
-from pseudogd.vqa.tasks._plan import mask_points
+from pseudogd.vqa.tasks._plan import mask_points, well_placed
 from pseudogd.vqa.tasks._written import capital, few, has_middle, together, unseen
 from pseudogd.vqa.tasks.direction import height_margin, side_margin
 from pseudogd.vqa.tasks.nearer import near_margin
@@ -186,9 +186,9 @@ def _within_splits(
 ) -> Iterator[Split]:
     if not scene.supports("metric"):
         return
-    good = [scene.index(thing.object_id) for thing in others if has_middle(thing)]
+    good = [scene.index(thing.object_id) for thing in others if has_middle(thing) and well_placed(scene, thing)]
     for reference in references:
-        if not has_middle(reference):
+        if not (has_middle(reference) and well_placed(scene, reference)):
             continue
         start = scene.index(reference.object_id)
         for limit in WITHIN:

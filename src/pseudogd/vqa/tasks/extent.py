@@ -18,6 +18,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, seen_well
 from pseudogd.vqa.phrasing import Form, meant, metres
 from pseudogd.vqa.scene import Scene, SceneObject
+from pseudogd.vqa.tasks._plan import well_placed
 from pseudogd.vqa.tasks._written import length_grid, size_error, snapped, spaced, spacing
 from pseudogd.vqa.tasks.distance import LONGEST, RATIO
 from pseudogd.vqa.words.telling import SIZE
@@ -57,7 +58,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     """Heights and widths of things that are seen whole."""
     if not (scene.supports("metric") and scene.has_gravity):
         return
-    whole = [thing for thing in scene.objects if seen_well(thing, scene)]
+    whole = [thing for thing in scene.objects if seen_well(thing, scene) and well_placed(scene, thing)]
     yield from blend(rng, *((1, _extents(scene, whole, form, rng, margins)) for form in QUANTITIES))
 
 

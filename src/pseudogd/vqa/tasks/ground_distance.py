@@ -18,6 +18,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs
 from pseudogd.vqa.phrasing import Form, meant, metres
 from pseudogd.vqa.scene import Scene
+from pseudogd.vqa.tasks._plan import well_placed
 from pseudogd.vqa.tasks._written import few, has_middle, length_grid, snapped, spaced, spacing, unseen
 from pseudogd.vqa.tasks.distance import LONGEST, RATIO
 
@@ -61,7 +62,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     """Between two things and from the camera; in turn such as differ from the straight distance and such as do not."""
     if not (scene.supports("metric") and scene.has_gravity):
         return
-    good = [k for k, thing in enumerate(scene.objects) if has_middle(thing)]
+    good = [k for k, thing in enumerate(scene.objects) if has_middle(thing) and well_placed(scene, thing)]
     good = [good[k] for k in few(rng, len(good), MOST_THINGS)]
     couples: list[tuple[int, ...]] = [(good[i], good[j]) for i, j in pairs(len(good))]
     yield from blend(

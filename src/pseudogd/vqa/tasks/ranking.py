@@ -20,6 +20,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, seen_well
 from pseudogd.vqa.phrasing import Form, meant, metres
 from pseudogd.vqa.scene import Q05, Q98, Scene, SceneObject
+from pseudogd.vqa.tasks._plan import well_placed
 from pseudogd.vqa.tasks._written import few, in_a_row, names_of, together
 from pseudogd.vqa.tasks.nearer import near_margin
 from pseudogd.vqa.tasks.size import SMALLEST, size_margin
@@ -97,7 +98,9 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         rank_gap=SURER * margins.rank_gap,
         size_ratio=margins.size_ratio**SURER,
     )
-    order = sorted((scene.objects[k] for k in few(rng, len(scene), MOST_THINGS)), key=lambda thing: float(thing.z[Q05]))
+    order = [thing for thing in scene.objects if well_placed(scene, thing)]
+    order = [order[k] for k in few(rng, len(order), MOST_THINGS)]
+    order.sort(key=lambda thing: float(thing.z[Q05]))
 
     def nearer(near: SceneObject, far: SceneObject) -> float | None:
         return near_margin(scene, near, far, margins)

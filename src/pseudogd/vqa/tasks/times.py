@@ -18,6 +18,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs, seen_well
 from pseudogd.vqa.phrasing import Form, meant, metres
 from pseudogd.vqa.scene import Scene, SceneObject
+from pseudogd.vqa.tasks._plan import well_placed
 from pseudogd.vqa.tasks._written import few, has_middle, ratio_grid, size_error, snapped, spaced, spacing, times, unseen
 from pseudogd.vqa.tasks.size import SMALLEST
 from pseudogd.vqa.words.telling import DEPTH, SIZE
@@ -72,8 +73,8 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     """Ratios of distances and, with gravity, of sizes."""
     if not scene.supports("ratio"):
         return
-    far = [thing for thing in scene.objects if has_middle(thing)]
-    whole = [thing for thing in scene.objects if scene.has_gravity and seen_well(thing, scene)]
+    far = [thing for thing in scene.objects if has_middle(thing) and well_placed(scene, thing)]
+    whole = [thing for thing in far if scene.has_gravity and seen_well(thing, scene)]
     yield from blend(
         rng,
         *(
