@@ -9,7 +9,7 @@ from pseudogd.vqa.tasks import answer_in, facts_of
 from pseudogd.vqa.tasks.between import places
 
 ENDS = Block("red card", -1.4, 3.0, 0.4, 0.6), Block("green card", 1.4, 4.4, 0.5, 0.6)
-OTHERS = Block("white card", 1.1, 2.4, 0.3, 0.3), Block("black card", -1.8, 5.6, 0.5, 0.7, base=0.9)
+OTHERS = Block("white card", 1.1, 2.4, 0.3, 0.3), Block("black card", -3.0, 5.6, 0.5, 0.9)
 
 
 def asked(share, off):

@@ -12,6 +12,7 @@ from pseudogd.vqa.tasks import answer_in, facts_of
 from pseudogd.vqa.tasks.camera_height import height_error
 
 CHAIR = Block("red chair", -0.6, 3.0, 0.5, 0.9, depth=0.4)
+SHELF = Block("gray shelf", 0.9, 3.4, 0.5, 1.6)
 LAMP = Block("white lamp", 0.9, 3.4, 0.4, 0.4, base=1.6)
 
 
@@ -22,13 +23,23 @@ def asked(scene, task, seed=0):
 @pytest.mark.parametrize("pitch", [-5.0, 0.0, 10.0])
 def test_along_the_ground_is_shorter_than_straight(pitch):
     card = Block("red card", -0.6, 3.0, 0.5, 0.9)
-    scene = golden([card, LAMP], pitch_deg=pitch)
-    facts = [fact for fact in asked(scene, "ground_distance") if fact.form == "ground_distance.between"]
+    scene = golden([card, SHELF, LAMP], pitch_deg=pitch)
+    facts = [fact for fact in asked(scene, "ground_distance") if {"0", "2"} == set(fact.operands)]
     assert len(facts) == 1
     a, b = middle(card), middle(LAMP)
     assert facts[0].value == pytest.approx(math.hypot(*(a - b)[::2]), abs=0.04)
     assert np.linalg.norm(a - b) > facts[0].value + 0.15
     assert not facts[0].evidence["shortcut"]["right"]
+
+
+def test_what_floats_in_the_air_is_not_asked_about():
+    """It has been given too small a depth: nothing in a room floats, but for what is flat on a wall."""
+    resting, floating = golden([CHAIR, SHELF, LAMP]), golden([CHAIR, LAMP])
+    flat = golden([CHAIR, replace(LAMP, z=11.98, width=1.4, height=1.4)])
+    for task in ("ground_distance", "extent"):
+        about = [{name for fact in asked(s, task) for name in fact.operands} for s in (resting, floating, flat)]
+        assert "2" in about[0] and "1" not in about[1] and "0" in about[1]
+        assert "1" in about[2]
 
 
 @pytest.mark.parametrize("eye", [0.5, 0.9, 1.2, 1.7, 2.5])

@@ -20,6 +20,7 @@ ONE_DEPTH = 0.05
 TOUCHES = 0.6
 """Share of the columns of a thing whose lower end must be on another one."""
 BESIDE = 3
+FLAT = 0.025
 MOST_POINTS = 200
 
 
@@ -106,7 +107,7 @@ def well_placed(scene: Scene, thing: SceneObject) -> bool:
     beside = [column for column in (left - BESIDE, right + BESIDE) if 0 <= column < scene.depth.shape[1]]
     around, labels = scene.depth[top : bottom + 1, beside], scene.labels[top : bottom + 1, beside]
     free = around[(labels < 0) & np.isfinite(around)]
-    return len(free) > 0 and float(np.median(np.abs(np.log(free / thing.z[Q50])))) < ONE_DEPTH
+    return len(free) > 0 and float(np.median(np.abs(np.log(free / thing.z[Q50])))) < FLAT
 
 
 def mask_points(scene: Scene, thing: SceneObject) -> np.ndarray:

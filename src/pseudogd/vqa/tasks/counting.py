@@ -79,12 +79,16 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     references = [scene.objects[k] for k in rng.permutation(len(scene))[:MOST_REFERENCES]]
     others = [scene.objects[k] for k in few(rng, len(scene), MOST_OTHERS)]
 
+    # Only of the sides is the depth of no account.
+    placed = {thing.object_id for thing in others if well_placed(scene, thing)}
+    stands = [thing for thing in references if thing.object_id in placed]
+    placed_others = [thing for thing in others if thing.object_id in placed]
     yield from blend(
         rng,
-        (2, _counted(scene, ("nearer", "farther"), _depth_splits(scene, references, others, surer), rng)),
+        (2, _counted(scene, ("nearer", "farther"), _depth_splits(scene, stands, placed_others, surer), rng)),
         (1, _counted(scene, ("left", "right"), _side_splits(references, others, surer), rng)),
-        (1, _counted(scene, ("higher",), _height_splits(scene, references, others, surer), rng)),
-        (1, _counted(scene, ("within",), _within_splits(scene, references, others, surer), rng)),
+        (1, _counted(scene, ("higher",), _height_splits(scene, stands, placed_others, surer), rng)),
+        (1, _counted(scene, ("within",), _within_splits(scene, stands, placed_others, surer), rng)),
     )
 
 
@@ -186,9 +190,9 @@ def _within_splits(
 ) -> Iterator[Split]:
     if not scene.supports("metric"):
         return
-    good = [scene.index(thing.object_id) for thing in others if has_middle(thing) and well_placed(scene, thing)]
+    good = [scene.index(thing.object_id) for thing in others if has_middle(thing)]
     for reference in references:
-        if not (has_middle(reference) and well_placed(scene, reference)):
+        if not has_middle(reference):
             continue
         start = scene.index(reference.object_id)
         for limit in WITHIN:
