@@ -120,12 +120,10 @@ def steps(fact: Fact) -> list[str]:
         "higher": f"higher than the {reference}",
         "within": f"within {fact.slots.get('d')} of the {reference}",
     }[form]
-    groups = {"inside": capital(said), "outside": f"Not {said}"}
     lines = []
-    for role, text in groups.items():
+    for role, text in (("inside", capital(said)), ("outside", f"Not {said}")):
         names = [str(entry["name"]) for entry in fact.evidence["objects"] if entry["role"] == role]
-        if names:
-            lines.append(f"{text}: {together(names)}.")
+        lines += [f"{text}: {together(names)}."] if names else []
     return [*lines, f"That makes {fact.answer}."]
 
 
@@ -255,8 +253,7 @@ def _fact(
     outside: Sequence[tuple[SceneObject, float]],
     rng: np.random.Generator,
 ) -> Fact:
-    things = [(thing, "inside", margin) for thing, margin in inside]
-    things += [(thing, "outside", margin) for thing, margin in outside]
+    things = [(thing, role, m) for role, part in (("inside", inside), ("outside", outside)) for thing, m in part]
     things = [things[n] for n in rng.permutation(len(things))]
     others = [str(n) for n in range(len(things) + 1) if n != len(inside)]
     others = [others[n] for n in sorted(rng.choice(len(others), 3, replace=False))]
