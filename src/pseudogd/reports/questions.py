@@ -41,6 +41,13 @@ _MARGINS = {
     "localization.point_between": "shares of the line to the zone's end",
     "localization": "lead over the next",
     "size": "log of the ratio of sizes",
+    "ranking": "log of the smallest ratio",
+    "in_front": "log of the smallest ratio",
+    "occlusion": "log of the smallest ratio",
+    "times": "standard errors",
+    "ground_distance": "standard errors",
+    "extent": "standard errors",
+    "camera_height": "standard errors",
 }
 
 
@@ -302,7 +309,7 @@ def _measure(question: Mapping[str, Any]) -> str:
 
 
 def _margin_unit(form: str) -> str:
-    return _MARGINS.get(form) or _MARGINS[form.split(".")[0]]
+    return _MARGINS.get(form) or _MARGINS.get(form.split(".")[0], "")
 
 
 def _frame(question: Mapping[str, Any], operands: Sequence[Mapping[str, Any]]) -> str:
