@@ -140,7 +140,8 @@ def test_ctrl_c_in_a_teacher_stops_at_once(tmp_path, photos):
     teacher = Plain(pressed)
     with pytest.raises(KeyboardInterrupt):
         label(photos, teacher, tmp_path / "data", quiet=True, batch_size=4)
-    assert teacher.batches == [4]
+    assert len(teacher.batches) <= 2  # one may be on its way beside it
+    assert not list((tmp_path / "data" / "geometry").glob("part-*.parquet"))
 
 
 def test_a_teacher_in_memory_takes_no_options_but_a_confidence(tmp_path, photos):

@@ -16,8 +16,9 @@ from pseudogd.objects.masks import box_of, decode, encode
 from pseudogd.vqa.build import build_scene
 from pseudogd.vqa.scene import Q05, Q50
 from pseudogd.vqa.synth import task_facts
-from pseudogd.vqa.tasks import TASKS
+from pseudogd.vqa.tasks import TASKS, answer_in
 from pseudogd.vqa.tasks.hypothetical import SECTORS, sector_index
+from pseudogd.vqa.vocabulary import PLAIN_TASKS
 from pseudogd.world.folder import render_folder
 
 pytestmark = pytest.mark.slow
@@ -46,6 +47,12 @@ def holds(fact, scene, index):
     things = [scene.objects[index[i]] for i in fact.operands]
     places = [index[i] for i in fact.operands]
     name = fact.form.split(".")[1]
+    if fact.task not in PLAIN_TASKS:
+        true = answer_in(scene, fact)
+        if fact.style != "number" or true is None:
+            return None if true is None or fact.style == "point" else true == fact.answer
+        said = [abs(math.log(float(text.split()[0]) / true)) for text in (fact.answer, *fact.wrong)]
+        return said[0] == min(said)
     if fact.task == "nearer":
         depths = [thing.z[Q05] for thing in things]
         return depths[0] == (max if name == "farthest" else min)(depths)

@@ -15,6 +15,16 @@ _UNITS = {
     "localization.point_between": "shares of the line to the zone's end",
     "localization": "lead over the next",
     "size": "log of the ratio of sizes",
+    "ranking": "log of the smallest ratio",
+    "in_front": "log of the smallest ratio",
+    "occlusion": "log of the smallest ratio",
+    "times": "standard errors",
+    "ground_distance": "standard errors",
+    "extent": "standard errors",
+    "camera_height": "standard errors",
+    "clock": "degrees to the next hour",
+    "octant": "degrees to the next sector",
+    "turn": "degrees to the next answer",
 }
 
 

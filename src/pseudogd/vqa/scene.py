@@ -110,6 +110,12 @@ class SceneObject:
             raise CannotAnswer("a box on the ground needs a camera and gravity")
         return yaw_box(self.points)
 
+    @cached_property
+    def window(self) -> tuple[int, int, int, int]:
+        """First row, first column, last row, last column of the mask (not empty), at the depth map's resolution."""
+        rows, columns = np.flatnonzero(self.mask.any(axis=1)), np.flatnonzero(self.mask.any(axis=0))
+        return int(rows[0]), int(columns[0]), int(rows[-1]), int(columns[-1])
+
     @property
     def footprint(self) -> float:
         """Half the longer visible extent on the ground (x and z of the scene's frame)."""

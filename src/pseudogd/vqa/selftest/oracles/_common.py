@@ -10,6 +10,14 @@ import numpy as np
 from pseudogd.vqa.scene import Scene
 from pseudogd.vqa.selftest.golden import Array, Block, Room
 
+LARGE = (
+    Block("red card", -1.0, 2.4, 0.8, 0.9),
+    Block("blue card", 0.3, 2.6, 0.5, 0.4),
+    Block("green card", 0.2, 4.2, 1.4, 1.7),
+    Block("yellow card", 1.35, 3.6, 0.95, 0.8),
+)
+"""Cards that are seen large enough to be measured to a few percent."""
+
 
 def expect(said: object, true: object) -> str | None:
     """None when both are the same."""
@@ -29,6 +37,11 @@ def card_gap(a: Block, b: Block) -> float:
     low, high = (a, b) if a.base < b.base else (b, a)
     over = max(0.0, high.base - (low.base + low.height))
     return math.sqrt(across**2 + over**2 + (a.z - b.z) ** 2)
+
+
+def across_sight(card: Block) -> float:
+    """Level extent of a card in a plane z = const across the line of sight to its middle."""
+    return card.width * card.z / math.hypot(card.x, card.z)
 
 
 def on_floor(room: Room, scene: Scene, percent: Sequence[float]) -> Array:

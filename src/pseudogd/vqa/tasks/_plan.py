@@ -1,0 +1,129 @@
+"""Two things on the ground plan, and where the lower end of one meets the other in the picture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from pseudogd.vqa.build import RESTS_WITHIN
+from pseudogd.vqa.scene import Q50, Scene, SceneObject
+
+ACROSS = 0.5
+"""Of the narrower one's width: least overlap across the line of sight."""
+BEHIND = 0.5
+"""Of the lower one's width: how far it may reach behind what is seen of it."""
+MEETS = 3
+"""Pixels between the lower end of one mask and the other mask."""
+ONE_DEPTH = 0.05
+TOUCHES = 0.6
+"""Share of the columns of a thing whose lower end must be on another one."""
+BESIDE = 3
+FLAT = 0.025
+MOST_POINTS = 200
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an upper thing lies over a lower one, lengths in the unit of the depth map.
+
+    ``across``: overlap across the line of sight, negative where they are apart; ``narrow``: width of the narrower one
+    there; ``along``: how far the middle of the upper one is inside the lower one's visible part, negative outside;
+    ``reach``: how far the lower one may go on behind that; ``behind``: whether the upper one is behind its middle.
+    """
+
+    across: float
+    narrow: float
+    along: float
+    reach: float
+    behind: bool
+
+    @property
+    def room(self) -> float:
+        """How far inside the lower one, what may be behind it included; negative: how far outside."""
+        return self.along + (self.reach if self.behind else 0.0)
+
+    @property
+    def stacked(self) -> bool:
+        return self.across >= ACROSS * self.narrow and self.room > 0
+
+
+def plan_of(scene: Scene, upper: SceneObject, lower: SceneObject) -> Plan:
+    """The two on the ground, across and along the horizontal line of sight to the lower one."""
+    assert lower.centre is not None
+    sight = lower.centre[::2] / (math.hypot(lower.centre[0], lower.centre[2]) or 1.0)
+    axes = np.array([[sight[1], -sight[0]], sight])  # across, along
+    (low_a, _, high_a), (low_r, middle_r, high_r) = _ends(mask_points(scene, lower)[:, ::2] @ axes.T)
+    (low_b, _, high_b), (_, place, _) = _ends(mask_points(scene, upper)[:, ::2] @ axes.T)
+    narrow = min(high_a - low_a, high_b - low_b)
+    across = min(high_a, high_b) - max(low_a, low_b)
+    along = min(place - low_r, high_r - place)
+    return Plan(across, narrow, along, BEHIND * (high_a - low_a), bool(place > middle_r))
+
+
+def meeting_shares(scene: Scene, upper: SceneObject, lower: SceneObject) -> tuple[float, float]:
+    """Share of the upper one's columns whose lower end meets the lower one in the picture; the same at one depth.
+
+    Depth is compared a few pixels inside of both, where teachers do not blur one into the other.
+    """
+    top, left, bottom, right = upper.window
+    other = lower.window
+    if other[0] > bottom + MEETS or other[2] < top or other[3] < left or other[1] > right:
+        return 0.0, 0.0
+    mask = upper.mask[top : bottom + 1, left : right + 1]
+    columns = np.flatnonzero(mask.any(axis=0))
+    lowest = top + mask.shape[0] - 1 - mask[::-1, columns].argmax(axis=0)
+    columns = columns + left
+    inside, height = max(2, round(0.01 * scene.depth.shape[0])), scene.depth.shape[0]
+    index = scene.index(lower.object_id)
+    meets, level = np.zeros(len(columns), bool), np.zeros(len(columns), bool)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        closeness = 1.0 / scene.depth  # along a column of the picture, that of a plane is linear
+        own = closeness[np.maximum(lowest - inside, top), columns]
+        for below in range(1, MEETS + 1):
+            rows = [np.minimum(lowest + below + n * inside, height - 1) for n in range(3)]
+            on = [scene.labels[row, columns] == index for row in rows]
+            first, second = closeness[rows[1], columns], closeness[rows[2], columns]
+            there = np.where(on[1], first, closeness[rows[0], columns])
+            # The surface of the lower one, carried on to where the two meet.
+            there = np.where(on[1] & on[2], 2 * first - second, there)
+            meets |= on[0]
+            level |= on[0] & (np.abs(np.log(there / own)) < ONE_DEPTH)
+    return float(meets.mean()), float(level.mean())
+
+
+def well_placed(scene: Scene, thing: SceneObject) -> bool:
+    """Whether the place of a thing agrees with its surroundings: it rests on the floor or on another thing, or is flat
+    on what is behind it.
+
+    What seems to float in the air has mostly been given too small a depth. True where no floor is known.
+    """
+    if thing.ground_gap is None or abs(thing.ground_gap) < RESTS_WITHIN * scene.unit:
+        return True
+    if any(meeting_shares(scene, thing, other)[1] > TOUCHES for other in scene.objects if other is not thing):
+        return True
+    top, left, bottom, right = thing.window
+    beside = [column for column in (left - BESIDE, right + BESIDE) if 0 <= column < scene.depth.shape[1]]
+    around, labels = scene.depth[top : bottom + 1, beside], scene.labels[top : bottom + 1, beside]
+    free = around[(labels < 0) & np.isfinite(around)]
+    return len(free) > 0 and float(np.median(np.abs(np.log(free / thing.z[Q50])))) < FLAT
+
+
+def mask_points(scene: Scene, thing: SceneObject) -> np.ndarray:
+    """(n, 3) points of the whole mask: the sample of a table may be its front alone, which is most of what is seen."""
+    assert scene.points is not None
+    top, left, bottom, right = thing.window
+    window = slice(top, bottom + 1), slice(left, right + 1)
+    points = scene.points[window][thing.mask[window]]
+    points = points[np.isfinite(points).all(axis=1)]
+    return points[np.linspace(0, len(points) - 1, min(len(points), MOST_POINTS)).astype(int)].astype(np.float64)
+
+
+def _ends(values: np.ndarray) -> list[tuple[float, float, float]]:
+    ordered = np.sort(values, axis=0)
+    last = len(ordered) - 1
+    return [
+        (float(column[round(0.05 * last)]), float(column[last // 2]), float(column[round(0.95 * last)]))
+        for column in ordered.T
+    ]
