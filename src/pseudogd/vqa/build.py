@@ -226,8 +226,21 @@ class _Measure:
             rank=np.searchsorted(self.ordered, depths) / max(1, self.ordered.size),
             standable=_standable(category, gap, unit),
             has_front=has_front(category),
+            **self._front(row),
             **values,
         )
+
+    def _front(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The facing direction that the row states in camera axes, turned into the scene's frame."""
+        stated = row.get("front")
+        if stated is None or self.points is None:
+            return {}
+        front = np.asarray(stated, np.float64)
+        length = float(np.linalg.norm(front)) if front.shape == (3,) else math.nan
+        if not (math.isfinite(length) and length > 0):
+            raise InputError(f"{row['name']}: front {stated!r} is no direction; write three numbers, not all zero")
+        front = front / length if self.rotation is None else self.rotation @ front / length
+        return {"front": front, "front_confidence": float(row.get("front_confidence", 1.0))}
 
     def _sample(self, mask: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Pixels that stand for the object: off its outline, off depth edges, without outliers, thinned evenly."""

@@ -62,6 +62,8 @@ class SceneObject:
     ``occluded``: share of the outline with something nearer right outside; ``cut``: so is one whole end of it;
     ``rank``: place of the depth within the photo, 0 nearest to 1 farthest; ``known``: share of the mask with depth;
     ``height``: along up from the camera; ``tall``, ``wide``: real extents along up and level across the line of sight;
+    ``front``: unit vector (3,) in the scene's frame that the thing's own front faces, None if nobody said;
+    ``front_confidence``: how sure that is, 0 to 1, None without a front;
     ``points``: (n, 3) sample in the scene's frame; ``centre``: its median; ``skin``: (n, 3) fewer points that reach to
     the outline, to measure gaps from; ``sigma``: relative error along the viewing ray; ``ground_gap``: height of the
     lower end over the floor.
@@ -92,6 +94,8 @@ class SceneObject:
     ground_gap: float | None = None
     standable: bool = False
     has_front: bool = False
+    front: Array | None = None
+    front_confidence: float | None = None
 
     @cached_property
     def box(self) -> YawBox:
