@@ -1,6 +1,6 @@
 """Standing at X and facing Y (or with the back to Y): which way, and how far, does one turn to face Z?
 
-Frame: on the ground at X, see `hypothetical`; theta is the shorter turn, right positive. *way*: around if |theta| exceeds
+Frame: on the ground at X, see `hypothetical`; theta is the shorter turn, right positive. *way*: around if |theta| is over
 135 degrees, else the side of theta; what is nearly straight ahead is not asked. *amount*: |theta| to the nearest ten
 degrees with its side; wrong are the other side and an angle at least 50 degrees off on both sides, so that neither half
 of an option tells it. Asked only if theta keeps the margin `Margins.sector` and twice its error from where another

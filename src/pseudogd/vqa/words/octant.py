@@ -23,7 +23,7 @@ LIST = "front, front-right, right, back-right, back, back-left, left or front-le
 ASK_OPEN = (f"is the {{z}} {LIST}?", f"in which direction is the {{z}}: {LIST}?")
 CLAIM = (
     "is the {z} to your %s, out of eight directions?",
-    "out of eight directions, does your %s lead to the {z}?",
+    "does your %s lead to the {z}, out of eight directions?",
 )
 
 
@@ -36,7 +36,7 @@ def _form(stance: str) -> Form:
         answers=DIRECTIONS,
         says=rf"^(?=.*({says}))(?=.*(eight directions|front-right.*front-left))",
         never=never,
-        claims={key: rf"your {text}(, out| lead)" for key, text in DIRECTIONS.items()},
+        claims={key: rf"(to your {text}, out|does your {text} lead)" for key, text in DIRECTIONS.items()},
     )
 
 

@@ -21,7 +21,7 @@ STANCES = {
 }
 SAYS = {
     "facing": (r"(face|facing|look at) the \{y\}", r"away|back to|behind your back"),
-    "away": (r"away from the \{y\}|back to the \{y\}|\{y\} behind your back", r"look at|facing the|face the"),
+    "away": (r"away from the \{y\}|back to the \{y\}|\{y\} behind your back", r"(look at|facing|face) the \{y\}"),
 }
 """What such beginnings must and must not say."""
 
