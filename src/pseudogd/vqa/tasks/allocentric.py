@@ -4,7 +4,7 @@ Frame: on the ground at A, forward a = h(front of A), right r = a x up, v = h(B 
 positive; the four sectors are centred at 0, 90, 180 and -90 degrees. *side* asks left or right alone; *seat* says the
 same of a person who sits on A. Asked only of things of a kind that has a front, whose stated front is confident and
 roughly level, with camera and confident gravity, if theta keeps a margin from the sector's edge that also exceeds twice
-its error: that of both places and that of the front. Every fact has a twin with A turned around and the opposite answer.
+its error: that of both places and that of the front. Every fact has a twin with A turned around, of opposite answer.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pseudogd.vqa.categories import SEATS as SEAT_WORDS
 from pseudogd.vqa.categories import head_noun
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, in_turns, nested
@@ -27,7 +28,7 @@ QUOTA = 1
 NEEDS = "bearing"
 
 LEVEL = math.radians(30.0)
-SEATS = frozenset(["armchair", "bench", "chair", "couch", "highchair", "loveseat", "recliner", "settee", "sofa", "throne", "toilet", "wheelchair"])
+SEATS = frozenset(SEAT_WORDS.split())
 FORMULA = "theta = atan2(v.r, v.a), a = h(front of A), r = a x up, v = h(B - A)"
 
 

@@ -2,9 +2,9 @@
 
 Frame: on the ground at X, see `hypothetical`. hour = round(theta / 30 degrees) mod 12, 0 being 12: rounded, never cut
 off, so that one degree to the right of straight ahead is 12 o'clock. Asked only if theta has a low predicted error and
-keeps a margin from the edge of its hour that also exceeds it twice, and most of what is seen of Z is near. Wrong hours are at least two
-hours from the right one and from each other, at gaps that do not depend on which one is right. Every fact has a twin
-with the opposite facing, six hours away.
+keeps a margin from the edge of its hour that also exceeds it twice, and most of what is seen of Z is near.
+Wrong hours are at least two hours from the right one and from each other, at gaps that do not depend on which one is
+right. Every fact has a twin with the opposite facing, six hours away.
 """
 
 from __future__ import annotations

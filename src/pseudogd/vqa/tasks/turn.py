@@ -1,9 +1,9 @@
 """Standing at X and facing Y (or with the back to Y): which way, and how far, does one turn to face Z?
 
-Frame: on the ground at X, see `hypothetical`; theta is the shorter turn, right positive. *way*: around if |theta| is over
-135 degrees, else the side of theta; what is nearly straight ahead is not asked. *amount*: |theta| to the nearest ten
-degrees with its side; wrong are the other side and an angle at least 50 degrees off on both sides, so that neither half
-of an option tells it. Asked only if theta keeps the margin `Margins.sector` and twice its error from where another
+Frame: on the ground at X, see `hypothetical`; theta is the shorter turn, right positive. *way*: around if |theta| is
+over 135 degrees, else the side of theta; what is nearly straight ahead is not asked. *amount*: |theta| to the nearest
+ten degrees with its side; wrong are the other side and an angle at least 50 degrees off on both sides, so that neither
+half of an option tells it. Asked only if theta keeps the margin `Margins.sector` and twice its error from where another
 option would be as good. Facts come with twins of the opposite facing, unless that would be straight ahead.
 """
 
@@ -97,7 +97,8 @@ def _ways(scene: Scene, clear: NDArray[np.bool_], needed: Array, rng: np.random.
     classes = []
     for x, y, z in triples:
         both = good[0][x, y, z] and good[1][x, y, z]
-        classes.append((way_of(facing[x, y, z]), way_of(away[x, y, z]), bool(both)))
+        shortcut = way_of(found.on_map[x, y, z]) == way_of(facing[x, y, z])
+        classes.append((way_of(facing[x, y, z]), way_of(away[x, y, z]), bool(both), shortcut))
     for k in in_turns(classes, rng):
         x, y, z = (int(i) for i in triples[k])
         twins = []
@@ -121,7 +122,8 @@ def _amounts(scene: Scene, clear: NDArray[np.bool_], needed: Array, rng: np.rand
     side_margin = np.minimum(size, math.pi - size)
     triples = np.argwhere(clear & (side_margin > needed))
     tens = np.rint(np.degrees(size[tuple(triples.T)]) / STEP).astype(int) * STEP
-    for k in in_turns([int(ten) for ten in tens], rng):
+    off = np.abs(_stand.wrapped(found.on_map - found.theta))[tuple(triples.T)] < math.radians(APART / 2)
+    for k in in_turns([(int(ten), bool(near)) for ten, near in zip(tens, off)], rng):
         x, y, z = (int(i) for i in triples[k])
         right = int(tens[k])
         far = [angle for angle in ANGLES if abs(angle - right) >= APART]
