@@ -43,9 +43,9 @@ class Margins:
     sector: float = float(np.radians(15.0))
     visible: float = 0.5
     hour: float = float(np.radians(5.0))
-    hour_error: float = float(np.radians(4.0))
-    octant: float = float(np.radians(12.0))
-    octant_error: float = float(np.radians(6.0))
+    hour_error: float = float(np.radians(3.0))
+    octant: float = float(np.radians(15.0))
+    octant_error: float = float(np.radians(4.0))
     front: float = 0.7
     front_error: float = float(np.radians(6.0))
 

@@ -3,8 +3,8 @@
 Frame: on the ground at X, see `hypothetical`; theta is the shorter turn, right positive. *way*: around if |theta| is
 over 135 degrees, else the side of theta; what is nearly straight ahead is not asked. *amount*: |theta| to the nearest
 ten degrees with its side; wrong are the other side and an angle at least 50 degrees off on both sides, so that neither
-half of an option tells it. Asked only if theta keeps the margin `Margins.sector` and twice its error from where another
-option would be as good. Facts come with twins of the opposite facing, unless that would be straight ahead.
+half of an option tells it. Asked only if theta keeps the margin `Margins.sector` and four times its error from where
+another option would be as good. Facts come with twins of the opposite facing, unless that would be straight ahead.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ NEEDS = "bearing"
 AROUND = math.radians(135.0)
 STEP = 10
 APART = 50
+SURE = 2.0
+"""Times `Margins.sigmas`: turns of half a circle are asked about, where errors of both lines matter most."""
 SIDES = ("left", "right")
 
 
@@ -38,7 +40,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     if not (scene.supports("bearing") and scene.has_gravity) or len(scene) < 3:
         return
     found = _stand.turns(scene)
-    needed = np.maximum(margins.sector, margins.sigmas * found.sigma)
+    needed = np.maximum(margins.sector, SURE * margins.sigmas * found.sigma)
     clear = far_enough(scene, margins)
     yield from blend(
         rng,

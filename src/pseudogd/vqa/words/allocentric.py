@@ -15,7 +15,7 @@ AS_IT_FACES = (
 )
 TURNED = (
     "If the {a} were turned around, then from its own point of view, ",
-    "Suppose that the {a} faced the opposite way: from its own point of view, ",
+    "Suppose the {a} faced the opposite way: from its own point of view, ",
     "Imagine the {a} turned to face the opposite way: as it would face then, ",
     "Were the {a} turned around by 180 degrees, then as it would face, ",
 )
@@ -26,10 +26,10 @@ SEATED = (
 )
 SEATED_TURNED = (
     "If the {a} were turned around, then for someone who sits on it as usual, ",
-    "Imagine the {a} turned to face the opposite way: for someone seated on it as usual, ",
-    "Suppose that the {a} faced the opposite way: to a person sitting on it as usual, ",
+    "Imagine the {a} facing the opposite way: for someone seated on it as usual, ",
+    "Suppose the {a} faced the opposite way: to someone sitting on it as usual, ",
 )
-FOUR = ("is the {b} left, right, in front or behind?", "on which side is the {b}: left, right, in front or behind?")
+FOUR = ("is the {b} left, right, in front or behind?", "where is the {b}: left, right, in front or behind?")
 TWO = ("is the {b} on the left or on the right?", "on which side is the {b}, left or right?")
 CLAIM = {
     "left": ("is the {b} on the left?", "does the {b} lie on the left side?"),

@@ -8,20 +8,20 @@ from pseudogd.vqa.words.stance import SAYS
 BEGIN = {
     "facing": (
         "If you stand {at} {x}, face the {y} ",
-        "Imagine that you stand {at} {x}, look at the {y} ",
+        "Imagine you stand {at} {x}, look at the {y} ",
         "Suppose you stand {at} {x} facing the {y} ",
-        "Say that you stand {at} {x} and face the {y} ",
+        "Say you stand {at} {x} and face the {y} ",
     ),
     "away": (
         "If you stand {at} {x}, face away from the {y} ",
-        "Imagine that you stand {at} {x} with your back to the {y} ",
+        "Imagine you stand {at} {x} with your back to the {y} ",
         "Suppose you stand {at} {x} facing away from the {y} ",
-        "Say that you stand {at} {x} and look away from the {y} ",
+        "Say you stand {at} {x} and look away from the {y} ",
     ),
 }
 ENDS = (
-    "and turn to the %s on the spot: which comes straight ahead of you first, {list}?",
-    "and turn %s on the spot: what is in the middle of your view first, {list}?",
+    "and turn %s on the spot: which comes straight ahead first, {list}?",
+    "and turn to your %s: what reaches the middle of your view first, {list}?",
 )
 
 
@@ -30,7 +30,7 @@ def _form(stance: str, side: str) -> Form:
     other = "left" if side == "right" else "right"
     texts = tuple(begin + end.replace("%s", side) for begin in BEGIN[stance] for end in ENDS)
     return Form(
-        mc=texts, open=texts, says=rf"^(?=.*({says}))(?=.*turn (to the )?{side} .*first)", never=rf"{never}|{other}"
+        mc=texts, open=texts, says=rf"^(?=.*({says}))(?=.*turn (to your )?{side}\b.*first)", never=rf"{never}|{other}"
     )
 
 

@@ -20,7 +20,7 @@ ASK = (
     "which of the eight directions around you leads to the {z}?",
 )
 LIST = "front, front-right, right, back-right, back, back-left, left or front-left"
-ASK_OPEN = (f"is the {{z}} {LIST}?", f"in which direction is the {{z}}: {LIST}?")
+ASK_OPEN = (f"is the {{z}} {LIST}?", f"where is the {{z}}: {LIST}?")
 CLAIM = (
     "is the {z} to your %s, out of eight directions?",
     "does your %s lead to the {z}, out of eight directions?",

@@ -8,15 +8,15 @@ from itertools import product
 STANCES = {
     "facing": (
         "If you stand {at} {x} and face the {y}, ",
-        "Imagine that you stand {at} {x} and look at the {y}: ",
+        "Imagine you stand {at} {x} and look at the {y}: ",
         "Standing {at} {x} and facing the {y}, ",
-        "Suppose that you stand {at} {x}, facing the {y}: ",
+        "Suppose you stand {at} {x}, facing the {y}: ",
     ),
     "away": (
         "If you stand {at} {x} and face away from the {y}, ",
-        "Imagine that you stand {at} {x} with your back to the {y}: ",
+        "Imagine you stand {at} {x} with your back to the {y}: ",
         "Standing {at} {x} with the {y} behind your back, ",
-        "Suppose that you stand {at} {x}, facing away from the {y}: ",
+        "Suppose you stand {at} {x}, facing away from the {y}: ",
     ),
 }
 SAYS = {

@@ -11,7 +11,7 @@ AMOUNTS = {f"{side}_{angle}": f"{angle} degrees left" for side in ("left",) for 
 AMOUNTS |= {f"{side}_{angle}": f"{angle} degrees right" for side in ("right",) for angle in ANGLES}
 
 ASK = (
-    "must you turn left, right or all the way around to face the {z}?",
+    "must you turn left, right or around to face the {z}?",
     "do you turn left, right or around to face the {z}?",
 )
 CLAIM = {
@@ -20,7 +20,7 @@ CLAIM = {
     "around": ("must you turn all the way around to face the {z}?", "is turning around the way to face the {z}?"),
 }
 HOW_FAR = (
-    "roughly how many degrees do you turn, and to which side, to face the {z}?",
+    "how far, roughly, and which way do you turn to face the {z}?",
     "which turn on the spot, roughly, makes you face the {z}?",
 )
 
