@@ -2,8 +2,8 @@
 
 Frame: on the ground at X, see `hypothetical`; the eight sectors are centred at multiples of 45 degrees. Asked only
 where the predicted error is low (`Margins.octant_error`), with a margin from the sector's edge that also exceeds twice
-that error. Wrong options skip the adjacent sectors: the four options of a question are a quarter turn apart, whichever is
-right. Every fact has a twin with the opposite facing and direction.
+that error. Wrong options skip the adjacent sectors: the four options are a quarter turn apart, whichever is right.
+Every fact has a twin with the opposite facing and direction.
 """
 
 from __future__ import annotations
