@@ -35,7 +35,7 @@ FORMULA = "least of phi = theta mod 360 (turning right) or -theta mod 360 (left)
 
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
-    """Choices among two to four things; whether the picture as a map is right comes in turn."""
+    """Choices among two to four things; those that the picture as a map gets wrong are preferred."""
     if not (scene.supports("bearing") and scene.has_gravity) or len(scene) < 4:
         return
     clear = far_enough(scene, margins)
@@ -49,8 +49,9 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
             if any(twins):
                 found.append([fact for fact in twins if fact is not None])
         if found:
-            order = in_turns([(len(group), group[0].evidence["shortcut"]["right"]) for group in found], rng)
-            twins_of_stand = found[next(order)]
+            # The map is right nearly always where turns differ clearly: where it is wrong, that is what is asked.
+            wrong = [twins for twins in found if not all(fact.evidence["shortcut"]["right"] for fact in twins)] or found
+            twins_of_stand = wrong[next(in_turns([len(twins[0].wrong) for twins in wrong], rng))]
             yield from twins_of_stand if rng.integers(2) else twins_of_stand[::-1]
 
 
