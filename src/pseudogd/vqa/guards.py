@@ -30,6 +30,9 @@ class Margins:
     ``surface``: radians from an edge between kinds of angles of surfaces; ``normal_sigma``: error of a normal, radians.
     ``slack``: factor by which a gap must exceed what fits, and what does not fit the gap; ``bend``: offset from a line,
     as share of its length, above which three things are clearly not in line.
+    ``hour``, ``octant``: the same for hours of a clock and eight directions, and ``hour_error``, ``octant_error``:
+    the largest standard error at which these are asked; ``front``: least confidence in the front of a thing, and
+    ``front_error``: its standard error in radians.
     """
 
     sigmas: float = 2.0
@@ -53,6 +56,12 @@ class Margins:
     slack: float = 1.15
     bend: float = 0.25
     plan_gap: float = 0.15
+    hour: float = float(np.radians(5.0))
+    hour_error: float = float(np.radians(3.0))
+    octant: float = float(np.radians(15.0))
+    octant_error: float = float(np.radians(4.0))
+    front: float = 0.7
+    front_error: float = float(np.radians(6.0))
 
 
 def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[int]:
