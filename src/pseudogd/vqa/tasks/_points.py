@@ -196,6 +196,26 @@ def answer(scene: Scene, fact: Fact) -> str | None:
     return texts[int(np.flatnonzero(fits)[0])] if fits.sum() == 1 else None
 
 
+def steps(fact: Fact) -> list[str]:
+    """What was measured at each marked point, in the order of the answers: the right one first."""
+    texts = [fact.answer, *fact.wrong]
+    form = fact.form.split(".")[1]
+    if form in ("point_near_camera", "point_far_camera", "point_nearest"):
+        values = fact.evidence["distances" if form == "point_nearest" else "z"]
+        whom = f"the {fact.slots['a']}" if form == "point_nearest" else "the camera"
+        ranked = sorted(zip(values, texts))
+        return [f"From the nearest to the farthest from {whom}: {', '.join(text for _, text in ranked)}."]
+    said = []
+    for text, mark in zip(texts, fact.evidence["points"]):
+        said.append(f"{text} is {'on' if mark['floor'] else 'not on'} the floor.")
+    if form == "point_between":
+        return [
+            *said,
+            f"{fact.answer} lies {fact.value:.0%} of the way from the {fact.slots['a']} to the {fact.slots['b']}.",
+        ]
+    return [*said, f"{fact.answer} is nearest to the place {fact.slots['d']} before the {fact.slots['a']}."]
+
+
 def _before(scene: Scene, thing: SceneObject, reach: float, seen: Marks) -> Any:
     assert thing.centre is not None and thing.points is not None and seen.points is not None
     sight = thing.centre[::2] / max(float(np.linalg.norm(thing.centre[::2])), 1e-9)

@@ -17,6 +17,7 @@ import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, nested, pairs
+from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Q02, Q05, Q10, Q50, Q90, Q98, Scene, SceneObject
 from pseudogd.vqa.tasks.nearer import near_margin
 from pseudogd.vqa.words.direction import FORMS as FORMS
@@ -51,6 +52,21 @@ def answer(scene: Scene, fact: Fact) -> str | None:
         return "higher" if a.height[Q50] > b.height[Q50] else "lower"
     side = "left" if a.u[Q50] < b.u[Q50] else "right"
     return side if fact.form == "direction.side" else f"{side}_{'near' if a.z[Q05] < b.z[Q05] else 'far'}"
+
+
+def steps(fact: Fact) -> list[str]:
+    """How far apart the middles are, across or up."""
+    a, b = fact.slots["a"], fact.slots["b"]
+    if fact.form == "direction.height":
+        length = metres(abs(fact.value)) if fact.evidence.get("metric") else None
+        word = "above" if fact.value > 0 else "below"
+        return [f"Measured along up, the middle of the {a} is {f'{length} ' if length else ''}{word} that of the {b}."]
+    side = "left" if fact.value < 0 else "right"
+    said = [f"In the picture, the middle of the {a} is {abs(fact.value):.0%} of its width {side} of that of the {b}."]
+    if fact.form == "direction.quadrant":
+        near = "closer to" if fact.answer.endswith("near") else "farther from"
+        said.append(f"In depth, the {a} is {near} the camera than the {b}.")
+    return said
 
 
 def side_margin(left: SceneObject, right: SceneObject, margins: Margins) -> float | None:
@@ -99,6 +115,7 @@ def _height_facts(
         evidence = {
             "sigma": rounded(sigma),
             "shortcut": {"rule": "higher in the picture is higher", "right": shortcut_right},
+            **({"metric": True} if scene.supports("metric") else {}),
         }
         value = gap if answer == "higher" else -gap
         margin = gap / max(sigma, 1e-9)

@@ -51,6 +51,24 @@ def answer(scene: Scene, fact: Fact) -> float:
     return float(np.linalg.norm(scene.centres[indices[0]] - scene.centres[indices[1]]))
 
 
+def steps(fact: Fact) -> list[str]:
+    """The places between which is measured, and the root of the squares."""
+    if fact.evidence["definition"] == "gap":
+        start, end = fact.evidence["ends"]
+        first = f"The closest visible parts of the {fact.slots['a']} and the {fact.slots['b']} are"
+    elif fact.evidence["definition"] == "centre":
+        start, end = (entry["centre"] for entry in fact.evidence["objects"])
+        first = f"The middles of the {fact.slots['a']} and the {fact.slots['b']} are"
+    else:
+        start, end = [0.0, 0.0, 0.0], fact.evidence["objects"][0]["centre"]
+        first = f"The camera and the middle of the {fact.slots['a']} are"
+    across, up, deep = (metres(abs(one - other)) for one, other in zip(start, end))
+    return [
+        f"{first} {across} apart across the view, {up} in height and {deep} in depth.",
+        f"The root of the sum of the squares is {metres(fact.value)}.",
+    ]
+
+
 def spaced(value: float, rng: np.random.Generator, ratio: float = RATIO, count: int = CHOICES) -> list[str]:
     """Wrong lengths as text, each at least ``ratio`` from every other and from the right one as it is written.
 

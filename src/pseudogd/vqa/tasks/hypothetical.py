@@ -76,6 +76,17 @@ def answer(scene: Scene, fact: Fact) -> str | None:
     return side if fact.form == "hypothetical.facing" else OPPOSITE[side]
 
 
+def steps(fact: Fact) -> list[str]:
+    """What is ahead, and by how much the asked thing is off it."""
+    ahead = "toward" if fact.form == "hypothetical.facing" else "away from"
+    side = "right" if fact.value > 0 else "left"
+    return [
+        f"Standing at the {fact.slots['x']}, straight ahead is {ahead} the {fact.slots['y']}.",
+        f"From there the {fact.slots['z']} lies {abs(fact.value):.0f} degrees to the {side} of straight ahead.",
+        "Up to 45 degrees is in front, from 135 degrees on behind, between them to that side.",
+    ]
+
+
 def bearings(scene: Scene) -> tuple[Array, Array]:
     """theta and its standard error in radians, (N, N, N) indexed by X, Y, Z; nan where two of them coincide.
 

@@ -51,6 +51,17 @@ def answer(scene: Scene, fact: Fact) -> str | None:
     return scene.objects[choose(others, key=lambda other: scene.gap(anchor, other))].name
 
 
+def steps(fact: Fact) -> list[str]:
+    """The gaps to each of the things; of marked points what was measured at them."""
+    if fact.style == "point":
+        return _points.steps(fact)
+    anchor, *things = (entry["name"] for entry in fact.evidence["objects"])
+    gaps = sorted(zip(fact.evidence["gaps"], things))
+    least = max(gaps[0][0], 1e-3)
+    first = f"Between closest parts, the {gaps[0][1]} is nearest to the {anchor}."
+    return [first, *(f"The gap to the {name} is {gap / least:.1f} times as wide." for gap, name in gaps[1:])]
+
+
 def _object_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
     if not scene.supports("ratio") or len(scene) < 4:
         return

@@ -43,6 +43,17 @@ def answer(scene: Scene, fact: Fact) -> str | None:
     return choose(things, key=lambda thing: float(thing.z[Q05])).name
 
 
+def steps(fact: Fact) -> list[str]:
+    """Near faces one after the other, from the smallest depth to the largest."""
+    things = sorted(zip(fact.evidence["z05"], (entry["name"] for entry in fact.evidence["objects"])))
+    first, *rest = things
+    if fact.evidence.get("order_only"):
+        said = [f"Then comes that of the {name}." for _, name in rest]
+        return [f"Going away from the camera, the near face of the {first[1]} comes first.", *said]
+    said = [f"That of the {name} is {z / first[0]:.2f} times as deep in the scene." for z, name in rest]
+    return [f"The near face of the {first[1]} has the smallest depth.", *said]
+
+
 def near_margin(scene: Scene, near: SceneObject, far: SceneObject, margins: Margins) -> float | None:
     """How clearly the first is nearer than the second (log ratio, or rank gap), or None if that is not sure."""
     if far.z[Q10] <= near.z[Q90]:
@@ -131,6 +142,7 @@ def _evidence(scene: Scene, things: list[SceneObject], shortcut: bool) -> dict:
         "z05": [rounded(float(thing.z[Q05])) for thing in things],
         "z50": [rounded(float(thing.z[Q50])) for thing in things],
         "shortcut": {"rule": "lower in the picture is nearer", "right": shortcut},
+        **({"order_only": True} if scene.geometry.scale is Scale.AFFINE_DISPARITY else {}),
     }
 
 

@@ -65,6 +65,20 @@ def answer(scene: Scene, fact: Fact) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def steps(fact: Fact) -> list[str]:
+    """Real sizes as multiples of the smallest one."""
+    quantity = QUANTITIES[fact.form.split(".")[1]][0]
+    names = [entry["name"] for entry in fact.evidence["objects"]]
+    said = []
+    for key, words in (("tall", "height"), ("wide", "width")):
+        if quantity in (key, "both"):
+            sizes = [max(size[key], 1e-3) for size in fact.evidence["sizes"]]
+            least = min(sizes)
+            ratios = ", ".join(f"{size / least:.2f} for the {name}" for size, name in zip(sizes, names))
+            said.append(f"The real {words}s are in the ratio of {ratios}.")
+    return said
+
+
 def size_margin(big: SceneObject, small: SceneObject, quantity: str, margins: Margins) -> float | None:
     """Log ratio of the two sizes (the smaller ratio of height and width for "both"), or None if it is not sure."""
     a, b = _measures(big), _measures(small)
