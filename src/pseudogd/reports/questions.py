@@ -268,14 +268,20 @@ def _marks(question: Mapping[str, Any]) -> list[Mark]:
 def _numbers(evidence: Mapping[str, Any], place: int) -> str:
     """What was measured of the ``place``-th operand, as text."""
     said = []
-    if "z05" in evidence:
-        said.append(f"{evidence['z05'][place]:.2f} deep (5 %)")
-    if "sizes" in evidence:
-        size = evidence["sizes"][place]
+    if isinstance(depth := _at(evidence, "z05", place), float):
+        said.append(f"{depth:.2f} deep (5 %)")
+    if isinstance(size := _at(evidence, "sizes", place), Mapping) and {"tall", "wide"} <= set(size):
         said.append(f"{size['tall']:.2f} tall, {size['wide']:.2f} wide")
-    if "gaps" in evidence and place:
-        said.append(f"gap {evidence['gaps'][place - 1]:.2f}, centres {evidence['centres'][place - 1]:.2f}")
+    gap, centre = _at(evidence, "gaps", place - 1), _at(evidence, "centres", place - 1)
+    if isinstance(gap, float) and isinstance(centre, float):
+        said.append(f"gap {gap:.2f}, centres {centre:.2f}")
     return "; ".join(said)
+
+
+def _at(evidence: Mapping[str, Any], key: str, place: int) -> Any:
+    """An entry of a list in the evidence; None where there is none: each task has lists of its own."""
+    values = evidence.get(key)
+    return values[place] if isinstance(values, list) and 0 <= place < len(values) else None
 
 
 def _mark_numbers(evidence: Mapping[str, Any], place: int) -> str:

@@ -41,7 +41,7 @@ class Margins:
     side_gap: float = 0.01
     height_gap: float = 0.05
     size_ratio: float = 1.25
-    distance_sigmas: float = 9.0
+    distance_sigmas: float = 10.0
     min_distance: float = 0.3
     closest_ratio: float = 1.2
     closest_gap: float = 0.15
@@ -56,7 +56,7 @@ class Margins:
     slack: float = 1.15
     bend: float = 0.25
     plan_gap: float = 0.15
-    hour: float = float(np.radians(5.0))
+    hour: float = float(np.radians(6.0))
     hour_error: float = float(np.radians(3.0))
     octant: float = float(np.radians(15.0))
     octant_error: float = float(np.radians(4.0))

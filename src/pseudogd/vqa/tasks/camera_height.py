@@ -27,6 +27,9 @@ from pseudogd.vqa.tasks.distance import RATIO
 QUOTA = 0.5
 NEEDS = "metric"
 
+BEND = 1.5
+"""A floor reaches from near to far, and a depth map that bends tilts it: more than single things are off by."""
+
 FORMULA = "distance of the origin from the plane fitted to the free floor"
 LOWEST, HIGHEST = 0.3, 8.0
 LEAST_FLOOR = 0.08
@@ -59,6 +62,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         if thing.ground_gap is not None and abs(thing.ground_gap) < RESTS_WITHIN and is_standable(thing.category)
     ]
     sigma, tilt = height_error(scene)
+    sigma = scene.length_error(value, BEND * sigma)
     apart = spacing(sigma / value, margins, RATIO)
     if (
         not resting

@@ -92,7 +92,7 @@ def _extents(
     for k in rng.permutation(len(things)):
         thing = things[k]
         value = (thing.tall if form == "height" else thing.wide) or 0.0
-        sigma = extent_error(scene, thing, form)
+        sigma = scene.length_error(value, extent_error(scene, thing, form))
         if not max(margins.min_distance, margins.distance_sigmas * sigma) < value < LONGEST:
             continue
         apart = spacing(sigma / value, margins, RATIO)

@@ -120,7 +120,7 @@ def _sure_facts(
         value, straight, step = _level(scene, indices)
         if not margins.min_distance < value < LONGEST:
             continue
-        sigma = level_error(scene, indices)
+        sigma = scene.length_error(value, level_error(scene, indices))
         apart = spacing(sigma / value, margins, RATIO)
         if value > margins.distance_sigmas * sigma and apart is not None:
             found.append((indices, value, sigma, apart, step, straight < STEEP * value))
