@@ -21,8 +21,9 @@ def frozen_encoder(model: Any, family: FamilyAdapter, dtype: torch.dtype | None)
     `dtype` (None: keep their own), in which autocast would run them anyhow; norms and embeddings keep theirs.
     """
     # not even a reference to the language model: sharded later on, it would stay in memory as a whole
-    left_out = {id(part): nn.Identity() for part in (model.get_decoder(), model.get_output_embeddings()) if part}
-    inner = {id(p) for part in (model.get_decoder(), model.get_output_embeddings()) if part for p in part.parameters()}
+    language = [part for part in (model.get_decoder(), model.get_output_embeddings()) if part is not None]
+    left_out = {id(part): nn.Identity() for part in language}
+    inner = {id(p) for part in language for p in part.parameters()}
     read = [p for p in model.parameters() if id(p) not in inner]
     shared = {id(p): p for p in (*(p for p in read if not p.requires_grad), *model.buffers())}
     frozen = copy.deepcopy(model, memo={**left_out, **shared})
