@@ -24,6 +24,9 @@ class Margins:
     the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
     its error; ``min_distance``: metres; ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``:
     least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge.
+    ``hour``, ``octant``: the same for hours of a clock and eight directions, whose standard error may be ``octant_error``
+    at most; ``front``: least confidence in the front of a thing, and ``front_error``: its standard error in radians;
+    ``picture_edge``: distance from an edge between parts of the picture, as share of its width.
     """
 
     sigmas: float = 2.0
@@ -39,6 +42,12 @@ class Margins:
     stand_off: float = 0.6
     sector: float = float(np.radians(15.0))
     visible: float = 0.5
+    hour: float = float(np.radians(5.0))
+    octant: float = float(np.radians(12.0))
+    octant_error: float = float(np.radians(6.0))
+    front: float = 0.7
+    front_error: float = float(np.radians(6.0))
+    picture_edge: float = 0.06
 
 
 def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[int]:

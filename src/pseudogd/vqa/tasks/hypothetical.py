@@ -43,7 +43,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     if not (scene.supports("bearing") and scene.has_gravity) or len(scene) < 3:
         return
     theta, sigma = bearings(scene)
-    clear = _far_enough(scene, margins)
+    clear = far_enough(scene, margins)
     off = np.abs(np.remainder(theta + QUARTER / 2, QUARTER) - QUARTER / 2)
     margin = QUARTER / 2 - off
     good = clear & (margin > np.maximum(margins.sector, 2.0 * sigma))
@@ -106,7 +106,7 @@ def sector_index(theta: Array) -> NDArray[np.int64]:
     return np.rint(np.asarray(theta) / QUARTER).astype(int) % 4
 
 
-def _far_enough(scene: Scene, margins: Margins) -> NDArray[np.bool_]:
+def far_enough(scene: Scene, margins: Margins) -> NDArray[np.bool_]:
     """(N, N, N) bool: all three differ, and Y and Z keep clear of the stand at X and of each other."""
     ground = scene.centres[:, ::2]
     level = np.linalg.norm(ground[None] - ground[:, None], axis=-1)
