@@ -24,9 +24,9 @@ class Margins:
     the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
     its error; ``min_distance``: metres; ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``:
     least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge.
-    ``hour``, ``octant``: the same for hours of a clock and eight directions, whose standard error may be ``octant_error``
-    at most; ``front``: least confidence in the front of a thing, and ``front_error``: its standard error in radians;
-    ``picture_edge``: distance from an edge between parts of the picture, as share of its width.
+    ``hour``, ``octant``: the same for hours of a clock and eight directions, whose standard error may be
+    ``octant_error`` at most; ``front``: least confidence in the front of a thing, and ``front_error``: its standard
+    error in radians; ``picture_edge``: distance from an edge between parts of the picture, as share of its width.
     """
 
     sigmas: float = 2.0

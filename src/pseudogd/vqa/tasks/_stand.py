@@ -1,7 +1,7 @@
 """Standing at X and facing Y, or with the back to it: turns to all things at once, and sectors of any number.
 
-Frame as in `hypothetical`: on the ground at X, forward from X to Y (away: from Y to X), right positive. ``by_camera`` is
-what the camera's own view would say: whoever stands at X faces the way that the camera does. ``on_map`` is what the
+Frame as in `hypothetical`: on the ground at X, forward from X to Y (away: from Y to X), right positive. ``by_camera``
+is what the camera's own view would say: whoever stands at X faces the way that the camera does. ``on_map`` is what the
 flat picture says if it is taken for a map on which up is ahead.
 """
 
@@ -14,7 +14,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import rounded
 from pseudogd.vqa.guards import Margins, about, in_turns

@@ -1,8 +1,8 @@
 """Standing at X and facing Y (or with the back to Y): at which hour of a clock face is Z, 12 being straight ahead?
 
 Frame: on the ground at X, see `hypothetical`. hour = round(theta / 30 degrees) mod 12, 0 being 12: rounded, never cut
-off, so that one degree to the right of straight ahead is 12 o'clock. Asked only if theta keeps a margin from the edge of
-its hour that also exceeds its propagated error, and most of what is seen of Z is near. Wrong hours are at least two
+off, so that one degree to the right of straight ahead is 12 o'clock. Asked only if theta keeps a margin from the edge
+of its hour that also exceeds its propagated error, and most of what is seen of Z is near. Wrong hours are at least two
 hours from the right one and from each other, at gaps that do not depend on which one is right. Every fact has a twin
 with the opposite facing, six hours away.
 """
