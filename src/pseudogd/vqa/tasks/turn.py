@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, blend, in_turns
-from pseudogd.vqa.scene import Array, Scene
+from pseudogd.vqa.scene import Scene
 from pseudogd.vqa.tasks import _stand
 from pseudogd.vqa.tasks.hypothetical import far_enough
 from pseudogd.vqa.words.hypothetical import AT
@@ -99,7 +100,9 @@ def others(degrees: int, rng: np.random.Generator) -> list[int]:
 
 
 # ---------------------------------------------------------------- which way
-def _ways(scene: Scene, rng: np.random.Generator, margins: Margins, clear: Array, sideways: bool) -> Iterator[Fact]:
+def _ways(
+    scene: Scene, rng: np.random.Generator, margins: Margins, clear: NDArray[np.bool_], sideways: bool
+) -> Iterator[Fact]:
     found = _stand.turns(scene)
     candidates: list[tuple[Place, str]] = []
     for stance in _stand.STANCES:
@@ -145,7 +148,7 @@ def _way(scene: Scene, place: Place, stance: str, twins: bool) -> Fact:
 
 
 # ---------------------------------------------------------------- by how much
-def _angles(scene: Scene, rng: np.random.Generator, margins: Margins, clear: Array) -> Iterator[Fact]:
+def _angles(scene: Scene, rng: np.random.Generator, margins: Margins, clear: NDArray[np.bool_]) -> Iterator[Fact]:
     found = _stand.turns(scene)
     room = np.pi / 2 - SIDEWAYS - np.abs(np.abs(found.theta) - np.pi / 2)
     with np.errstate(invalid="ignore"):

@@ -11,7 +11,7 @@ BEGIN = (
     "From the {a}'s own point of view, ",
     "Taking the direction that the {a} faces as straight ahead, ",
     "Seen from the {a} and the way that it faces, ",
-    "For someone at the {a} who faces the same way as it does, ",
+    "For someone at the {a} who faces the same way, ",
 )
 SAYS = r"\{a\}('s own point of view| faces as straight ahead| and the way that it faces| who faces the same way)"
 WHERE_MC = ("where is the {b}?", "in which of four directions is the {b}?")
