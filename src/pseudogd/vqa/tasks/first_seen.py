@@ -3,8 +3,8 @@
 Frame: on the ground at X, see `hypothetical`. phi = theta mod 360 degrees for a turn to the right, -theta mod 360 for
 one to the left: how far one turns until a thing is straight ahead. The answer has the smallest phi. Asked of two to
 four things none of which is straight ahead at the beginning, whose phi differ by a margin that exceeds the errors of
-both; most of what is seen of each is near its phi. The opposite turn, which meets the last of them first, is the twin: so
-the thing that is closest to straight ahead is no better an answer than another.
+both; most of what is seen of each is near its phi. The opposite turn, which meets the last of them first, is the
+twin: so the thing that is closest to straight ahead is no better an answer than another.
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ CLAIM_WAY = {
     "around": ("do you turn around to face the {z}?", "must you turn around to look at the {z}?"),
 }
 ASK_ANGLE = (
-    "by about how many degrees, and to which side, do you turn to face the {z}?",
-    "which turn brings the {z} straight ahead of you, in degrees to the left or right?",
-    "how far to the left or right do you turn, in degrees, to face the {z}?",
+    "by about how many degrees, and which way, do you turn to face the {z}?",
+    "which turn brings the {z} straight ahead, in degrees to the left or right?",
+    "how many degrees left or right do you turn to face the {z}?",
 )
 TURNS = {
     str(sign * degrees): f"about {degrees} degrees to the {side}"
