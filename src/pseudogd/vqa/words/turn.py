@@ -19,7 +19,7 @@ CLAIM_WAY = {
     "around": ("do you turn around to face the {z}?", "must you turn around to look at the {z}?"),
 }
 ASK_ANGLE = (
-    "by about how many degrees, and which way, do you turn to face the {z}?",
+    "by how many degrees, and which way, do you turn to face the {z}?",
     "which turn brings the {z} straight ahead, in degrees to the left or right?",
     "how many degrees left or right do you turn to face the {z}?",
 )
