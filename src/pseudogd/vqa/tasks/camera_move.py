@@ -2,12 +2,12 @@
 
 Frame: see `_camera`. ``side``: A's middle is then left or right of the picture's middle column; ``seen``: A is then
 inside the picture's borders or outside (what stands in between is not asked about); ``range``: the middle of A is then
-nearer to the camera or farther from it than before. Turns need a bearing, moves need metres. ``side`` and ``range`` are
-asked only of things on the side to which the camera turns or moves, and of both answers in turn: then neither the way
-that the camera goes nor the place of A in the picture now tells the answer, but only how far it goes. ``seen`` is asked
-as often of what stays as of what leaves. Every answer keeps a margin that exceeds the error from A's depth; A must be
-seen whole, and in ``side`` it must stay in the picture. Turning to the other side by as much, the camera sees A on the
-other side or not at all, so there are no opposite twins.
+nearer to the camera or farther from it than before. Turns need a bearing, moves need metres. ``side`` is asked only of
+things on the side to which the camera turns or moves, and of both answers in turn: then neither the way that the camera
+goes nor the place of A in the picture now tells the answer, but only how far it goes. ``range`` and ``seen`` are asked
+as often of what comes nearer or stays as of what does not, on either side where there is both. Every answer keeps a
+margin that exceeds the error from A's depth; A must be seen whole, and in ``side`` it must stay in the picture. A turn
+to the other side by as much sends A out of the picture or leaves it where it was, so there are no opposite twins.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def steps(fact: Fact) -> list[str]:
     if asked == "range":
         distances = [phrasing.metres(value) for value in fact.evidence["distances"]]
         change = f"Its distance changes from {distances[0]} to {distances[1]}, so it is {fact.answer} then."
-        return [f"The {name} is on the {motion.way} of the picture, and the camera moves that way.", change]
+        return [before, f"The camera moves {phrasing.metres(motion.by)} to the {motion.way}.", change]
     if asked == "side":
         after = (
             f"Then it is {round(100 * then[0])} percent from the left border, so {PLACES[fact.answer]} of the middle."
@@ -114,15 +114,17 @@ def _stream(
                 told = rule(scene, index, motion, margins)
                 if told is not None:
                     found.append((index, motion, *told))
-    for k in in_turns([_class(scene, item, asked) for item in found], rng):
-        yield _fact(scene, asked, *found[k])
+    answers = sorted({own for _, _, own, _, _ in found})
+    told_of = ([item for item in found if item[2] == own] for own in answers)
+    if found:
+        yield from blend(rng, *((1, _dealt(scene, rng, items, asked)) for items in told_of))
 
 
-def _class(scene: Scene, item: Found, asked: str) -> tuple[str, ...]:
-    index, motion, own, *_ = item
-    if asked == "seen":
-        return (own, "same" if side_now(scene, index) == motion.way else "other")
-    return (own, motion.way)
+def _dealt(scene: Scene, rng: np.random.Generator, items: list[Found], asked: str) -> Iterator[Fact]:
+    """Those of one answer: both ways in turn, or both what is on the side of the motion and what is not."""
+    classes = [motion.way if asked == "side" else side_now(scene, index) == motion.way for index, motion, *_ in items]
+    for k in in_turns(classes, rng):
+        yield _fact(scene, asked, *items[k])
 
 
 def _reachable(scene: Scene, index: int, motion: Motion) -> bool:
@@ -160,11 +162,14 @@ def _seen(scene: Scene, index: int, motion: Motion, margins: Margins) -> tuple[s
 
 def _range(scene: Scene, index: int, motion: Motion, margins: Margins) -> tuple[str, float, float] | None:
     now = seen_after(scene, index, None)
-    if side_now(scene, index) != motion.way or not _reachable(scene, index, motion):
+    if not _reachable(scene, index, motion):
         return None
-    change = seen_after(scene, index, motion).distance - now.distance
+    then = seen_after(scene, index, motion)
+    change = then.distance - now.distance
     needed = max(LEAST_CHANGE * now.distance, margins.sigmas * error_of(scene, index, motion, "distance"))
-    return None if abs(change) <= needed else ("nearer" if change < 0 else "farther", change, abs(change))
+    if abs(change) <= needed or phrasing.metres(now.distance) == phrasing.metres(then.distance):
+        return None
+    return "nearer" if change < 0 else "farther", change, abs(change)
 
 
 def _inside(then: Seen, across: float, along: float) -> bool:
@@ -176,6 +181,11 @@ def _border(share: float) -> float:
     return min(share, 1 - share)
 
 
+def _passed(scene: Scene, index: int, motion: Motion) -> str:
+    """What who looks at the side alone would say of the distance."""
+    return "nearer" if side_now(scene, index) == motion.way else "farther"
+
+
 def _other(way: str) -> str:
     return "left" if way == "right" else "right"
 
@@ -184,10 +194,12 @@ def _fact(scene: Scene, asked: str, index: int, motion: Motion, own: str, value:
     thing, moved = scene.objects[index], motion.kind == "moved"
     now, then = seen_after(scene, index, None), seen_after(scene, index, motion)
     wrong = {"side": SIDEWAYS, "seen": ("in", "out"), "range": ("nearer", "farther")}[asked]
-    view = {"side": side_now(scene, index), "seen": "in", "range": "nearer"}[asked]
-    rule = {"side": "its side now", "seen": "it is in the picture now", "range": "it is on the side of the motion"}[
-        asked
-    ]
+    view = {"side": side_now(scene, index), "seen": "in", "range": _passed(scene, index, motion)}[asked]
+    rule = {
+        "side": "its side now",
+        "seen": "it is in the picture now",
+        "range": "nearer if it is on the side of the motion",
+    }[asked]
     places = [rounded([p.u, p.v], 3) for p in (now, then)]
     evidence = {
         "objects": [about(thing, "asked")],
