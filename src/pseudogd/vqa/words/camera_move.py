@@ -33,7 +33,7 @@ TAILS = {
     "range": (
         "is the {a} nearer to the camera or farther than before?",
         "is the camera nearer to the {a} than before or farther?",
-        "has the camera come nearer to the {a} or gone farther from it?",
+        "is the camera now nearer to the {a} or farther away?",
     ),
 }
 CLAIMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
