@@ -9,7 +9,7 @@ from helpers.golden import EYE, ROOM, Block, golden, middle
 from pseudogd.geometry.types import Scale
 from pseudogd.vqa.settings import SynthSettings
 from pseudogd.vqa.synth import task_facts
-from pseudogd.vqa.tasks import TASKS
+from pseudogd.vqa.vocabulary import PLAIN_TASKS as TASKS
 
 VIEWS = [{"eye": EYE}, {"eye": EYE, "pitch_deg": 12.0}, {"eye": EYE, "pitch_deg": 8.0, "roll_deg": 4.0}]
 SETTINGS = SynthSettings()
