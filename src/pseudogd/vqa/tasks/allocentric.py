@@ -1,197 +1,191 @@
 """From the own point of view of A, which has a front: where is B?
 
-Frame: on the ground at A, forward f = horizontal part of the direction that A's front faces, right r = f x up. With
-v = horizontal vector from A to B, theta = atan2(v.r, v.f), right positive. ``where``: four sectors centred at 0, 90,
-180 and -90 degrees; ``side``: left or right of the line straight ahead and behind. Asked only of things of a kind that
-has a front, whose front somebody stated with confidence (`Margins.front`) and that faces roughly level; where B keeps
-its distance from A, theta keeps a margin from the edges that exceeds the errors of front and places together, and most
-of what is seen of B lies on that side. Nobody else's facing answers it: the camera's own left and right, which is the
-usual mistake, is noted in the evidence, and facts where it is right and where it is wrong are asked in turn.
+Frame: on the ground at A, forward a = h(front of A), right r = a x up, v = h(B - A), theta = atan2(v.r, v.a), right
+positive; the four sectors are centred at 0, 90, 180 and -90 degrees. *side* asks left or right alone; *seat* says the
+same of a person who sits on A. Asked only of things of a kind that has a front, whose stated front is confident and
+roughly level, with camera and confident gravity, if theta keeps a margin from the sector's edge that also exceeds twice
+its error: that of both places and that of the front. Every fact has a twin with A turned around, of opposite answer.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from pseudogd.vqa.categories import SEATS as SEAT_WORDS
+from pseudogd.vqa.categories import head_noun
 from pseudogd.vqa.fact import Fact, rounded
-from pseudogd.vqa.guards import Margins, about, blend, in_turns
-from pseudogd.vqa.scene import Array, Scene, SceneObject
+from pseudogd.vqa.guards import Margins, about, in_turns, nested
+from pseudogd.vqa.scene import Scene, SceneObject
 from pseudogd.vqa.tasks import _stand
-from pseudogd.vqa.tasks.hypothetical import CUT_OFF, SECTORS
+from pseudogd.vqa.tasks.hypothetical import CUT_OFF, OPPOSITE, QUARTER, SECTORS
 from pseudogd.vqa.words.allocentric import FORMS as FORMS
-from pseudogd.vqa.words.allocentric import WHERE
+from pseudogd.vqa.words.allocentric import SIDES
 
 QUOTA = 1
 NEEDS = "bearing"
 
-LEVEL = math.sin(math.radians(25.0))
-FORMULA = "theta = atan2(v.r, v.f), f = unit h(front of A), r = f x up, v = h(B - A)"
-
-
-@dataclass(frozen=True)
-class _View:
-    """B as A has it: angle, its standard error and its distance from the nearest edge, in radians."""
-
-    a: int
-    b: int
-    angle: float
-    sigma: float
-    room: float
+LEVEL = math.radians(30.0)
+SEATS = frozenset(SEAT_WORDS.split())
+FORMULA = "theta = atan2(v.r, v.a), a = h(front of A), r = a x up, v = h(B - A)"
 
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
-    """Four ways and sides in turn, all answers in turn as far as the scene has them."""
-    if not (scene.supports("bearing") and scene.has_gravity) or len(scene) < 2:
+    """Facts in pairs of twins, all answers in turn as far as the scene has them."""
+    if not (scene.supports("bearing") and scene.has_gravity):
         return
-    views = list(_views(scene, margins))
-    yield from blend(rng, *((1, _asked(scene, rng, views, margins, asked)) for asked in ("where", "side")))
+    found = []
+    for a, thing in enumerate(scene.objects):
+        if not faces(thing, margins):
+            continue
+        for b, other in enumerate(scene.objects):
+            if a == b or not _apart(scene, a, b, margins):
+                continue
+            angle, sigma = turn(scene, a, b), _error(scene, a, b, margins)
+            if angle is None:
+                continue
+            side = SECTORS[int(_stand.sector(angle, 4))]
+            margin = QUARTER / 2 - abs(float(_stand.wrapped(angle - SECTORS.index(side) * QUARTER)))
+            if margin > max(margins.sector, margins.sigmas * sigma) and not nested(thing, other):
+                found.append((a, b, side, angle, sigma, margin, _by_camera(scene, a, b)))
+    for k in in_turns([(side, side == camera) for *_, side, _, _, _, camera in found], rng):
+        a, b, side, angle, sigma, margin, camera = found[k]
+        if not _mostly(scene, a, b, angle, side):
+            continue
+        form = "seat" if head_noun(scene.objects[a].category) in SEATS and rng.integers(2) else "four"
+        if form == "four" and side in ("left", "right") and rng.integers(2):
+            form = "side"
+        twins = [
+            _fact(scene, a, b, f"{form}{turned}", side, angle, sigma, margin, camera) for turned in ("", "_turned")
+        ]
+        yield from twins if rng.integers(2) else twins[::-1]
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:
-    """The sector or side of B; None without gravity or a front that is not upright."""
+    """The sector of B, or its side; None without gravity or a front."""
     a, b = (scene.index(operand) for operand in fact.operands)
-    angle = angle_of(scene, a, b)
-    return None if angle is None else told(angle, fact.form.split(".")[1])
-
-
-def angle_of(scene: Scene, a: int, b: int) -> float | None:
-    """Radians from the front of A to B, right positive, in [-pi, pi)."""
-    front = scene.objects[a].front
-    if not scene.has_gravity or front is None:
+    angle = turn(scene, a, b)
+    if angle is None:
         return None
-    line = scene.centres[b] - scene.centres[a]
-    if math.hypot(line[0], line[2]) < 1e-9 or math.hypot(front[0], front[2]) < 1e-9:
-        return None
-    angle = math.atan2(line[0], line[2]) - math.atan2(front[0], front[2])
-    return (angle + math.pi) % math.tau - math.pi
-
-
-def told(angle: float, asked: str) -> str:
-    """The answer to an angle: left or right, or one of four sectors."""
-    if asked == "side":
-        return "right" if angle > 0 else "left"
-    return SECTORS[round(angle / (math.pi / 2)) % 4]
+    if fact.form.startswith("allocentric.side"):
+        side = "right" if angle > 0 else "left"
+    else:
+        side = SECTORS[round(angle / QUARTER) % 4]
+    return OPPOSITE[side] if fact.form.endswith("_turned") else side
 
 
 def steps(fact: Fact) -> list[str]:
-    """From the front of A to the side of B."""
-    name, evidence = fact.slots, fact.evidence
-    last = f"that is {WHERE[fact.answer]}" if fact.form.endswith("where") else f"that is on its {fact.answer}"
+    """From the front to the side."""
+    name, turned = fact.slots, fact.form.endswith("_turned")
+    ahead = "opposite to where its front faces now" if turned else "where its front faces"
     return [
-        f"The {name['a']} faces {_faced(evidence['front_bearing'])}, as the camera sees it.",
-        f"Seen from the {name['a']}, the {name['b']} lies {_stand.side_of(fact.value)}, so {last}.",
+        f"Straight ahead of the {name['a']} is the direction {ahead}.",
+        f"From there the {name['b']} lies {_stand.side_of(fact.value)}.",
+        f"The nearest of the four sides is {SIDES[fact.answer]}.",
     ]
 
 
-def has_sure_front(thing: SceneObject, margins: Margins) -> bool:
-    """Whether the thing is of a kind with a front, and its own is stated with confidence and roughly level."""
+def faces(thing: SceneObject, margins: Margins) -> bool:
+    """Whether a thing has a front that is known well enough and roughly level."""
     if not thing.has_front or thing.front is None or (thing.front_confidence or 0.0) < margins.front:
         return False
-    return bool(abs(thing.front[1]) <= LEVEL)
+    return abs(float(thing.front[1])) < math.sin(LEVEL) and not thing.boxes_only
 
 
-def _views(scene: Scene, margins: Margins) -> Iterator[_View]:
-    unseen = np.array([CUT_OFF * scene.unit if thing.truncated else 0.0 for thing in scene.objects])
-    for a, own in enumerate(scene.objects):
-        if not has_sure_front(own, margins) or own.boxes_only or own.truncated:
-            continue
-        least = max(margins.stand_off * scene.unit, own.footprint)
-        for b, thing in enumerate(scene.objects):
-            line = scene.centres[b] - scene.centres[a]
-            level = math.hypot(line[0], line[2])
-            if a == b or thing.boxes_only or level < least or (thing.truncated and thing.occluded > 0.5):
-                continue
-            angle = angle_of(scene, a, b)
-            assert angle is not None
-            places = math.hypot(_across(scene, a, line), _across(scene, b, line), unseen[b]) / level
-            lean = scene.settings.up_sigma * abs(line[1]) / level
-            yield _View(a, b, angle, math.hypot(margins.front_error, places, lean), 0.0)
+def turn(scene: Scene, a: int, b: int) -> float | None:
+    """Radians, right positive, from A's front to B; None without gravity or a level front, or at one place."""
+    front = scene.objects[a].front
+    if front is None or not scene.has_gravity:
+        return None
+    places = scene.centres
+    line = (places[b, 0] - places[a, 0], places[b, 2] - places[a, 2])
+    if math.hypot(*line) < 1e-9 or math.hypot(front[0], front[2]) < 1e-9:
+        return None
+    return float(_stand.wrapped(math.atan2(*line) - math.atan2(front[0], front[2])))
 
 
-def _across(scene: Scene, k: int, line: Array) -> float:
-    """One standard error of a place, across a line on the ground."""
-    step = scene.errors[k]
-    return float(step[0] * line[2] - step[2] * line[0]) / math.hypot(line[0], line[2])
+def _apart(scene: Scene, a: int, b: int, margins: Margins) -> bool:
+    thing, other = scene.objects[a], scene.objects[b]
+    if other.boxes_only or any(obj.truncated and obj.occluded > 0.5 for obj in (thing, other)):
+        return False
+    length = float(np.hypot(*(scene.centres[b] - scene.centres[a])[::2]))
+    return length >= max(margins.stand_off * scene.unit, thing.footprint)
 
 
-def _asked(scene: Scene, rng: np.random.Generator, views: list[_View], margins: Margins, asked: str) -> Iterator[Fact]:
-    width = math.pi if asked == "side" else math.pi / 2
-    least = 2 * margins.sector if asked == "side" else margins.sector
-    good = []
-    for view in views:
-        centre = math.copysign(math.pi / 2, view.angle) if asked == "side" else _centre(view.angle)
-        room = width / 2 - abs(float(_stand.wrapped(view.angle - centre)))
-        if room > max(least, margins.sigmas * view.sigma) and _share(scene, view, centre, width / 2) >= _stand.MOST:
-            good.append(_View(view.a, view.b, view.angle, view.sigma, room))
-    own = [told(view.angle, asked) for view in good]
-    seen = [told(_by_camera(scene, view), asked) for view in good]
-    for k in in_turns([(answer, answer == other) for answer, other in zip(own, seen)], rng):
-        yield _fact(scene, good[k], asked, own[k], seen[k])
+def _error(scene: Scene, a: int, b: int, margins: Margins) -> float:
+    """Standard error of the turn: both places along their rays, cut-off things, the lean of up, and the front."""
+    line = scene.centres[b] - scene.centres[a]
+    squared = float(line[0] ** 2 + line[2] ** 2)
+    across = np.array([line[2], -line[0]]) / squared
+    parts = [float(across @ scene.errors[k, ::2]) for k in (a, b)]
+    parts += [CUT_OFF * scene.unit / math.sqrt(squared) * scene.objects[k].truncated for k in (a, b)]
+    lean = scene.settings.up_sigma * float(line[1]) / math.sqrt(squared)
+    return math.hypot(*parts, lean, margins.front_error)
 
 
-def _centre(angle: float) -> float:
-    return round(angle / (math.pi / 2)) * math.pi / 2
+def _by_camera(scene: Scene, a: int, b: int) -> str:
+    return SECTORS[int(_stand.sector(_camera_angle(scene, a, b), 4))]
 
 
-def _share(scene: Scene, view: _View, centre: float, reach: float) -> float:
-    """Share of what is seen of B within ``reach`` of the angle ``centre``."""
-    points, front = scene.objects[view.b].points, scene.objects[view.a].front
-    assert points is not None and front is not None
-    place = scene.centres[view.a]
-    theirs = np.arctan2(points[:, 0] - place[0], points[:, 2] - place[2]) - math.atan2(front[0], front[2])
-    return float((np.abs(_stand.wrapped(theirs - centre)) <= reach).mean())
+def _mostly(scene: Scene, a: int, b: int, angle: float, side: str) -> bool:
+    """Whether most of what is seen of B lies on that side of A."""
+    points = scene.objects[b].points
+    assert points is not None
+    line, centre = points[:, ::2] - scene.centres[a, ::2], scene.centres[b] - scene.centres[a]
+    off = np.arctan2(line[:, 0], line[:, 1]) - math.atan2(centre[0], centre[2])
+    return bool((_stand.sector(angle + off, 4) == SECTORS.index(side)).mean() >= _stand.MOST)
 
 
-def _by_camera(scene: Scene, view: _View) -> float:
-    """The angle if A faced the way that the camera does."""
-    line = scene.centres[view.b] - scene.centres[view.a]
-    return float(_stand.wrapped(math.atan2(line[0], line[2]) - _stand.heading(scene)))
-
-
-def _faced(degrees: float) -> str:
-    """Where a front with this bearing faces, 0 being the camera's own forward."""
-    ways = ("away from the camera", "to the right", "towards the camera", "to the left")
-    return ways[round(degrees / 90) % 4]
-
-
-def _fact(scene: Scene, view: _View, asked: str, own: str, seen: str) -> Fact:
-    a, b = scene.objects[view.a], scene.objects[view.b]
-    front = a.front
-    assert front is not None
-    wrong = ("left", "right") if asked == "side" else SECTORS
-    start, end = scene.centres[view.a, ::2], scene.centres[view.b, ::2]
-    ahead = start + front[::2] / np.linalg.norm(front[::2]) * scene.unit
-    bearing = math.degrees(float(_stand.wrapped(math.atan2(front[0], front[2]) - _stand.heading(scene))))
-    lines = [
-        {"kind": "arrow", "in": "ground", "from": rounded(start, 3), "to": rounded(ahead, 3), "label": "front"},
-        {"kind": "segment", "in": "ground", "from": rounded(start, 3), "to": rounded(end, 3), "label": b.name},
-    ]
+def _fact(
+    scene: Scene, a: int, b: int, form: str, side: str, angle: float, sigma: float, margin: float, camera: str
+) -> Fact:
+    thing, other = scene.objects[a], scene.objects[b]
+    assert thing.front is not None
+    kind, turned = form.split("_")[0], form.endswith("_turned")
+    own = OPPOSITE[side] if turned else side
+    keys = ("left", "right") if kind == "side" else SECTORS
+    start = scene.centres[a, ::2]
+    ahead = start + thing.front[::2] * (-1 if turned else 1)
+    degrees = math.degrees(float(_stand.wrapped(angle + math.pi)) if turned else angle)
+    seen = camera if kind != "side" else ("right" if math.sin(_camera_angle(scene, a, b)) > 0 else "left")
     return Fact(
         task="allocentric",
-        form=f"allocentric.{asked}",
+        form=f"allocentric.{form}",
         kind="bearing",
-        frame=f"own:{a.object_id}",
-        operands=(a.object_id, b.object_id),
+        frame=f"{'back' if turned else 'front'}:{thing.object_id}",
+        operands=(thing.object_id, other.object_id),
         style="value",
         answer=own,
-        wrong=tuple(other for other in wrong if other != own),
-        value=math.degrees(view.angle),
+        wrong=tuple(key for key in keys if key != own),
+        value=degrees,
         unit="deg",
-        margin=math.degrees(view.room),
-        formula=FORMULA,
-        slots={"a": a.name, "b": b.name},
+        margin=math.degrees(margin),
+        formula=FORMULA.replace("h(front", "-h(front") if turned else FORMULA,
+        slots={"a": thing.name, "b": other.name},
         evidence={
-            "objects": [about(a, "own view"), about(b, "asked")],
-            "draw": lines,
-            "front": rounded(front, 3),
-            "front_bearing": round(bearing, 1),
-            "front_confidence": rounded(float(a.front_confidence or 0.0), 3),
-            "sigma": rounded(math.degrees(view.sigma), 2),
-            "shortcut": {"rule": "the camera's own directions", "right": own == seen},
+            "objects": [about(thing, "viewer"), about(other, "asked")],
+            "sigma": rounded(math.degrees(sigma), 2),
+            "front": rounded(thing.front, 3),
+            "front_confidence": rounded(float(thing.front_confidence or 0.0), 3),
+            "shortcut": {"rule": "facing the way the camera does", "right": seen == own},
             "camera_view": seen,
+            "draw": [
+                {"kind": "arrow", "in": "ground", "from": rounded(start, 3), "to": rounded(ahead, 3), "label": "front"},
+                {
+                    "kind": "segment",
+                    "in": "ground",
+                    "from": rounded(start, 3),
+                    "to": rounded(scene.centres[b, ::2], 3),
+                    "label": f"{degrees:.0f} degrees",
+                },
+            ],
         },
+        twin=f"{kind} {thing.object_id}>{other.object_id}",
     )
+
+
+def _camera_angle(scene: Scene, a: int, b: int) -> float:
+    line = scene.centres[b] - scene.centres[a]
+    return math.atan2(line[0], line[2]) - _stand.heading(scene)

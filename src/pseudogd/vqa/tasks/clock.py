@@ -1,10 +1,10 @@
 """Standing at X and facing Y (or with the back to Y): at which hour of a clock face is Z, 12 being straight ahead?
 
 Frame: on the ground at X, see `hypothetical`. hour = round(theta / 30 degrees) mod 12, 0 being 12: rounded, never cut
-off, so that one degree to the right of straight ahead is 12 o'clock. Asked only if theta keeps a margin from the edge
-of its hour that also exceeds its propagated error, and most of what is seen of Z is near. Wrong hours are at least two
-hours from the right one and from each other, at gaps that do not depend on which one is right. Every fact has a twin
-with the opposite facing, six hours away.
+off, so that one degree to the right of straight ahead is 12 o'clock. Asked only if theta has a low predicted error and
+keeps a margin from the edge of its hour that also exceeds it twice, and most of what is seen of Z is near.
+Wrong hours are at least two hours from the right one and from each other, at gaps that do not depend on which one is
+right. Every fact has a twin with the opposite facing, six hours away.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LEAST_GAP = 2
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
     """Facts in pairs of twins, all hours in turn as far as the scene has them."""
-    for twins in _stand.in_sectors(scene, rng, margins, HOURS, margins.hour):
+    for twins in _stand.in_sectors(scene, rng, margins, HOURS, margins.hour, margins.hour_error):
         for found in twins if rng.integers(2) else twins[::-1]:
             yield _fact(scene, found, rng)
 

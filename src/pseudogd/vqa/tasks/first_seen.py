@@ -1,22 +1,23 @@
-"""Standing at X, facing Y (or with the back to it) and turning left or right on the spot: which thing is met first?
+"""Standing at X, facing Y (or with the back to it) and turning on the spot: which thing comes straight ahead first?
 
-Frame: on the ground at X, see `hypothetical`. phi = theta mod 360 degrees for a turn to the right, -theta mod 360 for
-one to the left: how far one turns until a thing is straight ahead. The answer has the smallest phi. Asked of two to
-four things none of which is straight ahead at the beginning, whose phi differ by a margin that exceeds the errors of
-both; most of what is seen of each is near its phi. The opposite turn, which meets the last of them first, is the
-twin: so the thing that is closest to straight ahead is no better an answer than another.
+Frame: on the ground at X, see `hypothetical`. Turning right, a thing comes into the middle of the view after a turn of
+phi = theta mod 360 degrees; turning left after -theta mod 360. The first is the one of the least phi. Asked only if the
+first leads every other by a margin that also exceeds twice the error of their difference, and none of them lies so
+near to straight ahead that it might already have passed. Twins have the opposite facing, where these guards hold too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import Fact, rounded
-from pseudogd.vqa.guards import Margins
+from pseudogd.vqa.guards import Margins, in_turns
 from pseudogd.vqa.scene import Array, Scene
 from pseudogd.vqa.tasks import _stand
 from pseudogd.vqa.tasks.hypothetical import far_enough
@@ -27,115 +28,114 @@ QUOTA = 1
 NEEDS = "bearing"
 
 MOST_THINGS = 4
-WAYS = {"left": -1.0, "right": 1.0}
+MOST_GROUPS = 6
+"""Of one stand and facing: groups beyond these would only repeat the same turns."""
+SIGNS = {"right": 1.0, "left": -1.0}
+FORMULA = "least of phi = theta mod 360 (turning right) or -theta mod 360 (left)"
 
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
-    """Facts in pairs of twins; places, facings, and the things asked about are drawn."""
+    """Choices among two to four things; those that the picture as a map gets wrong are preferred."""
     if not (scene.supports("bearing") and scene.has_gravity) or len(scene) < 4:
         return
-    found, clear = _stand.turns(scene), far_enough(scene, margins)
-    places = np.argwhere(clear.sum(axis=-1) >= 2)
-    for k in rng.permutation(len(places)):
-        x, y = (int(i) for i in places[k])
-        stance = _stand.STANCES[int(rng.integers(2))]
-        theta = _stand.wrapped(found.theta[x, y] + (math.pi if stance == "away" else 0.0))
-        things = _apart(scene, (x, y), theta, clear[x, y], margins, rng)
-        if len(things) < 2:
-            continue
-        for way in ("left", "right") if rng.integers(2) else ("right", "left"):
-            yield _fact(scene, (x, y), stance, way, things, theta)
+    clear = far_enough(scene, margins)
+    stands = [(x, y) for x, y in np.argwhere(clear.sum(axis=2) >= 2)]
+    for k in rng.permutation(len(stands)):
+        x, y = (int(i) for i in stands[k])
+        side = ("left", "right")[int(rng.integers(2))]
+        found = []
+        for group in _groups(np.flatnonzero(clear[x, y]), rng):
+            twins = [_fact(scene, x, y, group, stance, side, margins) for stance in _stand.STANCES]
+            if any(twins):
+                found.append([fact for fact in twins if fact is not None])
+        if found:
+            # The map is right nearly always where turns differ clearly: where it is wrong, that is what is asked.
+            wrong = [twins for twins in found if not all(fact.evidence["shortcut"]["right"] for fact in twins)] or found
+            twins_of_stand = wrong[next(in_turns([len(twins[0].wrong) for twins in wrong], rng))]
+            yield from twins_of_stand if rng.integers(2) else twins_of_stand[::-1]
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:
-    """What is met first; None without gravity or where something is at X."""
-    x, y, *asked = (scene.index(operand) for operand in fact.operands)
-    stance, way = fact.form.split(".")[1].split("_")
-    turns = [_stand.turn_to(scene, x, y, z, stance) for z in asked]
-    if any(turn is None for turn in turns):
-        return None
-    first = min(range(len(asked)), key=lambda k: WAYS[way] * turns[k] % math.tau)  # type: ignore[operator]
-    return scene.objects[asked[first]].name
-
-
-def steps(fact: Fact) -> list[str]:
-    """Where each thing is on the way round."""
-    name, (stance, way) = fact.slots, fact.form.split(".")[1].split("_")
-    met = sorted(fact.evidence["met"], key=lambda entry: entry[1])
-    turns = ", ".join(f"the {thing} after {degrees:.0f} degrees" for thing, degrees in met)
-    return [
-        _stand.stance_step(name["x"], name["y"], stance),
-        f"Turning {way} from there brings up {turns}.",
-        f"The smallest turn is the one to the {fact.answer}.",
-    ]
+    """The name of the thing that comes straight ahead first; None without gravity, or where two stand at one place."""
+    x, y, *things = (scene.index(operand) for operand in fact.operands)
+    stance, side = fact.form.split(".")[1].split("_")
+    best = None
+    for z in things:
+        theta = _stand.turn_to(scene, x, y, z, stance)
+        if theta is None:
+            return None
+        phi = (SIGNS[side] * theta) % math.tau
+        if best is None or phi < best[0]:
+            best = (phi, scene.objects[z].name)
+    return None if best is None else best[1]
 
 
 def mirrored(fact: Fact) -> Fact:
-    """The fact of the mirrored scene: the same thing is met first by the opposite turn."""
-    stance, way = fact.form.split(".")[1].split("_")
-    return replace(fact, form=f"first_seen.{stance}_{'left' if way == 'right' else 'right'}")
+    """The fact of the mirrored scene: one turns the other way."""
+    stem, side = fact.form.rsplit("_", 1)
+    return replace(fact, form=f"{stem}_{'left' if side == 'right' else 'right'}")
 
 
-def _apart(
-    scene: Scene, place: tuple[int, int], theta: Array, clear: Array, margins: Margins, rng: np.random.Generator
-) -> list[int]:
-    """Two to four things in random order, well apart from each other and from straight ahead."""
-    x, y = place
-    sigma, phi = _stand.turns(scene).sigma[x, y], np.remainder(theta, math.tau)
-    wanted = int(rng.integers(2, MOST_THINGS + 1))
-    chosen: list[int] = []
-    for z in rng.permutation(np.flatnonzero(clear)):
-        if abs(theta[z]) <= _least(float(sigma[z]), 0.0, margins):
-            continue
-        gaps = [
-            abs(float(phi[z] - phi[other])) - _least(float(sigma[z]), float(sigma[other]), margins) for other in chosen
-        ]
-        bearing = float(_stand.turns(scene).theta[x, y, z])
-        if min(gaps, default=1.0) > 0 and _stand.spread(scene, x, y, int(z), bearing, margins.sector) >= _stand.MOST:
-            chosen.append(int(z))
-        if len(chosen) == wanted:
-            break
-    return chosen
+def steps(fact: Fact) -> list[str]:
+    """From the turns to the first."""
+    stance, side = fact.form.split(".")[1].split("_")
+    told = ", ".join(f"the {name} after {phi:.0f}" for name, phi in fact.evidence["phi"])
+    return [
+        _stand.stance_step(fact.slots["x"], fact.slots["y"], stance),
+        f"Turning {side} from there brings these straight ahead, in degrees: {told}.",
+        f"The smallest turn is that to the {fact.answer}.",
+    ]
 
 
-def _least(a: float, b: float, margins: Margins) -> float:
-    return max(margins.sector, margins.sigmas * math.hypot(a, b))
+def _groups(things: NDArray[np.int64], rng: np.random.Generator) -> list[tuple[int, ...]]:
+    groups = [group for size in range(2, MOST_THINGS + 1) for group in combinations([int(i) for i in things], size)]
+    return [groups[k] for k in rng.permutation(len(groups))[:MOST_GROUPS]]
 
 
-def _fact(scene: Scene, place: tuple[int, int], stance: str, way: str, things: list[int], theta: Array) -> Fact:
-    x, y = (scene.objects[i] for i in place)
+def _order(theta: Array, side: str) -> tuple[Array, int]:
+    """phi in radians, in [0, 2 pi), and which of them is the least."""
+    phi = np.remainder(SIGNS[side] * theta, math.tau)
+    return phi, int(np.argmin(phi))
+
+
+def _fact(scene: Scene, x: int, y: int, group: Sequence[int], stance: str, side: str, margins: Margins) -> Fact | None:
     found = _stand.turns(scene)
-    phi = np.remainder(WAYS[way] * theta[things], math.tau)
-    order = np.argsort(phi)
-    first, second = (things[int(k)] for k in order[:2])
-    gap = float(phi[order[1]] - phi[order[0]])
-    names = [scene.objects[z].name for z in things]
-    met = [[name, round(math.degrees(float(turn)))] for name, turn in zip(names, phi)]
-    on_map = _stand.wrapped(found.on_map[place] + (math.pi if stance == "away" else 0.0))
+    z, back = list(group), math.pi if stance == "away" else 0.0
+    sigma = found.sigma[x, y, z]
+    phi, first = _order(found.theta[x, y, z] + back, side)
+    needed = np.maximum(margins.sector, margins.sigmas * sigma)
+    ahead = np.minimum(phi, math.tau - phi)
+    # The error of a difference of two turns is that of both, at most.
+    behind = np.delete(phi - phi[first], first)
+    apart = np.maximum(margins.sector, margins.sigmas * np.hypot(np.delete(sigma, first), sigma[first]))
+    if (ahead <= needed).any() or (behind <= apart).any():
+        return None
+    things = [scene.objects[i] for i in z]
+    _, on_map = _order(found.on_map[x, y, z] + back, side)
+    _, by_camera = _order(found.by_camera[x, z], side)
+    order = [first, *(k for k in range(len(z)) if k != first)]
+    degrees = [math.degrees(float(phi[k])) for k in order]
+    stand, facing = scene.objects[x], scene.objects[y]
     return Fact(
         task="first_seen",
-        form=f"first_seen.{stance}_{way}",
+        form=f"first_seen.{stance}_{side}",
         kind="bearing",
-        frame=_stand.frame(x, y, stance),
-        operands=(x.object_id, y.object_id, *(scene.objects[z].object_id for z in things)),
+        frame=_stand.frame(stand, facing, stance),
+        operands=(stand.object_id, facing.object_id, *(things[k].object_id for k in order)),
         style="among",
-        answer=scene.objects[first].name,
-        wrong=tuple(name for z, name in zip(things, names) if z != first),
-        value=math.degrees(float(phi[order[0]])),
+        answer=things[first].name,
+        wrong=tuple(things[k].name for k in order[1:]),
+        value=degrees[0],
         unit="deg",
-        margin=math.degrees(min(gap, float(phi[order[0]]))),
-        formula=f"phi = {'' if way == 'right' else '-'}theta mod 360, {_stand.formula(stance)}",
-        slots={"x": x.name, "y": y.name, "at": AT[x.standable]},
+        margin=math.degrees(min(float(behind.min()), float(ahead.min()))),
+        formula=f"{FORMULA}; {_stand.formula(stance)}",
+        slots={"x": stand.name, "y": facing.name, "at": AT[stand.standable]},
         evidence={
-            **_stand.evidence(scene, place[0], place[1], things, stance),
-            "met": met,
-            "sigma": rounded(math.degrees(math.hypot(*(float(found.sigma[(*place, z)]) for z in (first, second)))), 2),
-            "shortcut": {"rule": "the picture as a map", "right": _first(on_map, things, way) == first},
-            "camera_view": scene.objects[_first(found.by_camera[place[0]], things, way)].name,
+            **_stand.evidence(scene, x, y, [z[k] for k in order], stance, [f"{phi:.0f} degrees" for phi in degrees]),
+            "sigma": rounded([math.degrees(float(sigma[k])) for k in order], 2),
+            "phi": [[things[k].name, rounded(turn, 1)] for k, turn in zip(order, degrees)],
+            "shortcut": {"rule": "the picture as a map", "right": on_map == first},
+            "camera_view": things[by_camera].name,
         },
-        twin=f"{stance}:{'>'.join([x.object_id, y.object_id, *sorted(scene.objects[z].object_id for z in things)])}",
+        twin=f"{stand.object_id}>{facing.object_id}>{','.join(things[k].object_id for k in range(len(z)))} {side}",
     )
-
-
-def _first(theta: Array, things: list[int], way: str) -> int:
-    return min(things, key=lambda z: WAYS[way] * float(theta[z]) % math.tau)

@@ -8,7 +8,7 @@ from pseudogd.vqa.words.stance import SAYS, joined
 HOURS = tuple(str(hour) for hour in range(1, 13))
 ASK = (
     "at which hour is the {z}, with 12 o'clock straight ahead?",
-    "the {z} is at which hour, if 12 is straight ahead?",
+    "at which hour of a clock with 12 straight ahead is the {z}?",
     "in which clock direction is the {z}, if 12 o'clock is straight ahead?",
 )
 CLAIM = ("is the {z} at %s o'clock?", "is %s o'clock the direction of the {z}?")

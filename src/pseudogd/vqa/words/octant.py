@@ -5,42 +5,38 @@ from __future__ import annotations
 from pseudogd.vqa.phrasing import Form
 from pseudogd.vqa.words.stance import SAYS, joined
 
-SIDES = {
+DIRECTIONS = {
     "front": "front",
     "front_right": "front-right",
     "right": "right",
-    "back_right": "back-right",
-    "back": "back",
-    "back_left": "back-left",
+    "behind_right": "back-right",
+    "behind": "back",
+    "behind_left": "back-left",
     "left": "left",
     "front_left": "front-left",
 }
-"""Clockwise from straight ahead."""
-ASK_MC = (
-    "in which of the eight directions around you is the {z}?",
-    "which of eight directions around you is closest to that of the {z}?",
-    "where is the {z}, if eight directions are told apart?",
+ASK = (
+    "in which of the eight directions from front to back is the {z}?",
+    "which of the eight directions around you leads to the {z}?",
 )
-ASK_OPEN = (
-    "is the {z} to your front, front-right, right, back-right, back, back-left, left or front-left?",
-    "where is the {z}: front, front-right, right, back-right, back, back-left, left or front-left?",
-)
+LIST = "front, front-right, right, back-right, back, back-left, left or front-left"
+ASK_OPEN = (f"is the {{z}} {LIST}?", f"where is the {{z}}: {LIST}?")
 CLAIM = (
-    "is the {z} to your %s, out of eight directions around you?",
-    "of the eight directions around you, is %s the one closest to the {z}?",
+    "is the {z} to your %s, out of eight directions?",
+    "does your %s lead to the {z}, out of eight directions?",
 )
 
 
 def _form(stance: str) -> Form:
     says, never = SAYS[stance]
     return Form(
-        mc=joined(stance, ASK_MC + ASK_OPEN),
+        mc=joined(stance, ASK),
         open=joined(stance, ASK_OPEN),
-        yesno={key: joined(stance, [text.replace("%s", side) for text in CLAIM]) for key, side in SIDES.items()},
-        answers=SIDES,
-        says=rf"^(?=.*({says}))(?=.*(eight directions|back-right))",
+        yesno={key: joined(stance, [t.replace("%s", text) for t in CLAIM]) for key, text in DIRECTIONS.items()},
+        answers=DIRECTIONS,
+        says=rf"^(?=.*({says}))(?=.*(eight directions|front-right.*front-left))",
         never=never,
-        claims={key: rf"to your {side},|is {side} the" for key, side in SIDES.items()},
+        claims={key: rf"(to your {text}, out|does your {text} lead)" for key, text in DIRECTIONS.items()},
     )
 
 

@@ -1,4 +1,4 @@
-"""Eight hands from straight ahead on, clockwise: the one that makes the smallest angle with the line to the thing."""
+"""The direction whose unit vector goes farthest along the line to the asked thing."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ from pseudogd.vqa.scene import Scene
 from pseudogd.vqa.selftest.golden import Room
 from pseudogd.vqa.selftest.oracles._common import away, bearing, expect
 
-NAMES = ("front", "front_right", "right", "back_right", "back", "back_left", "left", "front_left")
-HANDS = {name: cmath.exp(-1j * math.radians(45 * k)) for k, name in enumerate(NAMES)}
+ANGLES = {
+    "front": 0,
+    "front_right": 45,
+    "right": 90,
+    "behind_right": 135,
+    "behind": 180,
+    "behind_left": -135,
+    "left": -90,
+    "front_left": -45,
+}
+WAYS = {name: cmath.exp(-1j * math.radians(angle)) for name, angle in ANGLES.items()}
 
 
 def flaw(room: Room, scene: Scene, fact: Fact) -> str | None:
@@ -19,6 +28,6 @@ def flaw(room: Room, scene: Scene, fact: Fact) -> str | None:
     line = (z - x) / (y - x if fact.form == "octant.facing" else x - y)
     if abs(away(fact.value, bearing(line))) > 3:
         return f"says {fact.value:.1f} degrees, the truth is {bearing(line):.1f}"
-    if any((NAMES.index(fact.answer) - NAMES.index(other)) % 8 in (0, 1, 7) for other in fact.wrong):
+    if any(abs(away(ANGLES[fact.answer], ANGLES[other])) < 60 for other in fact.wrong):
         return f"offers {fact.wrong} beside {fact.answer}"
-    return expect(fact.answer, max(HANDS, key=lambda name: (line * HANDS[name].conjugate()).real))
+    return expect(fact.answer, max(WAYS, key=lambda way: (line * WAYS[way].conjugate()).real))
