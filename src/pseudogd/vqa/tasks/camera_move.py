@@ -12,7 +12,7 @@ to the other side by as much sends A out of the picture or leaves it where it wa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,9 +24,11 @@ from pseudogd.vqa.scene import Q50, Scene
 from pseudogd.vqa.tasks._camera import Motion, Seen, error_of, half_size, seen_after, side_now
 from pseudogd.vqa.words.camera_move import FORMS as FORMS
 from pseudogd.vqa.words.camera_move import PLACES
+from pseudogd.vqa.words.telling import DEPTH, SIDE
 
 QUOTA = 1
 NEEDS = "bearing"
+TELLING = {"camera_move": SIDE | DEPTH}
 
 TURNS = (10.0, 15.0, 20.0, 30.0, 40.0)
 MOVES = (0.5, 1.0, 1.5, 2.0)
@@ -97,8 +99,20 @@ def steps(fact: Fact) -> list[str]:
             f"Then it is {round(100 * then[0])} percent from the left border, so {PLACES[fact.answer]} of the middle."
         )
     else:
-        after = f"Then it is {PLACES[fact.answer]}."
+        after = f"Then it is {_where(then)}, so it is {PLACES[fact.answer]}."
     return [before, effect, after]
+
+
+def _where(then: Sequence[float] | None) -> str:
+    """A place in the picture or out of it, in words; None is behind the camera."""
+    if then is None:
+        return "behind the camera"
+    u, v = then
+    beyond = {"left": -u, "right": u - 1, "upper": -v, "lower": v - 1}
+    border = max(beyond, key=lambda name: beyond[name])
+    if beyond[border] > 0:
+        return f"beyond the {border} border"
+    return f"{round(100 * u)} percent from the left border and {round(100 * v)} percent from the upper one"
 
 
 # ---------------------------------------------------------------- what is asked
@@ -205,7 +219,7 @@ def _fact(scene: Scene, asked: str, index: int, motion: Motion, own: str, value:
         "objects": [about(thing, "asked")],
         "by": motion.by,
         "now": places[0],
-        "then": places[1],
+        "then": places[1] if then.ahead else None,
         "distances": rounded([now.distance, then.distance], 3),
         "sigma": rounded(error_of(scene, index, motion, "distance" if asked == "range" else "u"), 4),
         "shortcut": {"rule": rule, "right": view == own},

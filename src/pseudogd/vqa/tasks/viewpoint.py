@@ -22,13 +22,17 @@ from pseudogd.vqa.scene import Q50, Array, Scene
 from pseudogd.vqa.tasks import _stand
 from pseudogd.vqa.tasks.hypothetical import far_enough
 from pseudogd.vqa.words.hypothetical import AT
+from pseudogd.vqa.words.telling import SIDE
 from pseudogd.vqa.words.viewpoint import FORMS as FORMS
 
 QUOTA = 1
 NEEDS = "bearing"
+TELLING = {"viewpoint": SIDE}
 
 FIELD = math.radians(60.0)
 MOST_PLACES = 80
+SURE = 1.5
+"""Times `Margins.sigmas`: an order of two things hangs on four places, and errors of depth have long tails."""
 SWAP = {"left": "right", "right": "left"}
 
 
@@ -106,7 +110,7 @@ def _views(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator
                 for a in ahead[:n]:
                     gap = float(theta[a] - theta[b])
                     error = math.hypot(sigma[a], sigma[b])
-                    needed = max(margins.sector, margins.sigmas * error, float(wide[a] + wide[b]))
+                    needed = max(margins.sector, SURE * margins.sigmas * error, float(wide[a] + wide[b]))
                     if abs(gap) > needed and not nested(scene.objects[a], scene.objects[b]):
                         side, angles = "right" if gap > 0 else "left", (float(theta[a]), float(theta[b]))
                         yield _View(x, y, stance, int(a), int(b), side, angles, error, abs(gap))
