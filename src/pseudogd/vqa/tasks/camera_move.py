@@ -2,12 +2,13 @@
 
 Frame: see `_camera`. ``side``: A's middle is then left or right of the picture's middle column; ``seen``: A is then
 inside the picture's borders or outside (what stands in between is not asked about); ``range``: the middle of A is then
-nearer to the camera or farther from it than before. Turns need a bearing, moves need metres. ``side`` is asked only of
-things on the side to which the camera turns or moves, and of both answers in turn: then neither the way that the camera
-goes nor the place of A in the picture now tells the answer, but only how far it goes. ``range`` and ``seen`` are asked
-as often of what comes nearer or stays as of what does not, on either side where there is both. Every answer keeps a
-margin that exceeds the error from A's depth; A must be seen whole, and in ``side`` it must stay in the picture. A turn
-to the other side by as much sends A out of the picture or leaves it where it was, so there are no opposite twins.
+nearer to the camera or farther from it than before. Turns need a bearing, moves need metres. ``side`` and ``range`` are
+asked only of things on the side to which the camera turns or moves, and of motions of equal size as often with one
+answer as with the other: then neither the way and size of the motion nor the place of A in the picture now tells the
+answer, but only both together. ``seen`` is asked as often of what stays as of what leaves, also for motions of equal
+size, on either side where there is both. Every answer keeps a margin that exceeds the error from A's depth; A must be
+seen whole, and in ``side`` it must stay in the picture. A turn to the other side by as much sends A out of the picture
+or leaves it where it was, so there are no opposite twins.
 """
 
 from __future__ import annotations
@@ -120,18 +121,25 @@ def _stream(
     scene: Scene, rng: np.random.Generator, margins: Margins, motions: list[Motion], asked: str
 ) -> Iterator[Fact]:
     rule = {"side": _side, "seen": _seen, "range": _range}[asked]
-    found: list[Found] = []
+    found: dict[float, dict[bool, list[Found]]] = {}
     for index, thing in enumerate(scene.objects):
         whole = not (thing.boxes_only or thing.truncated or thing.cut) and thing.known >= MOSTLY_KNOWN
         if whole and thing.occluded < scene.settings.occluded:
             for motion in motions:
                 told = rule(scene, index, motion, margins)
                 if told is not None:
-                    found.append((index, motion, *told))
-    answers = sorted({own for _, _, own, _, _ in found})
-    told_of = ([item for item in found if item[2] == own] for own in answers)
-    if found:
-        yield from blend(rng, *((1, _dealt(scene, rng, items, asked)) for items in told_of))
+                    first = told[0] in (motion.way, "in", "nearer")
+                    found.setdefault(motion.by, {}).setdefault(first, []).append((index, motion, *told))
+    both = [kinds for kinds in found.values() if len(kinds) == 2]
+    if both:
+        yield from blend(rng, *((1, _evenly(scene, rng, kinds, asked)) for kinds in both))
+
+
+def _evenly(scene: Scene, rng: np.random.Generator, kinds: dict[bool, list[Found]], asked: str) -> Iterator[Fact]:
+    """As many of one answer as of the other, for motions that are equally far: how far one goes tells nothing."""
+    streams = [_dealt(scene, rng, kinds[bool(k)], asked) for k in rng.permutation(2)]
+    for pair in zip(*streams):
+        yield from pair
 
 
 def _dealt(scene: Scene, rng: np.random.Generator, items: list[Found], asked: str) -> Iterator[Fact]:
@@ -176,7 +184,7 @@ def _seen(scene: Scene, index: int, motion: Motion, margins: Margins) -> tuple[s
 
 def _range(scene: Scene, index: int, motion: Motion, margins: Margins) -> tuple[str, float, float] | None:
     now = seen_after(scene, index, None)
-    if not _reachable(scene, index, motion):
+    if side_now(scene, index) != motion.way or not _reachable(scene, index, motion):
         return None
     then = seen_after(scene, index, motion)
     change = then.distance - now.distance
@@ -195,11 +203,6 @@ def _border(share: float) -> float:
     return min(share, 1 - share)
 
 
-def _passed(scene: Scene, index: int, motion: Motion) -> str:
-    """What who looks at the side alone would say of the distance."""
-    return "nearer" if side_now(scene, index) == motion.way else "farther"
-
-
 def _other(way: str) -> str:
     return "left" if way == "right" else "right"
 
@@ -208,11 +211,11 @@ def _fact(scene: Scene, asked: str, index: int, motion: Motion, own: str, value:
     thing, moved = scene.objects[index], motion.kind == "moved"
     now, then = seen_after(scene, index, None), seen_after(scene, index, motion)
     wrong = {"side": SIDEWAYS, "seen": ("in", "out"), "range": ("nearer", "farther")}[asked]
-    view = {"side": side_now(scene, index), "seen": "in", "range": _passed(scene, index, motion)}[asked]
+    view = {"side": side_now(scene, index), "seen": "in", "range": "nearer"}[asked]
     rule = {
         "side": "its side now",
         "seen": "it is in the picture now",
-        "range": "nearer if it is on the side of the motion",
+        "range": "it is on the side of the motion",
     }[asked]
     places = [rounded([p.u, p.v], 3) for p in (now, then)]
     evidence = {

@@ -12,7 +12,12 @@ from pseudogd.vqa.scene import Scene
 from pseudogd.vqa.selftest.golden import CARDS, EYE, Array, Block, Room, middle
 from pseudogd.vqa.selftest.oracles._common import expect, near
 
-_MORE = (Block("gray card", -0.9, 1.7, 0.25, 0.3, base=1.0), Block("pink card", 0.8, 2.2, 0.3, 0.3, base=1.2))
+_MORE = (
+    Block("gray card", -0.9, 1.7, 0.25, 0.3, base=1.0),
+    Block("pink card", 0.8, 2.2, 0.3, 0.3, base=1.2),
+    Block("orange card", 0.9, 6.3, 0.3, 0.6, base=1.5),
+    Block("brown card", 1.5, 2.9, 0.3, 0.4, base=1.0),
+)
 ROOMS = tuple(
     Room((*CARDS, *_MORE), view)
     for view in ({"eye": EYE}, {"eye": EYE, "pitch_deg": 8.0}, {"eye": EYE, "pitch_deg": 5.0, "roll_deg": 3.0})
