@@ -33,14 +33,14 @@ def test_coco_categories_without_a_front(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["ball", "soccer ball", "bottle", "lamp", "table lamp", "vase", "toy car", "plush bear", "hot dog"]
+    "name", "ball|soccer ball|bottle|lamp|table lamp|vase|toy car|stuffed dog|plush bear|hot dog".split("|")
 )
 def test_what_has_no_front_whatever_a_detector_believes(name):
     assert not has_front(name)
 
 
 @pytest.mark.parametrize(
-    "name", ["office chair", "police car", "baseball player", "man in a red shirt", "street_sign", "wheelchair"]
+    "name", "office chair|police car|baseball player|man in a red shirt|street_sign|wheelchair".split("|")
 )
 def test_the_head_noun_decides(name):
     assert has_front(name) == (name != "street_sign")

@@ -1,7 +1,7 @@
 """What a plain noun says about a thing when geometry cannot say it.
 
-Whole words alone, and the head noun decides: a "keyboard stand" is a stand, a "seat" is no "sea", a "man in a red
-shirt" is a man. The lists cover COCO's eighty categories and what open vocabularies commonly ask for.
+Whole words alone, and the head noun decides: a "keyboard stand" is a stand, a "seat" is no "sea", a "man in a red shirt"
+is a man. The lists cover COCO's eighty categories and what open vocabularies commonly ask for.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ON_FLOOR = f"{PEOPLE} {ANIMALS} {VEHICLES} {SEATS} {CASES} {GROUND_THINGS}"
 """Things that stand on the floor or ground as a rule, so that a person can stand at them."""
 NEITHER = "clothes horse|corn dog|hot dog|rocking horse|saw horse|teddy bear|gummy bear|flower bed"
 """Names whose head noun is another thing. What begins with one of `SMALL` is a copy of the thing, not the thing."""
-SMALL = frozenset(["doll", "miniature", "model", "plush", "stuffed", "toy"])
+SMALL = frozenset("doll miniature model plush stuffed toy".split())
 
 _WITH_FRONT, _ON_FLOOR = frozenset(WITH_FRONT.split()), frozenset(ON_FLOOR.split())
 _NEITHER = frozenset(NEITHER.split("|"))

@@ -24,16 +24,7 @@ class Margins:
     ``rank_gap``: the same where only depth order is known; ``side_gap``: free columns between two things, as share of
     the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
     its error; ``min_distance``: metres; ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``:
-    least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge;
-    ``plan_gap``: metres on the ground plan between things of which none is above the other.
-    ``region_share``: least share of the picture that a thing covers whose place there is asked. ``free_radius``: metres
-    around a place on the floor in which nothing stands that is called free; ``free_height``: metres over the floor.
-    ``surface``: radians from an edge between kinds of angles of surfaces; ``normal_sigma``: error of a normal, radians.
-    ``slack``: factor by which a gap must exceed what fits, and what does not fit the gap; ``bend``: offset from a line,
-    as share of its length, above which three things are clearly not in line.
-    ``hour``, ``octant``: the same for hours of a clock and eight directions, and ``hour_error``, ``octant_error``:
-    the largest standard error at which these are asked; ``front``: least confidence in the front of a thing, and
-    ``front_error``: its standard error in radians.
+    least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge.
     """
 
     sigmas: float = 2.0
@@ -42,7 +33,7 @@ class Margins:
     side_gap: float = 0.01
     height_gap: float = 0.05
     size_ratio: float = 1.25
-    distance_sigmas: float = 9.0
+    distance_sigmas: float = 6.0
     min_distance: float = 0.3
     closest_ratio: float = 1.2
     closest_gap: float = 0.15
@@ -50,20 +41,6 @@ class Margins:
     sector: float = float(np.radians(15.0))
     picture_edge: float = 0.06
     visible: float = 0.5
-    region_share: float = 0.005
-    free_radius: float = 0.2
-    free_height: float = 0.03
-    surface: float = float(np.radians(15.0))
-    normal_sigma: float = float(np.radians(4.0))
-    slack: float = 1.15
-    bend: float = 0.25
-    plan_gap: float = 0.15
-    hour: float = float(np.radians(5.0))
-    hour_error: float = float(np.radians(3.0))
-    octant: float = float(np.radians(15.0))
-    octant_error: float = float(np.radians(4.0))
-    front: float = 0.7
-    front_error: float = float(np.radians(6.0))
 
 
 def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[int]:
