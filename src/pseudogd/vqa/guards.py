@@ -20,6 +20,7 @@ class Margins:
     """Least margins of all tasks. Lengths in metres are scaled by `Scene.unit` where the scale is not metric.
 
     ``sigmas``: how many propagated standard errors a difference must have. ``depth_ratio``: nearer/farther;
+    ``picture_edge``: distance from the middle or a border of the picture, as share of its size;
     ``rank_gap``: the same where only depth order is known; ``side_gap``: free columns between two things, as share of
     the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
     its error; ``min_distance``: metres; ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``:
@@ -47,6 +48,7 @@ class Margins:
     closest_gap: float = 0.15
     stand_off: float = 0.6
     sector: float = float(np.radians(15.0))
+    picture_edge: float = 0.06
     visible: float = 0.5
     region_share: float = 0.005
     free_radius: float = 0.2

@@ -1,0 +1,89 @@
+"""Where a thing is in the picture after the camera has turned on the spot, or moved without turning.
+
+Motion is in the gravity frame: the camera turns about the vertical, and moves level with the ground; forward is its own
+heading on the ground. What an error of depth does to the place is found by moving the thing that far along its ray.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pseudogd.vqa.scene import Q02, Q50, Q98, Scene
+from pseudogd.vqa.tasks import _stand
+
+BEHIND = 0.05
+"""Share of the depth from which a thing is as good as behind the camera."""
+WAYS = {"left": -1.0, "right": 1.0, "forward": 0.0}
+
+
+@dataclass(frozen=True)
+class Motion:
+    """``kind``: "turned" by ``by`` degrees or "moved" by ``by`` units of length; ``way``: left, right or forward."""
+
+    kind: str
+    way: str
+    by: float
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Place of a middle as share of the picture (columns from the left, rows from the top), depth and distance."""
+
+    u: float
+    v: float
+    z: float
+    distance: float
+
+    @property
+    def ahead(self) -> bool:
+        """Whether it is in front of the camera at all."""
+        return self.z > BEHIND * self.distance
+
+
+def seen_after(scene: Scene, index: int, motion: Motion | None, factor: float = 1.0) -> Seen:
+    """Where object ``index`` is then, ``factor`` times as far away as measured; now if there is no motion."""
+    camera, rotation = scene.geometry.camera, scene.rotation
+    assert camera is not None and rotation is not None
+    x, y, z = (float(value) * factor for value in scene.centres[index])
+    if motion is not None:
+        x, z = _moved(scene, x, z, motion)
+    own = [x * float(rotation[0, k]) + y * float(rotation[1, k]) + z * float(rotation[2, k]) for k in range(3)]
+    depth = own[2] if abs(own[2]) > 1e-9 else 1e-9
+    u = (camera.fx * own[0] / depth + camera.cx + 0.5) / camera.width
+    v = (camera.fy * own[1] / depth + camera.cy + 0.5) / camera.height
+    return Seen(u, v, own[2], math.sqrt(own[0] ** 2 + own[1] ** 2 + own[2] ** 2))
+
+
+def _moved(scene: Scene, x: float, z: float, motion: Motion) -> tuple[float, float]:
+    heading = _stand.heading(scene)
+    if motion.kind == "turned":
+        c, s = math.cos(math.radians(motion.by)), WAYS[motion.way] * math.sin(math.radians(motion.by))
+        return x * c - z * s, x * s + z * c
+    if motion.way == "forward":
+        return x - motion.by * math.sin(heading), z - motion.by * math.cos(heading)
+    step = WAYS[motion.way] * motion.by
+    return x - step * math.cos(heading), z + step * math.sin(heading)
+
+
+def error_of(scene: Scene, index: int, motion: Motion, what: str) -> float:
+    """Standard error of ``u``, ``v`` or of the change of ``distance``, from that of the thing's depth."""
+    sigma = scene.objects[index].sigma
+    ends = []
+    for factor in (1 - sigma, 1 + sigma):
+        value = getattr(seen_after(scene, index, motion, factor), what)
+        if what == "distance":
+            value -= seen_after(scene, index, None, factor).distance
+        ends.append(value)
+    return float(abs(ends[1] - ends[0]) / 2)
+
+
+def half_size(scene: Scene, index: int, factor: float = 1.0) -> tuple[float, float]:
+    """Half the width and height of what is seen of a thing, as shares of the picture, ``factor`` times as large."""
+    thing = scene.objects[index]
+    return factor * float(thing.u[Q98] - thing.u[Q02]) / 2, factor * float(thing.v[Q98] - thing.v[Q02]) / 2
+
+
+def side_now(scene: Scene, index: int) -> str:
+    """left or right of the picture's middle."""
+    return "right" if float(scene.objects[index].u[Q50]) > 0.5 else "left"
