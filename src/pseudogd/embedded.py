@@ -127,7 +127,10 @@ class _Demo:
         self._evaluate(student)
         measures = self._measure(student)
         (self.out / "measures.json").write_text(json.dumps(measures, indent=1) + "\n", encoding="utf-8")
+        with self._stage("view"):
+            page = pseudogd.view(self.data, seed=self.size.seed, quiet=True)
         report = pseudogd.report(self.out)
+        notice(f"questions with their evidence: {page}", self.quiet)
         notice(f"report: {report}", self.quiet)
         return report
 
