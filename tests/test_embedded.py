@@ -40,6 +40,7 @@ def test_the_report_holds_what_the_demo_promises(run):
     assert 0 < report["teacher"]["abs_rel"] < 0.5 and report["teacher"]["delta1"] > 0.5
     assert report["export"]["max_abs_logit_diff"] == 0
     assert {"render", "label", "annotate", "synth", "train", "eval", "export"} <= set(report["seconds"])
+    assert (run / "data" / "view.html").is_file()
     assert report["seed"] == 0 and {"python", "torch", "transformers"} <= set(report["versions"])
 
 
