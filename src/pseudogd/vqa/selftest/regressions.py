@@ -18,7 +18,7 @@ from pseudogd.vqa.lengths import UNITS, written
 from pseudogd.vqa.scene import CannotAnswer
 from pseudogd.vqa.selftest.golden import CARDS, ROOMS, Block, golden
 from pseudogd.vqa.selftest.run import facts_in
-from pseudogd.vqa.tasks import TASKS, forms
+from pseudogd.vqa.tasks import TASKS, clock, forms
 
 SECTOR_MARGIN = math.radians(12)
 
@@ -85,6 +85,16 @@ def a_direction_without_a_facing() -> list[str]:
     for name, form in forms().items():
         if name.split(".")[0] in turning:
             flaws += [f"{name} names no facing: {t!r}" for t in form.wordings() if not ("{y}" in t and "{x}" in t)]
+    return flaws
+
+
+def a_clock_hour_cut_off_instead_of_rounded() -> list[str]:
+    """One degree to the right of straight ahead was one o'clock, and 29 degrees to the left twelve."""
+    flaws = []
+    for degree in range(-360, 360):
+        said = int(clock.hour_of(math.radians(degree)))
+        if not 1 <= said <= 12 or abs((degree - 30 * said + 180) % 360 - 180) > 15:
+            flaws.append(f"{degree} degrees clockwise of 12 is told as {said}")
     return flaws
 
 
@@ -159,6 +169,7 @@ REGRESSIONS: Mapping[str, Callable[[], list[str]]] = {
         backwards_after_gravity_alignment,
         names_slip_after_an_empty_mask,
         a_direction_without_a_facing,
+        a_clock_hour_cut_off_instead_of_rounded,
         categories_by_part_of_a_word,
         one_unit_taken_for_another,
         sectors_without_a_margin,

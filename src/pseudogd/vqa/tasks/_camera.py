@@ -69,6 +69,8 @@ def _moved(scene: Scene, x: float, z: float, motion: Motion) -> tuple[float, flo
 def error_of(scene: Scene, index: int, motion: Motion, what: str) -> float:
     """Standard error of ``u``, ``v`` or of the change of ``distance``, from that of the thing's depth."""
     sigma = scene.objects[index].sigma
+    if motion.kind == "moved":  # metres: the scale of all depths counts as well
+        sigma = scene.length_error(1.0, sigma)
     ends = []
     for factor in (1 - sigma, 1 + sigma):
         value = getattr(seen_after(scene, index, motion, factor), what)
