@@ -162,7 +162,7 @@ def test_wrong_lengths_are_spaced_and_the_right_one_has_no_usual_rank():
 
 
 def test_formats_follow_the_wordings():
-    assert formats_of(pair()) == ("mc", "open", "yesno")
+    assert formats_of(pair()) == ("mc", "open", "yesno", "steps")
     point = pair(form="localization.point_nearest", style="point")
     assert formats_of(point) == ("mc",)
     with pytest.raises(ValueError, match="no wording"):
