@@ -24,6 +24,7 @@ class Margins:
     the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
     its error; ``min_distance``: metres; ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``:
     least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge.
+    ``fair``: no margin; set by `SynthSettings.fair`.
     """
 
     sigmas: float = 2.0
@@ -39,6 +40,7 @@ class Margins:
     stand_off: float = 0.6
     sector: float = float(np.radians(15.0))
     visible: float = 0.5
+    fair: bool = False
 
 
 def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[int]:

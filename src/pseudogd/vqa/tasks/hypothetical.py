@@ -16,12 +16,14 @@ none: that one is the shortcut which every fact names.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.fairness import in_rounds
 from pseudogd.vqa.guards import Margins, about, in_turns
 from pseudogd.vqa.scene import Q50, Q98, Array, Scene
 from pseudogd.vqa.words.hypothetical import AT
@@ -34,6 +36,7 @@ SECTORS = ("front", "right", "behind", "left")
 OPPOSITE = {"front": "behind", "behind": "front", "left": "right", "right": "left"}
 QUARTER = math.pi / 2
 MOST = 0.7
+ROUNDS = 8
 CUT_OFF = 0.25  # metres, in any direction on the ground
 FORMULA = "theta = atan2(v.r, v.f), f = unit h(Y - X), r = f x up, v = h(Z - X)"
 
@@ -51,9 +54,14 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     sides = [SECTORS[int(k)] for k in sector_index(theta[tuple(triples.T)])]
     on_map = [SECTORS[int(k)] for k in _map_sides(scene)[tuple(triples.T)]]
     shortcuts = [side == other for side, other in zip(sides, on_map)]
-    for k in in_turns(list(zip(sides, shortcuts)), rng):
+    inside = partial(_mostly_inside, scene)
+    if margins.fair:
+        order = _all_sides(sides, shortcuts, lambda k: inside(*(int(i) for i in triples[k]), sides[k]), rng)
+    else:
+        order = in_turns(list(zip(sides, shortcuts)), rng)
+    for k in order:
         x, y, z = (int(i) for i in triples[k])
-        if not _mostly_inside(scene, x, y, z, sides[k]):
+        if not margins.fair and not inside(x, y, z, sides[k]):
             continue
         angle, error, room = float(theta[x, y, z]), float(sigma[x, y, z]), float(margin[x, y, z])
         both = [
@@ -61,6 +69,22 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
             _fact(scene, (x, y, z), "away", OPPOSITE[sides[k]], _turned(angle), error, room, shortcuts[k]),
         ]
         yield from both if rng.integers(2) else both[::-1]
+
+
+def _all_sides(
+    sides: list[str], shortcuts: list[bool], usable: Callable[[int], bool], rng: np.random.Generator
+) -> Iterator[int]:
+    """Indices in rounds of all four sides: a photo that lacks one is not asked, or "in front" would be a good guess."""
+    order = list(in_turns(list(zip(sides, shortcuts)), rng))
+    for _ in range(ROUNDS):
+        found: list[list[int]] = []
+        for side in SECTORS:
+            k = next((k for k in order if sides[k] == side and usable(k)), None)
+            if k is None:
+                return
+            order.remove(k)
+            found.append([k])
+        yield from in_rounds([found], rng)
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:

@@ -17,6 +17,7 @@ from itertools import combinations
 import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.fairness import lean, mirrored
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.marks import build_marks
 from pseudogd.vqa.scene import Q50, Scene
@@ -69,8 +70,20 @@ def _object_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> I
                         margin = min(lead[anchor][near][far] for near, far in sides)
                         first = (min if nearest else max)(groups[k], key=picture[anchor].__getitem__)
                         found.append((anchor, groups[k], winner, nearest, margin, winner == first))
-    for k in in_turns([(entry[3], entry[5]) for entry in found], rng):
+    if margins.fair:
+        order = mirrored([_lean(scene, picture, *entry[:4]) for entry in found], rng, [entry[3] for entry in found])
+    else:
+        order = in_turns([(entry[3], entry[5]) for entry in found], rng)
+    for k in order:
         yield _object_fact(scene, *found[k])
+
+
+def _lean(
+    scene: Scene, picture: list[list[float]], anchor: int, group: tuple[int, ...], winner: int, nearest: bool
+) -> tuple[int, ...]:
+    """Where the winner ranks by distance to the anchor in the picture."""
+    order = [winner, *(i for i in group if i != winner)]
+    return lean([picture[anchor][i] for i in order])
 
 
 def _leads(scene: Scene, margins: Margins) -> tuple[list, list]:
