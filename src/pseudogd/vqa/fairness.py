@@ -1,40 +1,57 @@
-"""Facts drawn so that no rule of thumb about the picture is right more often than its opposite.
+"""Facts drawn so that no rule of thumb about the picture is right more often than chance.
 
 A rule is a number of the flat picture ("how low", "how near to the thing on the screen") by which the right answer is
-compared with the wrong ones. Its *lean* is where the right one ranks among them, counted from the middle: of four -3
-(lowest), -1, 1 or 3. A fact may be asked only if the same photo has facts of all mirrored leans too; which of them is
-asked first is a fair coin, so that over photos the right answer is as often the lowest as the highest, whatever rooms
-look like. Balancing each rule against its opposite goes back to the balanced pairs of VQA v2 (Goyal et al. 2017).
+compared with the wrong ones. Facts are asked in rounds in which the right answer takes every rank by such a rule once,
+lowest to highest, in random order: wherever the caller stops, each rank was equally likely, whatever rooms look like. A
+photo that has no fact for some rank is not asked. That each rule is balanced against its opposite goes back to the
+balanced pairs of VQA v2 (Goyal et al. 2017).
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Lean = tuple[int, ...]
+Ranks = tuple[int, ...]
 
 
-def mirrored(
-    leans: Sequence[Lean], rng: np.random.Generator, kinds: Sequence[Hashable] | None = None
+def evenly(
+    ranks: Sequence[Ranks], counts: Sequence[int], rng: np.random.Generator, kinds: Sequence[Hashable] | None = None
 ) -> Iterator[int]:
-    """Indices of which every lean and all of its mirror images (any of its numbers negated) come equally often.
+    """Indices in rounds in which the right answer takes each rank once by every rule.
 
-    ``kinds``: of each fact, such as its form; mirror images are of the same kind.
-
-    They come in rounds: one of each lean of one such group, in random order, so that wherever the caller stops each was
-    equally likely. A group ends with its rarest lean; groups that lack one are never begun. Groups take turns.
+    ``ranks``: of each fact by one or two rules; ``counts``: among how many answers; ``kinds``: of each fact, such as its
+    form: a round is of one kind and count.
     """
-    queues: dict[tuple[Hashable, Lean], list[int]] = {}
-    for index in rng.permutation(len(leans)):
-        kind = None if kinds is None else kinds[index]
-        queues.setdefault((kind, tuple(map(int, leans[index]))), []).append(int(index))
-    groups = sorted({(kind, tuple(map(abs, lean))) for kind, lean in queues}, key=repr)
-    yield from in_rounds([[queues.get((kind, lean), []) for lean in _images(group)] for kind, group in groups], rng)
+    queues: dict[tuple[int, Hashable], dict[Ranks, list[int]]] = {}
+    for index in rng.permutation(len(ranks)):
+        mine = queues.setdefault((counts[index], None if kinds is None else kinds[index]), {})
+        mine.setdefault(tuple(map(int, ranks[index])), []).append(int(index))
+    alive = sorted(queues, key=repr)
+    while alive:
+        ended = set()
+        for k in rng.permutation(len(alive)):
+            places = _round(queues[alive[k]], alive[k][0], rng)
+            yield from (queues[alive[k]][place].pop() for place in places)
+            if not places:
+                ended.add(alive[k])
+        alive = [key for key in alive if key not in ended]
+
+
+def _round(queues: Mapping[Ranks, list[int]], count: int, rng: np.random.Generator) -> list[Ranks]:
+    """Places of one round in random order: a random one of the fillings that the queues allow, or none."""
+    rules = len(next(iter(queues)))
+    orders = list(permutations(range(count)))
+    for chosen in rng.permutation(len(orders) ** (rules - 1)):
+        rest = [orders[chosen]] if rules == 2 else []
+        places = [(rank, *(order[rank] for order in rest)) for rank in range(count)]
+        if all(queues.get(place) for place in places):
+            return [places[k] for k in rng.permutation(count)]
+    return []
 
 
 def in_rounds(groups: Sequence[Sequence[list[int]]], rng: np.random.Generator) -> Iterator[int]:
@@ -47,25 +64,21 @@ def in_rounds(groups: Sequence[Sequence[list[int]]], rng: np.random.Generator) -
         alive = [group for group in alive if all(group)]
 
 
-def _images(group: Lean) -> list[Lean]:
-    return sorted(set(product(*((-size, size) for size in group))))
+def ranks_of(*rules: ArrayLike) -> NDArray[np.int64]:
+    """(N, rules) ranks of the right answers; each rule is (N, K): its number of the right one (first) and of the wrong.
 
-
-def leans(*rules: ArrayLike) -> NDArray[np.int64]:
-    """(N, rules) leans; each rule is (N, K): what it says of the right answer (first) and of the wrong ones.
-
-    Half a rank is lost to each wrong answer that ties with the right one.
+    Among equals the right one is the lowest.
     """
     columns = []
     for rule in rules:
         values = np.asarray(rule, np.float64)
-        columns.append(np.sign(values[:, :1] - values[:, 1:]).sum(axis=1))
-    return np.stack(columns, axis=1).astype(np.int64)
+        columns.append((values[:, 1:] < values[:, :1]).sum(axis=1))
+    return np.stack(columns, axis=1)
 
 
-def lean(*rules: Sequence[float]) -> Lean:
-    """The lean of one fact; see `leans`."""
-    return tuple(int(number) for number in leans(*([rule] for rule in rules))[0])
+def rank_of(*rules: Sequence[float]) -> Ranks:
+    """The ranks of one fact; see `ranks_of`."""
+    return tuple(int(number) for number in ranks_of(*([rule] for rule in rules))[0])
 
 
 def alternatives(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
-from pseudogd.vqa.fairness import mirrored
+from pseudogd.vqa.fairness import evenly
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, nested, pairs
 from pseudogd.vqa.scene import Q02, Q05, Q10, Q50, Q90, Q98, Scene, SceneObject
 from pseudogd.vqa.tasks.nearer import near_margin
@@ -29,6 +29,7 @@ TELLING = {"direction.side": SIDE, "direction.height": HEIGHT, "direction.quadra
 
 Found = list[tuple[SceneObject, SceneObject, bool, float, float]]
 OPPOSITE = {"left": "right", "right": "left", "higher": "lower", "lower": "higher"}
+STEP = 0.08  # of the picture's height: how far apart two feet are is no hint either
 QUADRANTS = ("left_near", "left_far", "right_near", "right_far")
 
 
@@ -141,19 +142,25 @@ def _fair_quadrants(
 ) -> Iterator[Fact]:
     """The same, but the nearer one is as often higher in the picture as lower, and as often smaller as larger in it."""
     found = _quadrants(scene, couples, margins)
-    rules = []
+    rules, steps = [], []
     for left, right, of_left, _, _ in found:
         near, far = (left, right) if of_left == "left_near" else (right, left)
-        lower = near.bbox[1] + near.bbox[3] > far.bbox[1] + far.bbox[3]
-        larger = near.bbox[2] * near.bbox[3] > far.bbox[2] * far.bbox[3]
-        rules.append((1 if lower else -1, 1 if larger else -1))
-    for k in mirrored(rules, rng, [entry[2] for entry in found]):
+        (_, y, w, h), (_, other_y, other_w, other_h) = near.bbox, far.bbox
+        step = (y + h - other_y - other_h) / _picture_height(scene)
+        rules.append((int(step > 0), int(w * h > other_w * other_h)))
+        steps.append(int(abs(step) / STEP))
+    for k in evenly(rules, [2] * len(found), rng, steps):
         left, right, of_left, of_right, margin = found[k]
         a, b, answer = (left, right, of_left) if rng.integers(2) else (right, left, of_right)
         wrong = tuple(q for q in QUADRANTS if q != answer)
-        extra = {"shortcut": {"rule": "lower in the picture is nearer", "right": rules[k][0] > 0}}
+        extra = {"shortcut": {"rule": "lower in the picture is nearer", "right": rules[k][0] == 1}}
         value = float(a.u[Q50] - b.u[Q50])
         yield _fact("direction.quadrant", "ordinal", "camera", a, b, answer, wrong, value, "width", margin, extra)
+
+
+def _picture_height(scene: Scene) -> float:
+    camera = scene.geometry.camera
+    return float(scene.depth.shape[0] if camera is None else camera.height)
 
 
 def _quadrants(

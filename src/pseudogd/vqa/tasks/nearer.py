@@ -16,7 +16,7 @@ import numpy as np
 
 from pseudogd.geometry.types import Scale
 from pseudogd.vqa.fact import Fact, rounded
-from pseudogd.vqa.fairness import lean, mirrored
+from pseudogd.vqa.fairness import evenly, rank_of
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs
 from pseudogd.vqa.scene import Q05, Q10, Q50, Q90, Q98, Scene, SceneObject
 from pseudogd.vqa.words.nearer import FORMS as FORMS
@@ -112,19 +112,17 @@ def _group_facts(scene: Scene, order: list[int], lead: Lead, rng: np.random.Gene
 
 
 def _fair_groups(scene: Scene, order: list[int], lead: Lead, rng: np.random.Generator) -> Iterator[Fact]:
-    """The same, but the winner is as often low in the picture, and large in it, as it is high, and small."""
+    """The same, but the winner's foot is as often the highest of the group in the picture as any other."""
     found: list[tuple[tuple[int, ...], bool, float]] = []
-    boxes = [thing.bbox for thing in scene.objects]
-    rules = []
+    feet = [thing.bbox[1] + thing.bbox[3] for thing in scene.objects]
     for group in (group for size in (4, 3) for group in combinations(order, size)):
         for asks_near in (True, False):
             ahead = [(group[0], other) for other in group[1:]] if asks_near else [(o, group[-1]) for o in group[:-1]]
-            leads = [lead[key] for key in ahead]
-            if None not in leads:
-                found.append((group, asks_near, min(gap or 0.0 for gap in leads)))
-                places = [boxes[i] for i in (group if asks_near else group[::-1])]
-                rules.append(lean([y + h for _, y, _, h in places], [w * h for *_, w, h in places]))
-    for k in mirrored(rules, rng, [asks_near for _, asks_near, _ in found]):
+            gaps = [gap for key in ahead if (gap := lead[key]) is not None]
+            if len(gaps) == len(ahead):
+                found.append((group, asks_near, min(gaps)))
+    ranks = [rank_of([feet[i] for i in (group if near else group[::-1])]) for group, near, _ in found]
+    for k in evenly(ranks, [len(group) for group, *_ in found], rng, [near for _, near, _ in found]):
         yield _group_fact(scene, *found[k])
 
 

@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
-from pseudogd.vqa.fairness import lean, mirrored
+from pseudogd.vqa.fairness import evenly, rank_of
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs, seen_well
 from pseudogd.vqa.scene import Scene, SceneObject
 from pseudogd.vqa.words.size import FORMS as FORMS
@@ -126,15 +126,15 @@ def _tallest_facts(whole: list[SceneObject], margins: Margins, rng: np.random.Ge
 
 
 def _fair_tallest(whole: list[SceneObject], margins: Margins, rng: np.random.Generator) -> Iterator[Fact]:
-    """The same, but the tallest is as often short in the picture, and high in it, as it is tall, and low."""
-    found, rules = [], []
+    """The same, but the tallest is as often the shortest of the group in the picture as any other."""
+    found, ranks = [], []
     for count in (4, 3):
         for group in combinations(sorted(whole, key=lambda obj: -_measures(obj)["tall"]), count):
             leads = [size_margin(group[0], other, "tall", margins) for other in group[1:]]
             if None not in leads:
                 found.append((group, min(lead or 0.0 for lead in leads)))
-                rules.append(lean([_on_screen(obj, "tall") for obj in group]))
-    for k in mirrored(rules, rng):
+                ranks.append(rank_of([_on_screen(obj, "tall") for obj in group]))
+    for k in evenly(ranks, [len(group) for group, _ in found], rng):
         yield _tallest_fact(*found[k])
 
 
