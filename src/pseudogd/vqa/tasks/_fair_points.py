@@ -7,6 +7,7 @@ that are sound each rank in the picture is equally likely, or nothing is asked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 from pseudogd.vqa.fairness import evenly, ranks_of
 from pseudogd.vqa.scene import Array
 
-DRAWS = 800
+DRAWS = 1200
 ROW = 0.05  # of the picture's height
-RING = 0.04  # of its diagonal
+RING = 0.03  # of its diagonal
 
 Picks = NDArray[np.int64]
 
@@ -46,7 +47,8 @@ def lowest_first(
     scores = score[picks]
     lead = scores[:, 1] - scores[:, 0]
     rows = np.flatnonzero((lead > least[picks].max(axis=1)) & far_apart(flat.percent[picks], apart))
-    chosen = _fair(picks[rows], flat, rng)
+    rules = [flat.percent[:, 0]] if flat.away is None else [flat.percent[:, 1], flat.percent[:, 0]]
+    chosen = _fair(picks[rows], rules, rng)
     return None if chosen is None else (picks[rows[chosen]], float(lead[rows[chosen]]))
 
 
@@ -59,9 +61,10 @@ def right_and_wrong(
     if not len(right) or not len(beside):
         return None
     rest = np.union1d(beside, elsewhere)
-    picks = _near_one(rng.choice(right, size=DRAWS), rest, flat.away, RING, count - 1, rng)
-    picks = picks[far_apart(flat.percent[picks], apart) & np.isin(picks[:, 1:], beside).any(axis=1)]
-    chosen = _fair(picks, flat, rng)
+    parts = [rng.choice(source, size=(DRAWS, k)) for source, k in ((right, 1), (beside, 1), (rest, count - 2))]
+    picks = np.concatenate(parts, axis=1)
+    picks = picks[far_apart(flat.percent[picks], apart)]
+    chosen = _fair(picks, [flat.away, flat.percent[:, 1]], rng)
     return None if chosen is None else picks[chosen]
 
 
@@ -84,10 +87,9 @@ def far_apart(places: Picks, least: float) -> NDArray[np.bool_]:
     return np.asarray(distance.min(axis=(1, 2)) >= least)
 
 
-def _fair(picks: Picks, flat: Flat, rng: np.random.Generator) -> int | None:
-    """Number of a row whose first point is as likely the highest, second, third or lowest (leftmost in one row)."""
+def _fair(picks: Picks, rules: Sequence[Array], rng: np.random.Generator) -> int | None:
+    """Number of a row whose first point has every rank by the rules (one or two) with the same chance, if all are there."""
     if not len(picks):
         return None
-    axis = 0 if flat.away is None else 1
-    ranks = ranks_of(flat.percent[picks, axis])
+    ranks = ranks_of(*(rule[picks] for rule in rules))
     return next(evenly(list(map(tuple, ranks.tolist())), [picks.shape[1]] * len(picks), rng), None)

@@ -140,14 +140,13 @@ def _quadrant_facts(
 def _fair_quadrants(
     scene: Scene, couples: list[tuple[SceneObject, SceneObject]], margins: Margins, rng: np.random.Generator
 ) -> Iterator[Fact]:
-    """The same, but the nearer one is as often higher in the picture as lower, and as often smaller as larger in it."""
+    """The same, but the nearer one is as often higher in the picture as lower, and by as much."""
     found = _quadrants(scene, couples, margins)
     rules, steps = [], []
     for left, right, of_left, _, _ in found:
         near, far = (left, right) if of_left == "left_near" else (right, left)
-        (_, y, w, h), (_, other_y, other_w, other_h) = near.bbox, far.bbox
-        step = (y + h - other_y - other_h) / _picture_height(scene)
-        rules.append((int(step > 0), int(w * h > other_w * other_h)))
+        step = (near.bbox[1] + near.bbox[3] - far.bbox[1] - far.bbox[3]) / _picture_height(scene)
+        rules.append((int(step > 0),))
         steps.append(int(abs(step) / STEP))
     for k in evenly(rules, [2] * len(found), rng, steps):
         left, right, of_left, of_right, margin = found[k]

@@ -27,6 +27,7 @@ NEEDS = "ratio"
 TELLING = {"size": SIZE}
 
 SMALLEST = 0.02
+STEP = 0.4
 WORDS = {"tall": ("taller", "shorter"), "wide": ("wider", "narrower"), "both": ("larger", "smaller")}
 QUANTITIES = {word: (quantity, k == 0) for quantity, words in WORDS.items() for k, word in enumerate(words)}
 QUANTITIES["tallest"] = ("tall", True)
@@ -84,6 +85,11 @@ def _on_screen(obj: SceneObject, quantity: str) -> float:
     return {"tall": height, "wide": width, "both": width * height}[quantity]
 
 
+def _step(a: SceneObject, b: SceneObject, quantity: str) -> int:
+    """How unlike two sizes in the picture are, coarsely: a rule may not be right where it is clear and else wrong."""
+    return int(abs(math.log(_on_screen(a, quantity) / _on_screen(b, quantity))) / STEP)
+
+
 def _pair_facts(
     couples: list[tuple[SceneObject, SceneObject]], quantity: str, margins: Margins, rng: np.random.Generator
 ) -> Iterator[Fact]:
@@ -93,7 +99,11 @@ def _pair_facts(
             margin = size_margin(big, small, quantity, margins)
             if margin is not None:
                 found.append((big, small, margin, _on_screen(big, quantity) > _on_screen(small, quantity)))
-    for k in in_turns([entry[3] for entry in found], rng):
+    order = in_turns([entry[3] for entry in found], rng)
+    if margins.fair:
+        steps = [_step(big, small, quantity) for big, small, *_ in found]
+        order = evenly([(int(entry[3]),) for entry in found], [2] * len(found), rng, steps)
+    for k in order:
         big, small, margin, shortcut = found[k]
         asks_big = bool(rng.integers(2))
         more, less = WORDS[quantity]
