@@ -18,6 +18,7 @@ from pseudogd.vqa.scene import Array
 
 DRAWS = 1200
 ROW = 0.05  # of the picture's height
+BAND = 0.15
 RING = 0.03  # of its diagonal
 
 Picks = NDArray[np.int64]
@@ -61,8 +62,8 @@ def right_and_wrong(
     if not len(right) or not len(beside):
         return None
     rest = np.union1d(beside, elsewhere)
-    parts = [rng.choice(source, size=(DRAWS, k)) for source, k in ((right, 1), (beside, 1), (rest, count - 2))]
-    picks = np.concatenate(parts, axis=1)
+    picks = _near_one(rng.choice(right, size=DRAWS), rest, flat.percent[:, 1] / 100, BAND, count - 1, rng)
+    picks = picks[np.isin(picks[:, 1:], beside).any(axis=1)]
     picks = picks[far_apart(flat.percent[picks], apart)]
     chosen = _fair(picks, [flat.away, flat.percent[:, 1]], rng)
     return None if chosen is None else picks[chosen]

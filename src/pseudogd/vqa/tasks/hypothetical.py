@@ -37,7 +37,7 @@ OPPOSITE = {"front": "behind", "behind": "front", "left": "right", "right": "lef
 QUARTER = math.pi / 2
 MOST = 0.7
 ROUNDS = 8
-ACROSS = 0.3  # of the photos in which nothing is behind
+ACROSS = 0.4  # of the photos in which nothing is behind
 CUT_OFF = 0.25  # metres, in any direction on the ground
 FORMULA = "theta = atan2(v.r, v.f), f = unit h(Y - X), r = f x up, v = h(Z - X)"
 

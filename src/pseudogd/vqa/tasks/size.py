@@ -85,6 +85,10 @@ def _on_screen(obj: SceneObject, quantity: str) -> float:
     return {"tall": height, "wide": width, "both": width * height}[quantity]
 
 
+def _foot(obj: SceneObject) -> float:
+    return obj.bbox[1] + obj.bbox[3]
+
+
 def _step(a: SceneObject, b: SceneObject, quantity: str) -> int:
     """How unlike two sizes in the picture are, coarsely: a rule may not be right where it is clear and else wrong."""
     return int(abs(math.log(_on_screen(a, quantity) / _on_screen(b, quantity))) / STEP)
@@ -102,7 +106,8 @@ def _pair_facts(
     order = in_turns([entry[3] for entry in found], rng)
     if margins.fair:
         steps = [_step(big, small, quantity) for big, small, *_ in found]
-        order = evenly([(int(entry[3]),) for entry in found], [2] * len(found), rng, steps)
+        ranks = [(int(right), rank_of([_foot(big), _foot(small)])[0]) for big, small, _, right in found]
+        order = evenly(ranks, [2] * len(found), rng, steps)
     for k in order:
         big, small, margin, shortcut = found[k]
         asks_big = bool(rng.integers(2))
