@@ -20,12 +20,17 @@ Ranks = tuple[int, ...]
 
 
 def evenly(
-    ranks: Sequence[Ranks], counts: Sequence[int], rng: np.random.Generator, kinds: Sequence[Hashable] | None = None
+    ranks: Sequence[Ranks],
+    counts: Sequence[int],
+    rng: np.random.Generator,
+    kinds: Sequence[Hashable] | None = None,
+    opposite: bool = False,
 ) -> Iterator[int]:
     """Indices in rounds in which the right answer takes each rank once by every rule.
 
     ``ranks``: of each fact by one or two rules; ``counts``: among how many answers; ``kinds``: of each fact, such as its
-    form: a round is of one kind and count.
+    form: a round is of one kind and count. ``opposite``: by one rule, a round may also be of two opposite ranks alone,
+    such as lowest and highest.
     """
     queues: dict[tuple[int, Hashable], dict[Ranks, list[int]]] = {}
     for index in rng.permutation(len(ranks)):
@@ -35,22 +40,27 @@ def evenly(
     while alive:
         ended = set()
         for k in rng.permutation(len(alive)):
-            places = _round(queues[alive[k]], alive[k][0], rng)
+            places = _round(queues[alive[k]], alive[k][0], rng, opposite)
             yield from (queues[alive[k]][place].pop() for place in places)
             if not places:
                 ended.add(alive[k])
         alive = [key for key in alive if key not in ended]
 
 
-def _round(queues: Mapping[Ranks, list[int]], count: int, rng: np.random.Generator) -> list[Ranks]:
+def _round(
+    queues: Mapping[Ranks, list[int]], count: int, rng: np.random.Generator, opposite: bool = False
+) -> list[Ranks]:
     """Places of one round in random order: a random one of the fillings that the queues allow, or none."""
     rules = len(next(iter(queues)))
-    orders = list(permutations(range(count)))
-    for chosen in rng.permutation(len(orders) ** (rules - 1)):
-        rest = [orders[chosen]] if rules == 2 else []
-        places = [(rank, *(order[rank] for order in rest)) for rank in range(count)]
+    if rules == 1:
+        pairs = [[(rank,), (count - 1 - rank,)] for rank in range(count // 2)]
+        fillings = [[(rank,) for rank in range(count)], *(pairs[k] for k in rng.permutation(len(pairs)) if opposite)]
+    else:
+        orders = list(permutations(range(count)))
+        fillings = [list(enumerate(orders[k])) for k in rng.permutation(len(orders))]
+    for places in fillings:
         if all(queues.get(place) for place in places):
-            return [places[k] for k in rng.permutation(count)]
+            return [places[k] for k in rng.permutation(len(places))]
     return []
 
 

@@ -18,7 +18,7 @@ from pseudogd.vqa.scene import Array
 
 DRAWS = 1200
 ROW = 0.05  # of the picture's height
-BAND = 0.15
+BAND = 0.10
 RING = 0.03  # of its diagonal
 
 Picks = NDArray[np.int64]

@@ -29,6 +29,7 @@ NEEDS = "ordinal"
 
 GROUPS_PER_ANCHOR = 6
 FAIR_GROUPS = 16
+ALIKE = 2.5
 
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
@@ -72,12 +73,18 @@ def _object_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> I
                         first = (min if nearest else max)(groups[k], key=picture[anchor].__getitem__)
                         found.append((anchor, groups[k], winner, nearest, margin, winner == first))
     if margins.fair:
+        found = [entry for entry in found if _alike([picture[entry[0]][i] for i in entry[1]])]
         ranks = [_rank(picture, *entry[:3]) for entry in found]
         order = evenly(ranks, [len(entry[1]) for entry in found], rng, [entry[3] for entry in found])
     else:
         order = in_turns([(entry[3], entry[5]) for entry in found], rng)
     for k in order:
         yield _object_fact(scene, *found[k])
+
+
+def _alike(away: list[float]) -> bool:
+    """Whether distances in the picture are of one size: where one is far smaller, it is nearest in space too."""
+    return max(away) <= ALIKE * min(away)
 
 
 def _rank(picture: list[list[float]], anchor: int, group: tuple[int, ...], winner: int) -> tuple[int, ...]:

@@ -122,7 +122,7 @@ def _fair_groups(scene: Scene, order: list[int], lead: Lead, rng: np.random.Gene
             if len(gaps) == len(ahead):
                 found.append((group, asks_near, min(gaps)))
     ranks = [rank_of([feet[i] for i in (group if near else group[::-1])]) for group, near, _ in found]
-    for k in evenly(ranks, [len(group) for group, *_ in found], rng, [near for _, near, _ in found]):
+    for k in evenly(ranks, [len(group) for group, *_ in found], rng, [near for _, near, _ in found], opposite=True):
         yield _group_fact(scene, *found[k])
 
 

@@ -27,7 +27,6 @@ NEEDS = "ratio"
 TELLING = {"size": SIZE}
 
 SMALLEST = 0.02
-STEP = 0.4
 WORDS = {"tall": ("taller", "shorter"), "wide": ("wider", "narrower"), "both": ("larger", "smaller")}
 QUANTITIES = {word: (quantity, k == 0) for quantity, words in WORDS.items() for k, word in enumerate(words)}
 QUANTITIES["tallest"] = ("tall", True)
@@ -85,15 +84,6 @@ def _on_screen(obj: SceneObject, quantity: str) -> float:
     return {"tall": height, "wide": width, "both": width * height}[quantity]
 
 
-def _foot(obj: SceneObject) -> float:
-    return obj.bbox[1] + obj.bbox[3]
-
-
-def _step(a: SceneObject, b: SceneObject, quantity: str) -> int:
-    """How unlike two sizes in the picture are, coarsely: a rule may not be right where it is clear and else wrong."""
-    return int(abs(math.log(_on_screen(a, quantity) / _on_screen(b, quantity))) / STEP)
-
-
 def _pair_facts(
     couples: list[tuple[SceneObject, SceneObject]], quantity: str, margins: Margins, rng: np.random.Generator
 ) -> Iterator[Fact]:
@@ -103,12 +93,7 @@ def _pair_facts(
             margin = size_margin(big, small, quantity, margins)
             if margin is not None:
                 found.append((big, small, margin, _on_screen(big, quantity) > _on_screen(small, quantity)))
-    order = in_turns([entry[3] for entry in found], rng)
-    if margins.fair:
-        steps = [_step(big, small, quantity) for big, small, *_ in found]
-        ranks = [(int(right), rank_of([_foot(big), _foot(small)])[0]) for big, small, _, right in found]
-        order = evenly(ranks, [2] * len(found), rng, steps)
-    for k in order:
+    for k in in_turns([entry[3] for entry in found], rng):
         big, small, margin, shortcut = found[k]
         asks_big = bool(rng.integers(2))
         more, less = WORDS[quantity]
@@ -149,7 +134,7 @@ def _fair_tallest(whole: list[SceneObject], margins: Margins, rng: np.random.Gen
             if None not in leads:
                 found.append((group, min(lead or 0.0 for lead in leads)))
                 ranks.append(rank_of([_on_screen(obj, "tall") for obj in group]))
-    for k in evenly(ranks, [len(group) for group, _ in found], rng):
+    for k in evenly(ranks, [len(group) for group, _ in found], rng, opposite=True):
         yield _tallest_fact(*found[k])
 
 
