@@ -25,7 +25,9 @@ from pseudogd.vqa.synth import synthesise
 from pseudogd.vqa.tasks import module_of
 from pseudogd.vqa.vocabulary import wording_hash
 
-SETTINGS = (*("formats", "scene", "margins", "stability", "least_margin", "without", "wordings", "units", "numbers", "fair"),)
+SETTINGS = (
+    *("formats", "scene", "margins", "stability", "least_margin", "without", "wordings", "units", "numbers", "fair"),
+)
 """Names of what may be set, besides tasks and seed."""
 _IN_WORDS = ("formats", "wordings", "units", "numbers")
 """Settings that may change without asking the geometry again."""

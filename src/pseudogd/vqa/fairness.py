@@ -28,9 +28,9 @@ def evenly(
 ) -> Iterator[int]:
     """Indices in rounds in which the right answer takes each rank once by every rule.
 
-    ``ranks``: of each fact by one or two rules; ``counts``: among how many answers; ``kinds``: of each fact, such as its
-    form: a round is of one kind and count. ``opposite``: by one rule, a round may also be of two opposite ranks alone,
-    such as lowest and highest.
+    ``ranks``: of each fact by one or two rules; ``counts``: among how many answers; ``kinds``: of each fact, such as
+    its form: a round is of one kind and count. ``opposite``: by one rule, a round may also be of two opposite ranks
+    alone, such as lowest and highest.
     """
     queues: dict[tuple[int, Hashable], dict[Ranks, list[int]]] = {}
     for index in rng.permutation(len(ranks)):
@@ -122,4 +122,3 @@ def _spaced(
         if len(chosen) == most:
             break
     return chosen
-

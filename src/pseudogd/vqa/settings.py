@@ -30,8 +30,8 @@ class SynthSettings:
     errors of the geometry an answer must survive. ``least_margin``: by form, the least margin of a
     fact (in the margin's own unit), and ``without``: forms that are not asked. ``units`` of lengths (m, cm, ft, in),
     and how ``numbers`` are rounded (see `lengths.NUMBERS`). ``fair``: whether facts are drawn so that answers cannot be
-    guessed from the picture's flat layout or from what is usual (see `fairness`); fewer are found. Raises `InputError` on unknown names and on numbers that
-    cannot be.
+    guessed from the picture's flat layout or from what is usual (see `fairness`); fewer are found.
+    Raises `InputError` on unknown names and on numbers that cannot be.
     """
 
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TASKS))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def lowest_first(
     scores = score[picks]
     lead = scores[:, 1] - scores[:, 0]
     rows = np.flatnonzero((lead > least[picks].max(axis=1)) & far_apart(flat.percent[picks], apart))
-    rules = [flat.percent[:, 0]] if flat.away is None else [flat.percent[:, 1], flat.percent[:, 0]]
+    rules: list[NDArray[Any]] = [flat.percent[:, 0]] if flat.away is None else [flat.percent[:, 1], flat.percent[:, 0]]
     chosen = _fair(picks[rows], rules, rng)
     return None if chosen is None else (picks[rows[chosen]], float(lead[rows[chosen]]))
 
@@ -69,9 +70,7 @@ def right_and_wrong(
     return None if chosen is None else picks[chosen]
 
 
-def _near_one(
-    first: Picks, pool: Picks, level: Array, width: float, count: int, rng: np.random.Generator
-) -> Picks:
+def _near_one(first: Picks, pool: Picks, level: Array, width: float, count: int, rng: np.random.Generator) -> Picks:
     """(N, 1 + count): each of ``first`` (N,) with ``count`` of the pool whose level is within ``width`` of its own."""
     order = pool[np.argsort(level[pool], kind="stable")]
     begin = np.searchsorted(level[order], level[first] - width - 1e-9)
@@ -88,8 +87,8 @@ def far_apart(places: Picks, least: float) -> NDArray[np.bool_]:
     return np.asarray(distance.min(axis=(1, 2)) >= least)
 
 
-def _fair(picks: Picks, rules: Sequence[Array], rng: np.random.Generator) -> int | None:
-    """Number of a row whose first point has every rank by the rules (one or two) with the same chance, if all are there."""
+def _fair(picks: Picks, rules: Sequence[NDArray[Any]], rng: np.random.Generator) -> int | None:
+    """Number of a row whose first point is as likely to have each rank by the rules (one or two); None if one lacks."""
     if not len(picks):
         return None
     ranks = ranks_of(*(rule[picks] for rule in rules))

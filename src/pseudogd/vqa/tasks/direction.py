@@ -29,7 +29,7 @@ TELLING = {"direction.side": SIDE, "direction.height": HEIGHT, "direction.quadra
 
 Found = list[tuple[SceneObject, SceneObject, bool, float, float]]
 OPPOSITE = {"left": "right", "right": "left", "higher": "lower", "lower": "higher"}
-STEP = 0.08  # of the picture's height: how far apart two feet are is no hint either
+STEP = 0.05  # of the picture's height: how far apart two feet are is no hint either
 QUADRANTS = ("left_near", "left_far", "right_near", "right_far")
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,15 +54,17 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     sides = [SECTORS[int(k)] for k in sector_index(theta[tuple(triples.T)])]
     on_map = [SECTORS[int(k)] for k in _map_sides(scene)[tuple(triples.T)]]
     shortcuts = [side == other for side, other in zip(sides, on_map)]
-    inside = partial(_mostly_inside, scene)
+
+    def usable(k: int) -> bool:
+        x, y, z = (int(i) for i in triples[k])
+        return _mostly_inside(scene, x, y, z, sides[k])
+
     if margins.fair:
-        order = _fair_sides(sides, shortcuts, lambda k: inside(*(int(i) for i in triples[k]), sides[k]), rng)
+        order = _fair_sides(sides, shortcuts, usable, rng)
     else:
-        order = in_turns(list(zip(sides, shortcuts)), rng)
+        order = (k for k in in_turns(list(zip(sides, shortcuts)), rng) if usable(k))
     for k in order:
         x, y, z = (int(i) for i in triples[k])
-        if not margins.fair and not inside(x, y, z, sides[k]):
-            continue
         angle, error, room = float(theta[x, y, z]), float(sigma[x, y, z]), float(margin[x, y, z])
         both = [
             _fact(scene, (x, y, z), "facing", sides[k], angle, error, room, shortcuts[k]),
@@ -90,11 +91,10 @@ def _fair_sides(
         return [k]
 
     for turn in range(ROUNDS):
-        along = in_rounds([[take("front"), take("behind")]], rng)
-        found = list(along)
-        if not (found or across or turn):
+        along = list(in_rounds([[take("front"), take("behind")]], rng))
+        if not along and (turn or not across):
             return
-        yield from found
+        yield from along
         yield from in_rounds([[take("left"), take("right")]], rng)
 
 
