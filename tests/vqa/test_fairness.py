@@ -1,11 +1,12 @@
 """Facts drawn so that the right answer's place in the flat picture tells nothing."""
 
 from collections import Counter
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
 from helpers.golden import ROOM, golden
+
 from pseudogd.errors import InputError
 from pseudogd.vqa.fairness import alternatives, evenly, rank_of
 from pseudogd.vqa.settings import SynthSettings
@@ -54,7 +55,7 @@ def test_each_length_of_a_question_is_as_likely_to_be_the_right_one():
     for seed in range(2000):
         key, others = next(alternatives(lengths, 1.6, 4, generator(seed)))
         values = sorted(lengths[k] for k in (key, *others))
-        assert all(b >= 1.6 * a for a, b in zip(values, values[1:]))
+        assert all(b >= 1.6 * a for a, b in pairwise(values))
         rank.append(values.index(lengths[key]) == 0)
         chance.append(1 / len(values))
     assert abs(np.mean(rank) - np.mean(chance)) < 0.04
