@@ -267,7 +267,9 @@ def clearest_question(run: Path, panel: Panel) -> Asked | None:
         size = (row["width"], row["height"])
         objects = source.objects_for(row["path"], *size)
         scene = build_scene(store.geometry(row["image_id"]), objects, image_id=row["image_id"], size=size)
-        wanted = SynthSettings(tasks={"hypothetical": 24.0}, formats={"open": 1.0}, wordings="plain", numbers="fixed")
+        wanted = SynthSettings(
+            tasks={"hypothetical": 24.0}, formats={"open": 1.0}, wordings="plain", numbers="fixed", fair=False
+        )
         found = [
             Asked(question.text, question.answer, question.value, question.margin, question.evidence)
             for question in synthesise(scene, settings=wanted)

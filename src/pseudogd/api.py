@@ -192,7 +192,7 @@ def synth(
 ) -> SynthResult:
     """Geometry and objects to spatial questions: `pseudogd.stages.synth.synth`.
 
-    `settings`: formats, scene, margins, stability, least_margin, without, wordings, units and numbers.
+    `settings`: formats, scene, margins, stability, least_margin, without, wordings, units, numbers and fair.
     """
     from pseudogd.stages.synth import SETTINGS
     from pseudogd.stages.synth import synth as run

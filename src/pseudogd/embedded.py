@@ -175,6 +175,7 @@ class _Demo:
                 formats=FORMATS,
                 wordings="plain",
                 numbers="fixed",
+                fair=False,
                 stability=STABILITY,
                 scene=SCENE,
                 margins=MARGINS,

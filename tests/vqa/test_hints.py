@@ -6,6 +6,7 @@ import pytest
 from helpers.golden import ROOM, golden
 
 from pseudogd.vqa.hints import names_tell, telling
+from pseudogd.vqa.settings import SynthSettings
 from pseudogd.vqa.synth import task_facts
 from pseudogd.vqa.tasks import TASKS, forms
 
@@ -18,7 +19,7 @@ def scene():
 
 
 def facts(scene, task):
-    return [fact for seed in range(6) for fact in task_facts(scene, task, seed=seed)]
+    return [fact for seed in range(6) for fact in task_facts(scene, task, SynthSettings(fair=False), seed)]
 
 
 @pytest.mark.parametrize(

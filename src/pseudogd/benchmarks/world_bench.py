@@ -143,6 +143,7 @@ def candidates(photo: TruePhoto, seed: int) -> list[Candidate]:
         margins=Margins(distance_sigmas=6.0),
         wordings="plain",
         numbers="fixed",
+        fair=False,
         stability=StabilitySettings(measure=False),
     )
     kinds = {row["object_id"]: row["category"] for row in photo.objects}

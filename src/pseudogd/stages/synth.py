@@ -28,7 +28,9 @@ from pseudogd.vqa.synth import synthesise
 from pseudogd.vqa.tasks import module_of
 from pseudogd.vqa.vocabulary import wording_hash
 
-SETTINGS = (*("formats", "scene", "margins", "stability", "least_margin", "without", "wordings", "units", "numbers"),)
+SETTINGS = (
+    *("formats", "scene", "margins", "stability", "least_margin", "without", "wordings", "units", "numbers", "fair"),
+)
 """Names of what may be set, besides tasks and seed."""
 _IN_WORDS = ("formats", "wordings", "units", "numbers")
 """Settings that may change without asking the geometry again."""
@@ -58,6 +60,7 @@ def synth(
     without: Sequence[str] | None = None,
     units: str | None = None,
     numbers: str | None = None,
+    fair: bool | None = None,
     settings_file: str | os.PathLike[str] | None = None,
     second: str | os.PathLike[str] | None = None,
     rerender: bool = False,
@@ -83,6 +86,7 @@ def synth(
     least_margin, without   least margin of a fact by its form, and forms that are not asked; `calibrate` proposes both.
     units     of lengths: "m" (default), "cm", "ft" or "in".
     numbers   "honest" (default): no finer than their error allows; "error": with the error said; "fixed".
+    fair      True (default): no answer can be guessed from the flat picture or from what is usual; False asks more.
     settings_file   YAML with any of the above under their names; what is given beside it comes first.
     second    another data folder, of the same photos by another teacher: answers must be the same there.
     rerender  put the questions that are there in the words, units, numbers and formats given now, without geometry.
@@ -96,7 +100,7 @@ def synth(
     """
     given = {"tasks": _quotas(tasks), "formats": formats, "scene": scene, "margins": margins, "wordings": wordings}
     given |= {"stability": stability, "least_margin": least_margin, "without": without}
-    given |= {"units": units, "numbers": numbers}
+    given |= {"units": units, "numbers": numbers, "fair": fair}
     wanted = merged({} if settings_file is None else read_settings(settings_file), given)
     if rerender:
         return _rerendered(data, wanted, seed, max_failures, quiet)

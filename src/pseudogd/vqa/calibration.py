@@ -79,7 +79,7 @@ def loosened(margins: Margins, share: float = LOOSE) -> Margins:
     """Margins with ``share`` of their width: ratios come nearer to 1, all else to 0."""
     values = {}
     for name, value in asdict(margins).items():
-        if name not in _KEPT:
+        if name not in _KEPT and not isinstance(value, bool):
             values[name] = 1.0 + (value - 1.0) * share if name.endswith("ratio") else value * share
     return replace(margins, **values)
 

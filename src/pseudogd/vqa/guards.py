@@ -34,6 +34,7 @@ class Margins:
     ``hour``, ``octant``: the same for hours of a clock and eight directions, and ``hour_error``, ``octant_error``:
     the largest standard error at which these are asked; ``front``: least confidence in the front of a thing, and
     ``front_error``: its standard error in radians.
+    ``fair``: no margin; set by `SynthSettings.fair`.
     """
 
     sigmas: float = 2.0
@@ -64,6 +65,7 @@ class Margins:
     octant_error: float = float(np.radians(4.0))
     front: float = 0.7
     front_error: float = float(np.radians(6.0))
+    fair: bool = False
 
 
 def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[int]:

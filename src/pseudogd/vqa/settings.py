@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from pseudogd.errors import InputError
@@ -29,8 +29,9 @@ class SynthSettings:
     how clear a difference must be. ``wordings``: "all", or "plain" for a student of few words. ``stability``: which
     errors of the geometry an answer must survive. ``least_margin``: by form, the least margin of a
     fact (in the margin's own unit), and ``without``: forms that are not asked. ``units`` of lengths (m, cm, ft, in),
-    and how ``numbers`` are rounded (see `lengths.NUMBERS`). Raises `InputError` on unknown names and on numbers that
-    cannot be.
+    and how ``numbers`` are rounded (see `lengths.NUMBERS`). ``fair``: whether facts are drawn so that answers cannot be
+    guessed from the picture's flat layout or from what is usual (see `fairness`); fewer are found.
+    Raises `InputError` on unknown names and on numbers that cannot be.
     """
 
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TASKS))
@@ -43,6 +44,7 @@ class SynthSettings:
     without: Sequence[str] = ()
     units: str = "m"
     numbers: str = "honest"
+    fair: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "without", tuple(sorted(self.without)))
@@ -56,8 +58,11 @@ class SynthSettings:
                 raise InputError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}")
         for group in (self.scene, self.margins):
             for name, value in asdict(group).items():
-                if not _is_number(value) or value < 0:
+                if name != "fair" and (not _is_number(value) or value < 0):
                     raise InputError(f"{name}={value!r}: must be a number of at least 0")
+        if not isinstance(self.fair, bool):
+            raise InputError(f"fair={self.fair!r}: must be true or false")
+        object.__setattr__(self, "margins", replace(self.margins, fair=self.fair))
         _check_stability(self.stability)
         _check("form", self.least_margin, forms())
         _known("form", dict.fromkeys(self.without), forms())
@@ -74,7 +79,7 @@ class SynthSettings:
         _known("setting", parts, [f.name for f in fields(cls)])
         for name, kind in (("scene", SceneSettings), ("margins", Margins), ("stability", StabilitySettings)):
             if name in parts:
-                _known(f"{name} setting", parts[name], [f.name for f in fields(kind)])
+                _known(f"{name} setting", parts[name], [f.name for f in fields(kind) if f.name != "fair"])
                 parts[name] = kind(**parts[name])
         return cls(**parts)
 
@@ -84,12 +89,13 @@ class SynthSettings:
             "tasks": {name: self.tasks[name] for name in TASKS if name in self.tasks},
             "formats": {name: self.formats[name] for name in FORMATS if name in self.formats},
             "scene": asdict(self.scene),
-            "margins": asdict(self.margins),
+            "margins": {name: value for name, value in asdict(self.margins).items() if name != "fair"},
             "wordings": self.wordings,
             "least_margin": dict(sorted(self.least_margin.items())),
             "without": list(self.without),
             "units": self.units,
             "numbers": self.numbers,
+            "fair": self.fair,
             "stability": asdict(self.stability),
         }
 

@@ -193,6 +193,8 @@ def twins_share(items: Sequence[Item]) -> float | None:
 
 def _half_step(number: str) -> float:
     """How far a value may lie from the number it was rounded to: half of the last digit that is not a padding zero."""
+    if float(number) * 2 % 1 == 0 and "." in number:
+        return 0.255  # lengths may be written in halves, as their error asks
     if "." in number:
         return 0.51 * 10.0 ** -len(number.partition(".")[2])
     zeros = len(number) - len(number.rstrip("0"))

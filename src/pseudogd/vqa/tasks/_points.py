@@ -13,6 +13,7 @@ from pseudogd.vqa.guards import Margins, about, in_turns, pairs
 from pseudogd.vqa.marks import Marks, look_at
 from pseudogd.vqa.phrasing import metres, point
 from pseudogd.vqa.scene import Q50, Array, Scene, SceneObject
+from pseudogd.vqa.tasks import _fair_points
 
 CHOICES = 4
 DRAWS = 48
@@ -36,7 +37,8 @@ def nearest_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins:
         # Both ends of every line carry a depth error; the nearer end's share is bounded by the longer ray.
         error = scene.settings.depth_sigma * marks.z[usable]
         least = np.maximum(margins.closest_gap * scene.unit, margins.sigmas * error)
-        chosen = _draw(away, least, in_picture, marks.percent[usable], rng)
+        flat = _flat(scene, marks.percent[usable], anchor) if margins.fair else None
+        chosen = _draw(away, least, in_picture, marks.percent[usable], rng, flat)
         if chosen is None:
             continue
         picks, lead, shortcut = chosen
@@ -71,7 +73,8 @@ def camera_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins: 
         else:
             score, least = np.argsort(np.argsort(marks.z)) / len(marks), 2 * margins.rank_gap
         lower = -marks.percent[:, 1].astype(float) * sign
-        chosen = _draw(sign * score, np.full(len(marks), least), lower, marks.percent, rng)
+        flat = _flat(scene, marks.percent) if margins.fair else None
+        chosen = _draw(sign * score, np.full(len(marks), least), lower, marks.percent, rng, flat)
         if chosen is None:
             continue
         picks, lead, shortcut = chosen
@@ -114,10 +117,11 @@ def between_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins:
         beside = (along < -0.1) | (along > 1.1) | (aside > 0.45 * length + error)
         height = scene.ground.height(marks.points) if scene.ground is not None else np.zeros(len(marks))
         risen = height > 0.2 * scene.unit
-        picks = _right_and_wrong(right, np.flatnonzero(beside & marks.floor), np.flatnonzero(risen), marks, rng)
+        a, b = scene.objects[i], scene.objects[j]
+        flat = _flat(scene, marks.percent, a, b) if margins.fair else None
+        picks = _right_and_wrong(right, np.flatnonzero(beside & marks.floor), np.flatnonzero(risen), marks, rng, flat)
         if picks is None:
             continue
-        a, b = scene.objects[i], scene.objects[j]
         margin = float(min(0.5 - abs(along[picks[0]] - 0.5), 0.3 - aside[picks[0]] / length))
         yield _fact(
             scene,
@@ -130,7 +134,12 @@ def between_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins:
             float(along[picks[0]]),
             margin,
             "on the ground plane, 0.25-0.75 along and within 0.15 beside the line between centres",
-            {"along": rounded(along[picks], 3), "aside": rounded(aside[picks], 3), "height": rounded(height[picks], 3)},
+            {
+                "along": rounded(along[picks], 3),
+                "aside": rounded(aside[picks], 3),
+                "height": rounded(height[picks], 3),
+                **_flat_rule("nearest to their middle in the picture", flat, picks),
+            },
         )
 
 
@@ -153,7 +162,8 @@ def front_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins: M
         away = np.linalg.norm(marks.points[:, ::2] - target, axis=1)
         right = floor[away[floor] < 0.15]
         wrong = floor[away[floor] > max(0.6, 2 * thing.sigma * far + 0.3)]
-        picks = _right_and_wrong(right, wrong, risen, marks, rng)
+        flat = _flat(scene, marks.percent, thing) if margins.fair else None
+        picks = _right_and_wrong(right, wrong, risen, marks, rng, flat)
         if face <= reach + 0.3 or picks is None or 2 * thing.sigma * far > 0.4:
             continue
         yield _fact(
@@ -167,7 +177,11 @@ def front_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins: M
             reach,
             float(np.sort(away[picks])[1] - away[picks[0]]),
             "on the ground plane at (near face - d) along the level line of sight",
-            {"target": rounded(target, 3), "away": rounded(away[picks], 3)},
+            {
+                "target": rounded(target, 3),
+                "away": rounded(away[picks], 3),
+                **_flat_rule("nearest in the picture", flat, picks),
+            },
         )
 
 
@@ -260,14 +274,43 @@ def _picture_distance(scene: Scene, percent: Any, obj: SceneObject) -> Array:
     return np.hypot(x * width, y * height)
 
 
+def _flat(scene: Scene, percent: Any, *things: SceneObject) -> _fair_points.Flat:
+    """Of points, as far as the flat picture tells: how far each is from the middle between the things' boxes."""
+    if not things:
+        return _fair_points.Flat(percent)
+    height, width = scene.depth.shape
+    camera = scene.geometry.camera
+    wide, high = (width, height) if camera is None else (camera.width, camera.height)
+    boxes = np.array([thing.bbox for thing in things])
+    x, y = (boxes[:, 0] + boxes[:, 2] / 2).mean() / wide, (boxes[:, 1] + boxes[:, 3] / 2).mean() / high
+    away = np.hypot((percent[:, 0] / 100 - x) * wide, (percent[:, 1] / 100 - y) * high)
+    return _fair_points.Flat(percent, away / np.hypot(wide, high))
+
+
+def _flat_rule(rule: str, flat: _fair_points.Flat | None, picks: Any) -> dict[str, Any]:
+    """As evidence: whether the right point is the nearest in the picture."""
+    if flat is None or flat.away is None:
+        return {}
+    return {"shortcut": {"rule": rule, "right": bool(flat.away[picks].argmin() == 0)}}
+
+
 def _draw(
-    score: Array, least: Array, shortcut_score: Array, percent: Any, rng: np.random.Generator
+    score: Array,
+    least: Array,
+    shortcut_score: Array,
+    percent: Any,
+    rng: np.random.Generator,
+    flat: _fair_points.Flat | None = None,
 ) -> tuple[Any, float, bool] | None:
     """Four points of which the first has the lowest score by more than ``least`` of any other.
 
     Of several random draws that fulfil it, one is taken in which the shortcut is right or wrong as a coin says, if
-    there is one. Returns (indices, lead, shortcut right) or None.
+    there is one. With ``flat`` it is one that the flat picture does not tell. Returns (indices, lead, shortcut
+    right) or None.
     """
+    if flat is not None:
+        found = _fair_points.lowest_first(score, least, flat, APART, CHOICES, rng)
+        return None if found is None else (*found, bool(shortcut_score[found[0]].argmin() == 0))
     picks = rng.integers(len(score), size=(DRAWS, CHOICES))
     scores = score[picks]
     picks = np.take_along_axis(picks, np.argsort(scores, axis=1), axis=1)
@@ -284,8 +327,17 @@ def _draw(
     return picks[rows[first]], float(lead[rows[first]]), bool(right[first])
 
 
-def _right_and_wrong(right: Any, beside: Any, elsewhere: Any, marks: Marks, rng: np.random.Generator) -> Any | None:
+def _right_and_wrong(
+    right: Any,
+    beside: Any,
+    elsewhere: Any,
+    marks: Marks,
+    rng: np.random.Generator,
+    flat: _fair_points.Flat | None = None,
+) -> Any | None:
     """One right point, then three wrong ones well apart in the picture, at least one of them on the floor."""
+    if flat is not None:
+        return _fair_points.right_and_wrong(right, beside, elsewhere, flat, APART, CHOICES, rng)
     if not len(right) or not len(beside):
         return None
     chosen = [int(rng.choice(right))]

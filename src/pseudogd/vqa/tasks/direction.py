@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.fairness import evenly
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, nested, pairs
 from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Q02, Q05, Q10, Q50, Q90, Q98, Scene, SceneObject
@@ -29,6 +30,7 @@ TELLING = {"direction.side": SIDE, "direction.height": HEIGHT, "direction.quadra
 
 Found = list[tuple[SceneObject, SceneObject, bool, float, float]]
 OPPOSITE = {"left": "right", "right": "left", "higher": "lower", "lower": "higher"}
+STEP = 0.05  # of the picture's height: how far apart two feet are is no hint either
 QUADRANTS = ("left_near", "left_far", "right_near", "right_far")
 
 
@@ -39,7 +41,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         rng,
         (1, _side_facts(couples, margins, rng)),
         (1, _height_facts(scene, couples, margins, rng)),
-        (1, _quadrant_facts(scene, couples, margins, rng)),
+        (1, (_fair_quadrants if margins.fair else _quadrant_facts)(scene, couples, margins, rng)),
     )
 
 
@@ -143,6 +145,44 @@ def height_margin(scene: Scene, high: SceneObject, low: SceneObject, margins: Ma
 def _quadrant_facts(
     scene: Scene, couples: list[tuple[SceneObject, SceneObject]], margins: Margins, rng: np.random.Generator
 ) -> Iterator[Fact]:
+    found = _quadrants(scene, couples, margins)
+    for k in in_turns([entry[2] for entry in found], rng):
+        left, right, of_left, of_right, margin = found[k]
+        a, b, answer = (left, right, of_left) if rng.integers(2) else (right, left, of_right)
+        wrong = tuple(q for q in QUADRANTS if q != answer)
+        value = float(a.u[Q50] - b.u[Q50])
+        yield _fact("direction.quadrant", "ordinal", "camera", a, b, answer, wrong, value, "width", margin, {})
+
+
+def _fair_quadrants(
+    scene: Scene, couples: list[tuple[SceneObject, SceneObject]], margins: Margins, rng: np.random.Generator
+) -> Iterator[Fact]:
+    """The same, but the nearer one is as often higher in the picture as lower, and by as much."""
+    found = _quadrants(scene, couples, margins)
+    rules, steps = [], []
+    for left, right, of_left, _, _ in found:
+        near, far = (left, right) if of_left == "left_near" else (right, left)
+        step = (near.bbox[1] + near.bbox[3] - far.bbox[1] - far.bbox[3]) / _picture_height(scene)
+        rules.append((int(step > 0),))
+        steps.append(int(abs(step) / STEP))
+    for k in evenly(rules, [2] * len(found), rng, steps):
+        left, right, of_left, of_right, margin = found[k]
+        a, b, answer = (left, right, of_left) if rng.integers(2) else (right, left, of_right)
+        wrong = tuple(q for q in QUADRANTS if q != answer)
+        extra = {"shortcut": {"rule": "lower in the picture is nearer", "right": rules[k][0] == 1}}
+        value = float(a.u[Q50] - b.u[Q50])
+        yield _fact("direction.quadrant", "ordinal", "camera", a, b, answer, wrong, value, "width", margin, extra)
+
+
+def _picture_height(scene: Scene) -> float:
+    camera = scene.geometry.camera
+    return float(scene.depth.shape[0] if camera is None else camera.height)
+
+
+def _quadrants(
+    scene: Scene, couples: list[tuple[SceneObject, SceneObject]], margins: Margins
+) -> list[tuple[SceneObject, SceneObject, str, str, float]]:
+    """(left, right, quadrant of the left one, of the right one, margin) of the pairs of which both are sure."""
     found = []
     for a, b in couples:
         for left, right in ((a, b), (b, a)):
@@ -154,12 +194,7 @@ def _quadrant_facts(
                 found.append((left, right, "left_near", "right_far", min(room, nearer)))
             elif farther is not None:
                 found.append((left, right, "left_far", "right_near", min(room, farther)))
-    for k in in_turns([entry[2] for entry in found], rng):
-        left, right, of_left, of_right, margin = found[k]
-        a, b, answer = (left, right, of_left) if rng.integers(2) else (right, left, of_right)
-        wrong = tuple(q for q in QUADRANTS if q != answer)
-        value = float(a.u[Q50] - b.u[Q50])
-        yield _fact("direction.quadrant", "ordinal", "camera", a, b, answer, wrong, value, "width", margin, {})
+    return found
 
 
 def _fact(

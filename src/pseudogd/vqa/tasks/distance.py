@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.fairness import alternatives
 from pseudogd.vqa.guards import Margins, about, blend, pairs, seen_well
 from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Scene, SceneObject
@@ -27,11 +28,16 @@ RATIO = 1.6
 CHOICES = 4
 LONGEST = 30.0
 SLACK = 1.15
+CENTRES = "|centre a - centre b|"
+GAPS = "2% quantile of nearest-neighbour distances, smaller side"
 
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
     """Distances to the camera, between middles and between closest parts, in turn; nothing without metres."""
     if not scene.supports("metric") or not len(scene):
+        return
+    if margins.fair:
+        yield from blend(rng, *((1, _fair_facts(name, scene, rng, margins)) for name in ("centre", "camera", "gap")))
         return
     yield from blend(
         rng,
@@ -113,7 +119,7 @@ def _camera_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> I
         value = float(np.linalg.norm(scene.centres[k]))
         sigma = scene.length_error(value, thing.sigma * value)
         if not thing.truncated and _sure(scene, value, sigma, margins):
-            yield _fact("camera", [thing], {"a": thing.name}, value, sigma, "|centre|", rng)
+            yield _fact("camera", [thing], {"a": thing.name}, value, sigma, "|centre|", spaced(value, rng))
 
 
 def _centre_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
@@ -125,7 +131,7 @@ def _centre_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> I
         sigma = scene.length_error(value, float(scene.distance_errors[i, j]))
         # A thing that is cut off or hidden has its middle elsewhere.
         if seen_well(a, scene) and seen_well(b, scene) and _sure(scene, value, sigma, margins):
-            yield _fact("centre", [a, b], {"a": a.name, "b": b.name}, value, sigma, "|centre a - centre b|", rng)
+            yield _fact("centre", [a, b], {"a": a.name, "b": b.name}, value, sigma, CENTRES, spaced(value, rng))
 
 
 def _gap_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
@@ -136,9 +142,34 @@ def _gap_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iter
         value = float(scene.gaps[i, j])
         sigma = scene.length_error(value, float(scene.distance_errors[i, j]))
         if seen_well(a, scene) and seen_well(b, scene) and _sure(scene, value, sigma, margins):
-            formula = "2% quantile of nearest-neighbour distances, smaller side"
-            ends = scene.closest_parts(i, j)
-            yield _fact("gap", [a, b], {"a": a.name, "b": b.name}, value, sigma, formula, rng, ends=rounded(ends, 3))
+            ends = rounded(scene.closest_parts(i, j), 3)
+            slots = {"a": a.name, "b": b.name}
+            yield _fact("gap", [a, b], slots, value, sigma, GAPS, spaced(value, rng), ends=ends)
+
+
+def _fair_facts(definition: str, scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
+    """Facts whose wrong options are lengths of the same kind in the same photo, each as likely to be asked for."""
+    found: dict[tuple[int, ...], tuple[float, float]] = {}
+    if definition == "camera":
+        for k, thing in enumerate(scene.objects):
+            value = float(np.linalg.norm(scene.centres[k]))
+            if not thing.truncated:
+                found[(k,)] = value, scene.length_error(value, thing.sigma * value)
+    else:
+        table = scene.distances if definition == "centre" else scene.gaps
+        whole = [seen_well(thing, scene) for thing in scene.objects]
+        for i, j in pairs(len(scene)):
+            if whole[i] and whole[j]:
+                value = float(table[i, j])
+                found[i, j] = value, scene.length_error(value, float(scene.distance_errors[i, j]))
+    sure = {key: _number(metres(value)) for key, (value, sigma) in found.items() if _sure(scene, value, sigma, margins)}
+    formula = {"camera": "|centre|", "centre": CENTRES, "gap": GAPS}[definition]
+    for key, others in alternatives(sure, RATIO, CHOICES, rng):
+        things = [scene.objects[k] for k in (key if rng.integers(2) else key[::-1])]
+        extra = {"ends": rounded(scene.closest_parts(*key), 3)} if definition == "gap" else {}
+        slots = {letter: thing.name for letter, thing in zip("ab", things)}
+        wrong = [metres(sure[other]) for other in others]
+        yield _fact(definition, things, slots, *found[key], formula, wrong, **extra)
 
 
 def _either_way(a: SceneObject, b: SceneObject, rng: np.random.Generator) -> tuple[SceneObject, SceneObject]:
@@ -152,10 +183,9 @@ def _fact(
     value: float,
     sigma: float,
     formula: str,
-    rng: np.random.Generator,
+    wrong: list[str],
     **evidence: Any,
 ) -> Fact:
-    wrong = tuple(spaced(value, rng))
     return Fact(
         task="distance",
         form=f"distance.{definition}",
@@ -164,7 +194,7 @@ def _fact(
         operands=tuple(thing.object_id for thing in things),
         style="number",
         answer=metres(value),
-        wrong=wrong,
+        wrong=tuple(wrong),
         value=value,
         unit="m",
         margin=value / max(sigma, 1e-9),

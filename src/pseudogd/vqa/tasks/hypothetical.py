@@ -16,12 +16,13 @@ none: that one is the shortcut which every fact names.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.fairness import in_rounds
 from pseudogd.vqa.guards import Margins, about, in_turns
 from pseudogd.vqa.scene import Q50, Q98, Array, Scene
 from pseudogd.vqa.words.hypothetical import AT
@@ -34,6 +35,8 @@ SECTORS = ("front", "right", "behind", "left")
 OPPOSITE = {"front": "behind", "behind": "front", "left": "right", "right": "left"}
 QUARTER = math.pi / 2
 MOST = 0.7
+ROUNDS = 8
+ACROSS = 0.4  # of the photos in which nothing is behind
 CUT_OFF = 0.25  # metres, in any direction on the ground
 FORMULA = "theta = atan2(v.r, v.f), f = unit h(Y - X), r = f x up, v = h(Z - X)"
 
@@ -51,16 +54,48 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     sides = [SECTORS[int(k)] for k in sector_index(theta[tuple(triples.T)])]
     on_map = [SECTORS[int(k)] for k in _map_sides(scene)[tuple(triples.T)]]
     shortcuts = [side == other for side, other in zip(sides, on_map)]
-    for k in in_turns(list(zip(sides, shortcuts)), rng):
+
+    def usable(k: int) -> bool:
         x, y, z = (int(i) for i in triples[k])
-        if not _mostly_inside(scene, x, y, z, sides[k]):
-            continue
+        return _mostly_inside(scene, x, y, z, sides[k])
+
+    if margins.fair:
+        order = _fair_sides(sides, shortcuts, usable, rng)
+    else:
+        order = (k for k in in_turns(list(zip(sides, shortcuts)), rng) if usable(k))
+    for k in order:
+        x, y, z = (int(i) for i in triples[k])
         angle, error, room = float(theta[x, y, z]), float(sigma[x, y, z]), float(margin[x, y, z])
         both = [
             _fact(scene, (x, y, z), "facing", sides[k], angle, error, room, shortcuts[k]),
             _fact(scene, (x, y, z), "away", OPPOSITE[sides[k]], _turned(angle), error, room, shortcuts[k]),
         ]
         yield from both if rng.integers(2) else both[::-1]
+
+
+def _fair_sides(
+    sides: list[str], shortcuts: list[bool], usable: Callable[[int], bool], rng: np.random.Generator
+) -> Iterator[int]:
+    """Indices in rounds of opposite sides, each as often as its opposite.
+
+    "Behind" is rare: most photos have none, and would be asked left and right alone. Of those only a few are asked.
+    """
+    order = list(in_turns(list(zip(sides, shortcuts)), rng))
+    across = rng.random() < ACROSS
+
+    def take(side: str) -> list[int]:
+        k = next((k for k in order if sides[k] == side and usable(k)), None)
+        if k is None:
+            return []
+        order.remove(k)
+        return [k]
+
+    for turn in range(ROUNDS):
+        along = list(in_rounds([[take("front"), take("behind")]], rng))
+        if not along and (turn or not across):
+            return
+        yield from along
+        yield from in_rounds([[take("left"), take("right")]], rng)
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:

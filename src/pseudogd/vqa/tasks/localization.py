@@ -17,6 +17,7 @@ from itertools import combinations
 import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.fairness import evenly, rank_of
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.marks import build_marks
 from pseudogd.vqa.scene import Q50, Scene
@@ -27,6 +28,8 @@ QUOTA = 4
 NEEDS = "ordinal"
 
 GROUPS_PER_ANCHOR = 6
+FAIR_GROUPS = 16
+ALIKE = 2.5
 
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
@@ -66,12 +69,12 @@ def _object_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> I
     if not scene.supports("ratio") or len(scene) < 4:
         return
     ahead, lead = _leads(scene, margins)
-    picture = _picture_order(scene)
+    picture = _box_order(scene) if margins.fair else _picture_order(scene)
     found = []
     for anchor in range(len(scene)):
         others = [i for i in range(len(scene)) if i != anchor]
         groups = [group for size in (4, 3) if len(others) >= size for group in combinations(others, size)]
-        for k in rng.permutation(len(groups))[:GROUPS_PER_ANCHOR]:
+        for k in rng.permutation(len(groups))[: FAIR_GROUPS if margins.fair else GROUPS_PER_ANCHOR]:
             for nearest in (True, False):
                 for winner in groups[k]:
                     rest = [i for i in groups[k] if i != winner]
@@ -80,8 +83,24 @@ def _object_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> I
                         margin = min(lead[anchor][near][far] for near, far in sides)
                         first = (min if nearest else max)(groups[k], key=picture[anchor].__getitem__)
                         found.append((anchor, groups[k], winner, nearest, margin, winner == first))
-    for k in in_turns([(entry[3], entry[5]) for entry in found], rng):
+    if margins.fair:
+        found = [entry for entry in found if _alike([picture[entry[0]][i] for i in entry[1]])]
+        ranks = [_rank(picture, *entry[:3]) for entry in found]
+        order = evenly(ranks, [len(entry[1]) for entry in found], rng, [entry[3] for entry in found])
+    else:
+        order = in_turns([(entry[3], entry[5]) for entry in found], rng)
+    for k in order:
         yield _object_fact(scene, *found[k])
+
+
+def _alike(away: list[float]) -> bool:
+    """Whether distances in the picture are of one size: where one is far smaller, it is nearest in space too."""
+    return max(away) <= ALIKE * min(away)
+
+
+def _rank(picture: list[list[float]], anchor: int, group: tuple[int, ...], winner: int) -> tuple[int, ...]:
+    """Where the winner ranks by distance to the anchor in the picture."""
+    return rank_of([picture[anchor][i] for i in (winner, *(i for i in group if i != winner))])
 
 
 def _leads(scene: Scene, margins: Margins) -> tuple[list, list]:
@@ -102,6 +121,12 @@ def _picture_order(scene: Scene) -> list[list[float]]:
     """(N, N) distances between the middles of masks, in pixels."""
     height, width = scene.depth.shape
     middle = np.array([[obj.u[Q50] * width, obj.v[Q50] * height] for obj in scene.objects])
+    return np.linalg.norm(middle[:, None] - middle[None], axis=-1).tolist()
+
+
+def _box_order(scene: Scene) -> list[list[float]]:
+    """(N, N) distances between the middles of boxes, in pixels."""
+    middle = np.array([[x + w / 2, y + h / 2] for x, y, w, h in (obj.bbox for obj in scene.objects)])
     return np.linalg.norm(middle[:, None] - middle[None], axis=-1).tolist()
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from pseudogd.geometry.types import Scale
 from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.fairness import evenly, rank_of
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs
 from pseudogd.vqa.scene import Q05, Q10, Q50, Q90, Q98, Scene, SceneObject
 from pseudogd.vqa.words.nearer import FORMS as FORMS
@@ -33,7 +34,10 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     order = sorted(range(len(scene)), key=lambda i: float(scene.objects[i].z[Q05]))
     lead = {(i, j): near_margin(scene, scene.objects[i], scene.objects[j], margins) for i, j in _ordered_pairs(order)}
     sure = [key for key, margin in lead.items() if margin is not None]
-    yield from blend(rng, (2, _pair_facts(scene, sure, lead, rng)), (1, _group_facts(scene, order, lead, rng)))
+    groups = _group_facts(scene, order, lead, rng)
+    if margins.fair:
+        groups = _fair_groups(scene, order, lead, rng)
+    yield from blend(rng, (2, _pair_facts(scene, sure, lead, rng)), (1, groups))
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:
@@ -115,24 +119,44 @@ def _group_facts(scene: Scene, order: list[int], lead: Lead, rng: np.random.Gene
             leads = [lead[key] for key in ahead]
             if None in leads:
                 continue
-            winner = scene.objects[group[0] if asks_near else group[-1]]
-            others = [scene.objects[i] for i in (group[1:] if asks_near else group[:-1])]
-            right = all(_shortcut(winner, o) if asks_near else _shortcut(o, winner) for o in others)
-            yield Fact(
-                task="nearer",
-                form="nearer.nearest" if asks_near else "nearer.farthest",
-                kind="ordinal",
-                frame="camera",
-                operands=tuple(o.object_id for o in (winner, *others)),
-                style="among",
-                answer=winner.name,
-                wrong=tuple(o.name for o in others),
-                value=float(winner.z[Q05]),
-                unit=_unit(scene),
-                margin=min(lead[key] or 0.0 for key in ahead),
-                formula=FORMULA,
-                evidence=_evidence(scene, [winner, *others], right),
-            )
+            yield _group_fact(scene, group, asks_near, min(lead[key] or 0.0 for key in ahead))
+
+
+def _fair_groups(scene: Scene, order: list[int], lead: Lead, rng: np.random.Generator) -> Iterator[Fact]:
+    """The same, but the winner's foot is as often the highest of the group in the picture as any other."""
+    found: list[tuple[tuple[int, ...], bool, float]] = []
+    feet = [thing.bbox[1] + thing.bbox[3] for thing in scene.objects]
+    for group in (group for size in (4, 3) for group in combinations(order, size)):
+        for asks_near in (True, False):
+            ahead = [(group[0], other) for other in group[1:]] if asks_near else [(o, group[-1]) for o in group[:-1]]
+            gaps = [gap for key in ahead if (gap := lead[key]) is not None]
+            if len(gaps) == len(ahead):
+                found.append((group, asks_near, min(gaps)))
+    ranks = [rank_of([feet[i] for i in (group if near else group[::-1])]) for group, near, _ in found]
+    for k in evenly(ranks, [len(group) for group, *_ in found], rng, [near for _, near, _ in found], opposite=True):
+        yield _group_fact(scene, *found[k])
+
+
+def _group_fact(scene: Scene, group: tuple[int, ...], asks_near: bool, margin: float) -> Fact:
+    """``group`` is sorted by nearness."""
+    winner = scene.objects[group[0] if asks_near else group[-1]]
+    others = [scene.objects[i] for i in (group[1:] if asks_near else group[:-1])]
+    right = all(_shortcut(winner, o) if asks_near else _shortcut(o, winner) for o in others)
+    return Fact(
+        task="nearer",
+        form="nearer.nearest" if asks_near else "nearer.farthest",
+        kind="ordinal",
+        frame="camera",
+        operands=tuple(o.object_id for o in (winner, *others)),
+        style="among",
+        answer=winner.name,
+        wrong=tuple(o.name for o in others),
+        value=float(winner.z[Q05]),
+        unit=_unit(scene),
+        margin=margin,
+        formula=FORMULA,
+        evidence=_evidence(scene, [winner, *others], right),
+    )
 
 
 def _evidence(scene: Scene, things: list[SceneObject], shortcut: bool) -> dict:

@@ -16,6 +16,7 @@ from itertools import combinations
 import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.fairness import evenly, rank_of
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs, seen_well
 from pseudogd.vqa.scene import Scene, SceneObject
 from pseudogd.vqa.words.size import FORMS as FORMS
@@ -48,7 +49,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         (2, _pair_facts(couples, "tall", margins, rng)),
         (1, _pair_facts(couples, "wide", margins, rng)),
         (1, _pair_facts(couples, "both", margins, rng)),
-        (1, _tallest_facts(whole, margins, rng)),
+        (1, (_fair_tallest if margins.fair else _tallest_facts)(whole, margins, rng)),
     )
 
 
@@ -135,22 +136,41 @@ def _tallest_facts(whole: list[SceneObject], margins: Margins, rng: np.random.Ge
             leads = [size_margin(first, other, "tall", margins) for other in rest]
             if None in leads:
                 continue
-            shortcut = all(_on_screen(first, "tall") > _on_screen(other, "tall") for other in rest)
-            yield Fact(
-                task="size",
-                form="size.tallest",
-                kind="ratio",
-                frame="gravity",
-                operands=tuple(obj.object_id for obj in (first, *rest)),
-                style="among",
-                answer=first.name,
-                wrong=tuple(obj.name for obj in rest),
-                value=_measures(first)["tall"],
-                unit="depth",
-                margin=min(lead or 0.0 for lead in leads),
-                formula=FORMULAS["tall"],
-                evidence=_evidence([first, *rest], ["answer", *["other"] * len(rest)], "tall", shortcut),
-            )
+            yield _tallest_fact(groups[k], min(lead or 0.0 for lead in leads))
+
+
+def _fair_tallest(whole: list[SceneObject], margins: Margins, rng: np.random.Generator) -> Iterator[Fact]:
+    """The same, but the tallest is as often the shortest of the group in the picture as any other."""
+    found, ranks = [], []
+    for count in (4, 3):
+        for group in combinations(sorted(whole, key=lambda obj: -_measures(obj)["tall"]), count):
+            leads = [size_margin(group[0], other, "tall", margins) for other in group[1:]]
+            if None not in leads:
+                found.append((group, min(lead or 0.0 for lead in leads)))
+                ranks.append(rank_of([_on_screen(obj, "tall") for obj in group]))
+    for k in evenly(ranks, [len(group) for group, _ in found], rng, opposite=True):
+        yield _tallest_fact(*found[k])
+
+
+def _tallest_fact(group: tuple[SceneObject, ...], margin: float) -> Fact:
+    """``group``: the tallest comes first."""
+    first, *rest = group
+    shortcut = all(_on_screen(first, "tall") > _on_screen(other, "tall") for other in rest)
+    return Fact(
+        task="size",
+        form="size.tallest",
+        kind="ratio",
+        frame="gravity",
+        operands=tuple(obj.object_id for obj in group),
+        style="among",
+        answer=first.name,
+        wrong=tuple(obj.name for obj in rest),
+        value=_measures(first)["tall"],
+        unit="depth",
+        margin=margin,
+        formula=FORMULAS["tall"],
+        evidence=_evidence([first, *rest], ["answer", *["other"] * len(rest)], "tall", shortcut),
+    )
 
 
 def _evidence(things: list[SceneObject], roles: list[str], quantity: str, shortcut: bool) -> dict:

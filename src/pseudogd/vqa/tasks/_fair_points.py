@@ -1,0 +1,95 @@
+"""Marked points of which the right one is not told by where it lies in the picture; see `fairness` for the principle.
+
+Coordinates are text: whoever reads them knows which point is lowest, and which is nearest to a thing on the screen.
+So all lie in one row, or about as far from the thing on the screen. Many such choices are drawn at random, and of those
+that are sound each rank in the picture is equally likely, or nothing is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pseudogd.vqa.fairness import evenly, ranks_of
+from pseudogd.vqa.scene import Array
+
+DRAWS = 1200
+ROW = 0.05  # of the picture's height
+BAND = 0.10
+RING = 0.03  # of its diagonal
+
+Picks = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Flat:
+    """What the flat picture tells of M points. ``percent`` (M, 2): x, y; ``away`` (M,): share of the picture's diagonal
+    from what was asked about, None where nothing was."""
+
+    percent: Picks
+    away: Array | None = None
+
+
+def lowest_first(
+    score: Array, least: Array, flat: Flat, apart: float, count: int, rng: np.random.Generator
+) -> tuple[Picks, float] | None:
+    """(indices, lead) of points of which the first has the lowest score by more than ``least`` of any; or None.
+
+    ``apart``: least distance of two points in percent. The points lie in one row if nothing was asked about, else they
+    are about as far from it as one another in the picture.
+    """
+    level = flat.percent[:, 1] / 100 if flat.away is None else flat.away
+    width = ROW if flat.away is None else RING
+    picks = _near_one(rng.integers(len(level), size=DRAWS), np.arange(len(level)), level, width, count - 1, rng)
+    picks = np.take_along_axis(picks, np.argsort(score[picks], axis=1), axis=1)
+    scores = score[picks]
+    lead = scores[:, 1] - scores[:, 0]
+    rows = np.flatnonzero((lead > least[picks].max(axis=1)) & far_apart(flat.percent[picks], apart))
+    rules: list[NDArray[Any]] = [flat.percent[:, 0]] if flat.away is None else [flat.percent[:, 1], flat.percent[:, 0]]
+    chosen = _fair(picks[rows], rules, rng)
+    return None if chosen is None else (picks[rows[chosen]], float(lead[rows[chosen]]))
+
+
+def right_and_wrong(
+    right: Picks, beside: Picks, elsewhere: Picks, flat: Flat, apart: float, count: int, rng: np.random.Generator
+) -> Picks | None:
+    """One right point and then wrong ones about as far from what was asked about in the picture; None if there is no
+    fair choice. One of the wrong ones is of ``beside``."""
+    assert flat.away is not None
+    if not len(right) or not len(beside):
+        return None
+    rest = np.union1d(beside, elsewhere)
+    picks = _near_one(rng.choice(right, size=DRAWS), rest, flat.percent[:, 1] / 100, BAND, count - 1, rng)
+    picks = picks[np.isin(picks[:, 1:], beside).any(axis=1)]
+    picks = picks[far_apart(flat.percent[picks], apart)]
+    chosen = _fair(picks, [flat.away, flat.percent[:, 1]], rng)
+    return None if chosen is None else picks[chosen]
+
+
+def _near_one(first: Picks, pool: Picks, level: Array, width: float, count: int, rng: np.random.Generator) -> Picks:
+    """(N, 1 + count): each of ``first`` (N,) with ``count`` of the pool whose level is within ``width`` of its own."""
+    order = pool[np.argsort(level[pool], kind="stable")]
+    begin = np.searchsorted(level[order], level[first] - width - 1e-9)
+    end = np.searchsorted(level[order], level[first] + width + 1e-9)
+    kept = end > begin
+    draws = begin[kept, None] + rng.random((int(kept.sum()), count)) * (end - begin)[kept, None]
+    return np.concatenate([first[kept, None], order[draws.astype(np.int64)]], axis=1)
+
+
+def far_apart(places: Picks, least: float) -> NDArray[np.bool_]:
+    """(N,) of (N, K, 2): whether all of the K places are at least so far from one another."""
+    count = places.shape[1]
+    distance = np.linalg.norm(places[:, :, None] - places[:, None], axis=-1) + 1e3 * np.eye(count)
+    return np.asarray(distance.min(axis=(1, 2)) >= least)
+
+
+def _fair(picks: Picks, rules: Sequence[NDArray[Any]], rng: np.random.Generator) -> int | None:
+    """Number of a row whose first point is as likely to have each rank by the rules (one or two); None if one lacks."""
+    if not len(picks):
+        return None
+    ranks = ranks_of(*(rule[picks] for rule in rules))
+    return next(evenly(list(map(tuple, ranks.tolist())), [picks.shape[1]] * len(picks), rng), None)
