@@ -49,3 +49,27 @@ def test_an_error_is_said():
 def test_questions_ask_for_the_unit():
     assert in_words("How many meters is it?", "ft") == "How many feet is it?"
     assert in_words("How many kilometers?", "ft") == "How many kilometers?"
+
+
+def test_a_length_that_its_task_rounded_is_not_rounded_again():
+    from pseudogd.vqa.fact import Fact
+    from pseudogd.vqa.render import Words, _measured
+
+    fact = Fact(
+        task="distance",
+        form="distance.gap",
+        kind="metric",
+        frame="none",
+        operands=("0", "1"),
+        style="number",
+        answer="3.5 m",
+        wrong=("1.5 m",),
+        value=3.28,
+        unit="m",
+        margin=10.0,
+        formula="f",
+        amounts=(3.5, 1.5),
+        evidence={"sigma": 0.31},
+    )
+    assert _measured(fact, Words(numbers="honest")).answer == "3.5 m"
+    assert _measured(fact, Words(units="ft", numbers="honest")).answer == "11 ft"

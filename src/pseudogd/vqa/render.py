@@ -83,7 +83,10 @@ def _measured(fact: Fact, words: Words) -> Fact:
     slots = {**fact.slots, **{name: written(value, words.units) for name, value in fact.measures.items()}}
     if not fact.amounts:
         return replace(fact, slots=slots)
-    sigma = fact.evidence.get("sigma") if words.numbers != "fixed" else None
+    rounded_already = abs(fact.amounts[0] - fact.value) > 1e-4  # the task itself wrote it no finer than it is known
+    if rounded_already and words.units == "m":
+        return replace(fact, slots=slots)
+    sigma = None if rounded_already or words.numbers == "fixed" else fact.evidence.get("sigma")
     answer, *wrong = options(fact.amounts, words.units, None if sigma is None else float(sigma))
     return replace(fact, slots=slots, answer=answer, wrong=tuple(wrong))
 

@@ -241,7 +241,7 @@ def _fact(scene: Scene, asked: str, index: int, motion: Motion, own: str, value:
         answer=own,
         wrong=tuple(other for other in wrong if other != own),
         value=value,
-        unit="m" if asked == "range" else "share",
+        unit="m of change" if asked == "range" else "share",
         margin=room,
         formula=FORMULAS[asked],
         slots={"a": thing.name, "d": phrasing.metres(motion.by) if moved else f"{motion.by:.0f} degrees"},
