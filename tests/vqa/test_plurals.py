@@ -31,6 +31,15 @@ def test_names_of_one(name):
         ("Is the {a} closer than the {b}?", "Are the {a} closer than the {b}?"),
         ("Where is the {a}: does the {a} lie left?", "Where are the {a}: do the {a} lie left?"),
         ("Is the {b} closer than the {a} is?", "Is the {b} closer than the {a} are?"),
+        (
+            "Left of the {b} is the {a}, and is its distance larger?",
+            "Left of the {b} are the {a}, and is their distance larger?",
+        ),
+        (
+            "The height of the {a}, from its lowest to its top?",
+            "The height of the {a}, from their lowest to their top?",
+        ),
+        ("If the {a} were on the {b}, would its base fit?",) * 2,
         ("The distance to the middle of the {a} is how many meters?",) * 2,
         ("On which side of the {a} is the {b}?",) * 2,
     ],
@@ -41,7 +50,7 @@ def test_the_verb_of_the_name_and_no_other_changes(wording, said):
 
 
 def test_no_question_says_is_of_several_things():
-    wrong = re.compile(r"\b(is|does|has|was) (really )?the scissors", re.IGNORECASE)
+    wrong = re.compile(r"\b(is|does|has|was) (really )?the scissors|the scissors, (from|and is) its", re.IGNORECASE)
     seen = 0
     for name, form in forms().items():
         for wording in form.wordings():

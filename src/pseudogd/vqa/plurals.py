@@ -21,6 +21,7 @@ OF_SEVERAL = frozenset(["bikinis", "emus", "kiwis", "menus", "skis", "taxis"])
 _MANY = {"is": "are", "does": "do", "has": "have", "was": "were"}
 # Only where the name itself is the subject: "the distance to the {a} is" speaks of the distance.
 _BEFORE = re.compile(r"\b(is|does|has|was)(?P<rest> (?:really )?the \{(?P<name>\w+)\})", re.IGNORECASE)
+_ITS = re.compile(r"the \{(?P<name>\w+)\}, (?:and is|from) its\b")
 _AFTER = re.compile(r"(?P<rest>\bthan the \{(?P<name>\w+)\} )(is|does|has|was)\b")
 
 
@@ -43,6 +44,9 @@ def agreeing(wording: str, slots: Mapping[str, str]) -> str:
     def after(found: re.Match[str]) -> str:
         return found["rest"] + _of_many(found[3]) if is_plural(slots.get(found["name"], "")) else found[0]
 
+    owner = _ITS.search(wording)
+    if owner is not None and is_plural(slots.get(owner["name"], "")):
+        wording = re.sub(r"\bits\b", "their", wording)
     return _AFTER.sub(after, _BEFORE.sub(before, wording))
 
 
