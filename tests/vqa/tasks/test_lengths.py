@@ -45,6 +45,14 @@ def test_what_floats_in_the_air_is_not_asked_about():
         assert "1" in about[2]
 
 
+@pytest.mark.parametrize(("lean", "said"), [(0.0, True), (0.5, True), (3.0, False)])
+def test_the_lean_of_up_makes_flat_things_tall(lean, said):
+    plank = Block("oak plank", -0.4, 2.6, 0.9, 0.12, depth=0.3)
+    box = Block("red box", 0.7, 2.8, 0.4, 0.6, depth=0.3)
+    scene = golden([plank, box], eye=1.4, pitch_deg=14.0, settings=replace(SURE, up_sigma=math.radians(lean)))
+    assert ("times.tall" in {fact.form for fact in asked(scene, "times")}) == said
+
+
 @pytest.mark.parametrize(("gap", "placed"), [(0.0, True), (0.6, False)])
 def test_what_stands_on_a_desk_that_nobody_named_is_asked_about(gap, placed):
     desk = Block("gray desk", 0.5, 2.6, 1.6, 0.7, depth=0.9)
