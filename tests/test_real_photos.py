@@ -183,7 +183,7 @@ def test_metric_answers_are_the_distances_measured_here(road):
     root, _, truth = road
     seen = Counter()
     for row in rows(root, "bin"):
-        if row["kind"] != "metric":
+        if row["task"] != "distance":
             continue
         depth, camera, masks = truth[row["path"]]
         things = [inner_points(depth, camera, masks[entry["name"]]) for entry in row["evidence"]["objects"]]

@@ -6,7 +6,7 @@ All chance is drawn from the generator given.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from pseudogd.vqa import phrasing
 from pseudogd.vqa.fact import Fact
 from pseudogd.vqa.lengths import in_words, options, with_error, written
+from pseudogd.vqa.plurals import agreeing
 from pseudogd.vqa.tasks import forms, module_of
 
 _LENGTH = re.compile(r"\b(\d+(?:\.\d+)?) m\b")
@@ -62,7 +63,7 @@ def render(fact: Fact, fmt: str, rng: np.random.Generator, words: Words | None =
         return _yes_no(fact, rng, words)
     form = forms()[fact.form]
     wordings = form.ask(fmt, plain=words.plain)
-    question = in_words(wordings[int(rng.integers(len(wordings)))], words.units).format(**_slots(fact, rng))
+    question = _filled(in_words(wordings[int(rng.integers(len(wordings)))], words.units), _slots(fact, rng), words)
     answer = form.answers.get(fact.answer, fact.answer)
     if fmt in ("open", "steps") and words.numbers == "error" and fact.amounts and "sigma" in fact.evidence:
         answer = with_error(answer, float(fact.evidence["sigma"]), words.units)
@@ -74,6 +75,11 @@ def render(fact: Fact, fmt: str, rng: np.random.Generator, words: Words | None =
     chosen, index = _options(answer, [form.answers.get(wrong, wrong) for wrong in fact.wrong], rng)
     text = phrasing.multiple_choice(question, chosen)
     return Rendered("mc", question, text, phrasing.LETTERS[index], tuple(chosen), index)
+
+
+def _filled(wording: str, slots: Mapping[str, str], words: Words) -> str:
+    """A wording with its names; plain wordings have one verb for one thing and for several."""
+    return (wording if words.plain else agreeing(wording, slots)).format(**slots)
 
 
 def _measured(fact: Fact, words: Words) -> Fact:
@@ -128,5 +134,5 @@ def _yes_no(fact: Fact, rng: np.random.Generator, words: Words) -> Rendered:
         false_keys = [wrong for wrong in fact.wrong if wrong in form.yesno]
         key = fact.answer if is_true else false_keys[int(rng.integers(len(false_keys)))]
     wordings = form.ask("yesno", key, plain=words.plain)
-    question = wordings[int(rng.integers(len(wordings)))].format(**slots)
+    question = _filled(wordings[int(rng.integers(len(wordings)))], slots, words)
     return Rendered("yesno", question, question, phrasing.YES if is_true else phrasing.NO)

@@ -1,6 +1,7 @@
 """What cannot be told, beside what can."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from helpers.golden import golden
@@ -60,6 +61,17 @@ def test_a_thing_over_the_border_may_still_be_surely_larger():
     said = {fact.evidence["objects"][1 - fact.operands.index(pole.object_id)]["name"]: fact.answer
             for fact in of(scene, "taller") if pole.object_id in fact.operands}  # fmt: skip
     assert said["red card"] == "green pole" and said["brown door"] == CANNOT
+
+
+def test_what_is_seen_of_a_thing_must_leave_a_doubt():
+    asked = {}
+    for base in (0.5, 0.9, 1.1, 1.3, 1.7):
+        scene = golden([replace(MIXED[0], base=base), *MIXED[1:]], eye=1.2)
+        pole, door = (next(t for t in scene.objects if t.name == name) for name in ("green pole", "brown door"))
+        pairs = [set(fact.operands) for fact in of(scene, "taller")]
+        asked[pole.tall / door.tall] = {pole.object_id, door.object_id} in pairs
+    assert set(asked.values()) == {True, False}
+    assert all(said == (share > 0.5) for share, said in asked.items())
 
 
 def test_being_cut_off_does_not_give_it_away():

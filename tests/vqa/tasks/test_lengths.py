@@ -5,10 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.golden import SURE, Block, golden, middle
+from helpers.golden import SURE, TEACHER, Block, cast, golden, middle, rows_of
 
+from pseudogd.geometry.types import Geometry, Scale, Up
+from pseudogd.vqa.build import build_scene
 from pseudogd.vqa.guards import Margins
 from pseudogd.vqa.tasks import answer_in, facts_of
+from pseudogd.vqa.tasks._plan import well_placed
 from pseudogd.vqa.tasks.camera_height import height_error
 
 CHAIR = Block("red chair", -0.6, 3.0, 0.5, 0.9, depth=0.4)
@@ -40,6 +43,29 @@ def test_what_floats_in_the_air_is_not_asked_about():
         about = [{name for fact in asked(s, task) for name in fact.operands} for s in (resting, floating, flat)]
         assert "2" in about[0] and "1" not in about[1] and "0" in about[1]
         assert "1" in about[2]
+
+
+@pytest.mark.parametrize(("lean", "said"), [(0.0, True), (0.5, True), (3.0, False)])
+def test_the_lean_of_up_makes_flat_things_tall(lean, said):
+    plank = Block("oak plank", -0.4, 2.6, 0.9, 0.12, depth=0.3)
+    box = Block("red box", 0.7, 2.8, 0.4, 0.6, depth=0.3)
+    scene = golden([plank, box], eye=1.4, pitch_deg=14.0, settings=replace(SURE, up_sigma=math.radians(lean)))
+    assert ("times.tall" in {fact.form for fact in asked(scene, "times")}) == said
+
+
+@pytest.mark.parametrize(("gap", "placed"), [(0.0, True), (0.6, False)])
+def test_what_stands_on_a_desk_that_nobody_named_is_asked_about(gap, placed):
+    desk = Block("gray desk", 0.5, 2.6, 1.6, 0.7, depth=0.9)
+    cup = Block("blue cup", 0.6, 2.5, 0.2, 0.3, depth=0.1, base=0.7 + gap)
+    blocks, view = [CHAIR, cup, desk], {"eye": 1.5, "pitch_deg": 12.0}
+    camera, up, depth, index = cast(blocks, **view)
+    rows = [row for row in rows_of(blocks, index) if row["name"] != "gray desk"]
+    geometry = Geometry(depth, camera, up=Up(up, 1.0), scale=Scale.METRIC, teacher=TEACHER)
+    scene = build_scene(geometry, rows, settings=SURE)
+    thing = scene.objects[scene.index("1")]
+    assert thing.ground_gap > 0.5
+    assert well_placed(scene, thing) == placed
+    assert any("1" in fact.operands for fact in asked(scene, "ground_distance")) == placed
 
 
 @pytest.mark.parametrize("eye", [0.5, 0.9, 1.2, 1.7, 2.5])

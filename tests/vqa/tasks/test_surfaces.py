@@ -16,7 +16,8 @@ from pseudogd.vqa.selftest.oracles.planes import YARD
 from pseudogd.vqa.selftest.run import facts_in
 from pseudogd.vqa.settings import SynthSettings
 from pseudogd.vqa.synth import task_facts
-from pseudogd.vqa.tasks._surfaces import build_surfaces
+from pseudogd.vqa.tasks._surfaces import build_surfaces, normals_at
+from pseudogd.vqa.tasks.faces_camera import slants
 
 TASKS = ("planes", "slope", "faces_camera")
 SIDE = 96
@@ -49,6 +50,23 @@ def test_a_plane_has_its_tilt(tilt, said):
 
 def test_one_plane_is_not_two_surfaces():
     assert not [fact for fact in facts_in(plane_scene(45), "planes", [0]) if fact.form == "planes.pair"]
+
+
+def test_one_plane_does_not_face_the_camera_more_than_itself():
+    scene = plane_scene(86)
+    surfaces = build_surfaces(scene, Margins())
+    angle = slants(surfaces.normal, surfaces.marks.points)
+    assert np.ptp(angle) > 2 * Margins().surface
+    assert not facts_in(scene, "faces_camera", [0])
+
+
+def test_the_surface_that_faces_the_camera_is_parallel_to_no_other_one():
+    scene = golden(YARD, eye=1.6, pitch_deg=15.0)
+    facts = facts_in(scene, "faces_camera", range(3))
+    assert {fact.form for fact in facts} == {"faces_camera.most", "faces_camera.least"}
+    for fact in facts:
+        first, *others = normals_at(scene, fact)[1]
+        assert max(float(first @ other) for other in others) < math.cos(Margins().surface)
 
 
 def test_a_rough_surface_has_no_direction():

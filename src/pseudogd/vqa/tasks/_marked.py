@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,11 +77,12 @@ def leading_four(
     marks: Marks,
     usable: NDArray[np.int64],
     rng: np.random.Generator,
+    fits: Callable[[NDArray[np.int64]], NDArray[np.bool_]],
 ) -> tuple[NDArray[np.int64], float, bool] | None:
     """Four of the ``usable`` points, the first with the lowest score by ``least``: (indices, lead, shortcut right).
 
     Of several random draws one is taken in which the lowest of ``flat`` is right or wrong as a coin says, if there is
-    one. None without such four.
+    one. ``fits``: which of (n, 4) such picks may be asked about. None without such four.
     """
     if len(usable) < CHOICES:
         return None
@@ -90,7 +91,7 @@ def leading_four(
     lead = score[picks[:, 1]] - score[picks[:, 0]]
     places = marks.percent[picks]
     away = ((places[:, :, None] - places[:, None]) ** 2).sum(axis=-1) + (1e6 * np.eye(CHOICES)).astype(int)
-    rows = np.flatnonzero((lead > least) & (away.min(axis=(1, 2)) >= APART**2))
+    rows = np.flatnonzero((lead > least) & (away.min(axis=(1, 2)) >= APART**2) & fits(picks))
     if not len(rows):
         return None
     right = flat[picks[rows]].argmin(axis=1) == 0

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pseudogd.vqa.build import RESTS_WITHIN
 from pseudogd.vqa.scene import Q50, Scene, SceneObject
@@ -22,6 +23,7 @@ TOUCHES = 0.6
 BESIDE = 3
 FLAT = 0.025
 MOST_POINTS = 200
+NAMELESS = -1
 
 
 @dataclass(frozen=True)
@@ -71,19 +73,29 @@ def meeting_shares(scene: Scene, upper: SceneObject, lower: SceneObject) -> tupl
     other = lower.window
     if other[0] > bottom + MEETS or other[2] < top or other[3] < left or other[1] > right:
         return 0.0, 0.0
+    return _meeting(scene, upper, scene.labels == scene.index(lower.object_id))
+
+
+def _on_unnamed(scene: Scene, thing: SceneObject) -> float:
+    """Share of a thing's columns whose lower end meets something nameless at its own depth that is not the floor."""
+    return _meeting(scene, thing, (scene.labels == NAMELESS) & ~scene.floor)[1]
+
+
+def _meeting(scene: Scene, upper: SceneObject, other: NDArray[np.bool_]) -> tuple[float, float]:
+    """Share of the columns whose lower end meets the pixels ``other``; the same at one depth."""
+    top, left, bottom, right = upper.window
     mask = upper.mask[top : bottom + 1, left : right + 1]
     columns = np.flatnonzero(mask.any(axis=0))
     lowest = top + mask.shape[0] - 1 - mask[::-1, columns].argmax(axis=0)
     columns = columns + left
     inside, height = max(2, round(0.01 * scene.depth.shape[0])), scene.depth.shape[0]
-    index = scene.index(lower.object_id)
     meets, level = np.zeros(len(columns), bool), np.zeros(len(columns), bool)
     with np.errstate(invalid="ignore", divide="ignore"):
         closeness = 1.0 / scene.depth  # along a column of the picture, that of a plane is linear
         own = closeness[np.maximum(lowest - inside, top), columns]
         for below in range(1, MEETS + 1):
             rows = [np.minimum(lowest + below + n * inside, height - 1) for n in range(3)]
-            on = [scene.labels[row, columns] == index for row in rows]
+            on = [other[row, columns] for row in rows]
             first, second = closeness[rows[1], columns], closeness[rows[2], columns]
             there = np.where(on[1], first, closeness[rows[0], columns])
             # The surface of the lower one, carried on to where the two meet.
@@ -94,14 +106,16 @@ def meeting_shares(scene: Scene, upper: SceneObject, lower: SceneObject) -> tupl
 
 
 def well_placed(scene: Scene, thing: SceneObject) -> bool:
-    """Whether the place of a thing agrees with its surroundings: it rests on the floor or on another thing, or is flat
-    on what is behind it.
+    """Whether the place of a thing agrees with its surroundings: it rests on the floor, on another thing or on a desk
+    that nobody named, or is flat on what is behind it.
 
     What seems to float in the air has mostly been given too small a depth. True where no floor is known.
     """
     if thing.ground_gap is None or abs(thing.ground_gap) < RESTS_WITHIN * scene.unit:
         return True
     if any(meeting_shares(scene, thing, other)[1] > TOUCHES for other in scene.objects if other is not thing):
+        return True
+    if _on_unnamed(scene, thing) > TOUCHES:
         return True
     top, left, bottom, right = thing.window
     beside = [column for column in (left - BESIDE, right + BESIDE) if 0 <= column < scene.depth.shape[1]]

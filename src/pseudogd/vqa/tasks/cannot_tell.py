@@ -38,7 +38,7 @@ NEEDS = "ordinal"
 
 TELLING = {"cannot_tell.taller": SIZE, "cannot_tell.wider": SIZE}
 
-LEAST_SEEN = 0.35
+LEAST_SEEN = 0.5
 WITHOUT_FRONT = (
     "ball",
     "balloon",
@@ -148,7 +148,7 @@ def _sizes(scene: Scene, form: str, rng: np.random.Generator, margins: Margins) 
             continue
         unsure = _open_ended(small, quantity)
         if unsure and _size(small, quantity) < LEAST_SEEN * _size(big, quantity):
-            continue  # nobody doubts that a cup at the border is smaller than a door
+            continue  # nobody doubts that a television at the border is less tall than a curtain
         found.append((big, small, margin, unsure))
     # Being cut off must not give it away: those that can be told although one is cut off come as a kind of their own.
     kinds = [(unsure, _open_ended(big, quantity) or unsure) for big, _, _, unsure in found]

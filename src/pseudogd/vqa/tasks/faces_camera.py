@@ -2,8 +2,10 @@
 
 Quantity: angle between the mean normal of the flat patch at a point and the direction from there to the camera, 0 for
 a surface seen straight on. Asked only if the answer's angle differs from every other by 15 degrees and twice the
-propagated error of the normals. Needs normals; gravity and scale play no part. A rule of the flat picture that comes
-near: the surface nearest to the middle of the picture.
+propagated error of the normals, and so does its normal: two points of one wall, or of a wall and the cabinet before it,
+are seen under different angles, but nobody would say that the one surface faces the camera more than the other. Needs
+normals; gravity and scale play no part. A rule of the flat picture that comes near: the surface nearest to the middle
+of the picture.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend
@@ -79,8 +82,15 @@ def _facts_of(
     off = np.hypot(*(marks.percent - 50.0).T)
     sigma = math.hypot(float(np.median(surfaces.sigma)), float(surfaces.sigma.max()))
     least = max(margins.surface, margins.sigmas * sigma)
+
+    def turned(picks: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Of (n, 4) points: whether the first lies on a surface that is not parallel to those of the others."""
+        first, others = surfaces.normal[picks[:, :1]], surfaces.normal[picks[:, 1:]]
+        clear: NDArray[np.bool_] = (first * others).sum(axis=-1).max(axis=1) < math.cos(least)
+        return clear
+
     for _ in range(TRIES):
-        found = leading_four(score, least, off if form == "most" else -off, marks, usable, rng)
+        found = leading_four(score, least, off if form == "most" else -off, marks, usable, rng, turned)
         if found is None:
             continue
         picks, lead, right = found

@@ -110,9 +110,13 @@ def _measure(thing: SceneObject, form: str) -> float:
     return (thing.tall if form == "tall" else thing.wide) or 0.0
 
 
-def _error(thing: SceneObject, form: str) -> float:
-    if form != "far":
+def _error(scene: Scene, thing: SceneObject, form: str) -> float:
+    if form == "wide":
         return size_error(thing, form)
+    if form == "tall":
+        # A magazine on a desk is as tall as the lean of up makes it (as in `extent`).
+        lean = scene.settings.up_sigma * (thing.wide or 0.0) / max(thing.tall or 0.0, 1e-9)
+        return math.hypot(size_error(thing, form), lean)
     return math.hypot(thing.sigma, unseen(thing) / max(_measure(thing, form), 1e-9))
 
 
@@ -125,7 +129,7 @@ def _ratios(
     for i, j in pairs(len(things)):
         ratio = _measure(things[i], form) / _measure(things[j], form)
         a, b = (things[i], things[j]) if ratio > 1 else (things[j], things[i])
-        ratio, sigma = max(ratio, 1 / ratio), math.hypot(_error(a, form), _error(b, form))
+        ratio, sigma = max(ratio, 1 / ratio), math.hypot(_error(scene, a, form), _error(scene, b, form))
         apart = spacing(sigma, margins, RATIO)
         if margins.size_ratio < ratio < LARGEST and apart is not None:
             found.append((a, b, ratio, sigma, apart))

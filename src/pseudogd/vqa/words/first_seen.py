@@ -16,7 +16,7 @@ BEGIN = {
         "If you stand {at} {x}, face away from the {y} ",
         "Imagine you stand {at} {x} with your back to the {y} ",
         "Suppose you stand {at} {x} facing away from the {y} ",
-        "Say you stand {at} {x} and look away from the {y} ",
+        "Say you stand {at} {x} and face away from the {y} ",
     ),
 }
 ENDS = (

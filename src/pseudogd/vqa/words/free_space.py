@@ -14,7 +14,7 @@ PHRASES = {
 STEMS = (
     f"Which {POINT} is on free floor <it>?",
     f"Which {POINT} is a bare spot of floor <it>?",
-    f"At which {POINT} is the floor empty <it>?",
+    f"At which {POINT} is there empty floor <it>?",
     f"Which {POINT} marks unoccupied floor <it>?",
     "Where (x, y in percent of the picture) is there room on the floor <it>?",
 )

@@ -22,8 +22,8 @@ ASK = (
 LIST = "front, front-right, right, back-right, back, back-left, left or front-left"
 ASK_OPEN = (f"is the {{z}} {LIST}?", f"where is the {{z}}: {LIST}?")
 CLAIM = (
-    "is the {z} to your %s, out of eight directions?",
-    "does your %s lead to the {z}, out of eight directions?",
+    "is %s the one of the eight directions that leads to the {z}?",
+    "of the eight directions around you, does %s lead to the {z}?",
 )
 
 
@@ -36,7 +36,7 @@ def _form(stance: str) -> Form:
         answers=DIRECTIONS,
         says=rf"^(?=.*({says}))(?=.*(eight directions|front-right.*front-left))",
         never=never,
-        claims={key: rf"(to your {text}, out|does your {text} lead)" for key, text in DIRECTIONS.items()},
+        claims={key: rf"(is {text} the one|does {text} lead)" for key, text in DIRECTIONS.items()},
     )
 
 
