@@ -248,7 +248,7 @@ def road(tmp_path_factory):
     codes = [
         run("label", photos, "--teacher", teacher, "--cameras", cameras, "--out", data, "-q"),
         run("annotate", data, "--source", f"coco:{photos / 'annotations.json'}", "-q"),
-        run("synth", data, "--tasks", "nearer,distance", "-q"),
+        run("synth", data, "margins.distance_sigmas=6", "fair=false", "--tasks", "nearer,distance", "-q"),
         run("train", root / "recipe.yaml", "seed=3", "-q"),
         run("eval", trained, "--bench", root / "bench", "-q"),
         run("export", trained, "--out", root / "export", "--no-check", "-q"),

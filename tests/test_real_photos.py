@@ -122,7 +122,7 @@ def road(tmp_path_factory):
         codes += [
             run("label", root / name, *teacher, "--out", data, "-q"),
             run("annotate", data, "--source", f"coco:{root / name / 'annotations.json'}", "-q"),
-            run("synth", data, "-q"),
+            run("synth", data, "fair=false", "margins.distance_sigmas=6", "numbers=fixed", "-q"),
             run("report", data, "-q"),
         ]
     student = save_tiny_llava(root / "student")
