@@ -35,6 +35,8 @@ SECTORS = ("front", "right", "behind", "left")
 OPPOSITE = {"front": "behind", "behind": "front", "left": "right", "right": "left"}
 QUARTER = math.pi / 2
 MOST = 0.7
+SURER = 3.0
+"""Standard errors where facts are drawn fairly: those that the flat picture answers wrongly are wrong more often."""
 ROUNDS = 8
 ACROSS = 0.4  # of the photos in which nothing is behind
 CUT_OFF = 0.25  # metres, in any direction on the ground
@@ -49,7 +51,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     clear = far_enough(scene, margins)
     off = np.abs(np.remainder(theta + QUARTER / 2, QUARTER) - QUARTER / 2)
     margin = QUARTER / 2 - off
-    good = clear & (margin > np.maximum(margins.sector, 2.0 * sigma))
+    good = clear & (margin > np.maximum(margins.sector, (SURER if margins.fair else 2.0) * sigma))
     triples = np.argwhere(good)
     sides = [SECTORS[int(k)] for k in sector_index(theta[tuple(triples.T)])]
     on_map = [SECTORS[int(k)] for k in _map_sides(scene)[tuple(triples.T)]]
