@@ -22,7 +22,7 @@ SIZES = {
 TINY = [word for name, value in SIZES.items() for word in (f"--{name}", str(value))] + ["--batch-size", "2"]
 RUNS = {
     "world": ["--photos", "1", "--size", "32", "--rounds", "1"],
-    "label": ["--photos", "3", "--size", "64", "--rounds", "1"],
+    "label": ["--photos", "3", "--size", "64", "--rounds", "1", "--side", "64", "--stored", "1"],
     "synth": ["--photos", "2", "--size", "64", "--rounds", "1"],
     "collator": ["--photos", "3", "--size", "64", "--rounds", "1", *TINY],
     "train_step": [
