@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +10,11 @@ from typing import Any
 
 import torch
 from transformers import AutoImageProcessor, AutoTokenizer
-from transformers.utils import cached_file, logging
+from transformers.utils import cached_file
 
 from pseudogd.errors import InputError, PseudoGDError
+from pseudogd.teachers.checkpoint import check_dtype, first_line, move, no_bars, weights_hash
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _QUIETLY = {
     "_raise_exceptions_for_gated_repo": False,
     "_raise_exceptions_for_missing_entries": False,
@@ -57,10 +56,9 @@ def json_file(path: str, name: str, revision: str | None = None) -> dict[str, An
 
 def load_model(cls: Any, path: str, revision: str | None, device: str | None, dtype: str) -> tuple[Any, str]:
     """The model of a transformers class on its device, ready to be asked, and a hash of its weights."""
-    if dtype not in DTYPES:
-        raise InputError(f"dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
+    check_dtype(dtype)
     try:
-        with _no_bars():
+        with no_bars():
             model, report = cls.from_pretrained(
                 path,
                 revision=revision,
@@ -74,11 +72,7 @@ def load_model(cls: Any, path: str, revision: str | None, device: str | None, dt
     if report["missing_keys"]:
         raise InputError(f"{path}: lacks weights ({sorted(report['missing_keys'])[0]} and others); is it complete?")
     digest = weights_hash(model)
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return model.to(torch.device(device), DTYPES[dtype]).eval(), digest
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {device!r}: cannot be used ({first_line(error)})") from error
+    return move(model, device, dtype).eval(), digest
 
 
 def load_tokenizer(path: str, revision: str | None) -> Any:
@@ -100,15 +94,6 @@ def load_image_processor(path: str, revision: str | None, default: Any) -> Any:
         raise InputError(f"{path}: its image processor cannot be loaded ({first_line(error)})") from error
 
 
-def weights_hash(model: torch.nn.Module) -> str:
-    """First 16 hex digits of the SHA-256 of all tensors with their names: the same however the files are cut."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
-        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()[:16]
-
-
 @contextmanager
 def memory_said(what: str) -> Iterator[None]:
     """A GPU whose memory runs out is no fault of a photo: the run ends with one line that says what to do."""
@@ -120,21 +105,3 @@ def memory_said(what: str) -> Iterator[None]:
 
 class OutOfMemory(PseudoGDError):
     """The device's memory ran out."""
-
-
-def first_line(error: BaseException) -> str:
-    """One line about an error of somebody else's code."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """Progress is ours to show: transformers draws a bar for its own steps even when nobody looks."""
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

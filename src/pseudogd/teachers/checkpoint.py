@@ -36,7 +36,7 @@ def load_config(path: str, revision: str | None) -> PretrainedConfig:
 def load_model(path: str, revision: str | None, config: PretrainedConfig) -> torch.nn.Module:
     """The depth network in float32, from safetensors alone. InputError when weights are broken or missing."""
     try:
-        with _no_bars():
+        with no_bars():
             model, report = AutoModelForDepthEstimation.from_pretrained(
                 path,
                 revision=revision,
@@ -54,7 +54,7 @@ def load_model(path: str, revision: str | None, config: PretrainedConfig) -> tor
 
 
 @contextmanager
-def _no_bars() -> Iterator[None]:
+def no_bars() -> Iterator[None]:
     """Progress is ours to show: transformers draws a bar for its own steps even when nobody looks."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
