@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +12,11 @@ from pseudogd.geometry.types import Scale
 from pseudogd.vqa.fact import Fact
 from pseudogd.vqa.scene import Scene
 from pseudogd.vqa.selftest import wording
-from pseudogd.vqa.selftest.golden import Block, Room
+from pseudogd.vqa.selftest.golden import Room
 from pseudogd.vqa.selftest.oracles import oracle_of, rooms_of
 from pseudogd.vqa.settings import SynthSettings
 from pseudogd.vqa.synth import task_facts
-from pseudogd.vqa.tasks import TASKS, answer_in, forms, module_of
+from pseudogd.vqa.tasks import answer_in, forms, module_of
 
 SEEDS = range(3)
 YAW = math.radians(6.0)
@@ -43,12 +43,6 @@ def check_task(task: str) -> list[Check]:
     for name, change in _CHANGES.items():
         checks.append(_property(task, name, asked, change))
     return checks
-
-
-def selftest(tasks: Sequence[str] = TASKS) -> Iterator[Check]:
-    """The checks of all tasks, as they are made."""
-    for task in tasks:
-        yield from check_task(task)
 
 
 def facts_in(scene: Scene, task: str, seeds: Sequence[int] = SEEDS) -> list[Fact]:
@@ -214,6 +208,3 @@ def _differs(fact: Fact, answer: str, value: float, said: Any) -> str | None:
 
 def _named(fact: Fact) -> str:
     return f"{fact.form}({', '.join(fact.operands)})"
-
-
-__all__ = ["Block", "Check", "check_task", "facts_in", "mirrored", "selftest"]
