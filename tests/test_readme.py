@@ -32,7 +32,7 @@ def filled(tmp_path_factory):
     from pseudogd.world import checkpoint, render_folder
 
     place = tmp_path_factory.mktemp("reader")
-    render_folder(place / "photos", 6, "train", seed=0)
+    render_folder(place / "photos", 16, "train", seed=0)
     shutil.copytree(ROOT / "recipes", place / "recipes")
     for name in ("student", "student-tuned"):
         shutil.copytree(checkpoint("student"), place / name)
