@@ -86,6 +86,16 @@ def test_size_is_that_of_the_card():
     assert thing.tall == pytest.approx(size, rel=0.03) and thing.wide == pytest.approx(size, rel=0.03)
 
 
+@pytest.mark.parametrize("rows", [32, 64, 61])
+def test_the_width_of_a_card_does_not_depend_on_how_its_pixels_fall_into_step(rows):
+    up = Up((0.0, -1.0, 0.0), 1.0)
+    for columns in range(24, 72, 4):  # 64 rows of 32 pixels thinned to 512: each fourth would be of one column in four
+        mask = np.zeros((SIDE, SIDE), bool)
+        mask[40 : 40 + rows, 44 : 44 + columns] = True
+        thing = measured(np.where(mask, NEAR, FAR).astype(np.float32), mask, up=up)
+        assert thing.wide == pytest.approx(columns * NEAR / CAMERA.fx, rel=0.045)
+
+
 def test_truncated_occluded_and_cut():
     mask, depth = card()
     assert not measured(depth, mask).truncated and measured(depth, mask).occluded == 0
