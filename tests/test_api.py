@@ -30,7 +30,8 @@ def test_verbs_are_documented_functions(name):
 
 def test_no_room_bears_the_name_of_a_verb():
     root = Path(pseudogd.__file__).parent
-    assert not {path.stem for path in root.iterdir()} & set(VERBS)
+    rooms = [*root.iterdir(), *(root / "api").iterdir()]  # a module of that name would take the place of the verb
+    assert not {path.stem for path in rooms} & set(VERBS)
 
 
 def test_importing_the_package_imports_nothing_else():
@@ -77,7 +78,7 @@ def test_a_model_that_is_not_there_is_said_before_any_work(tmp_path, monkeypatch
 
 
 def test_evaluation_goes_into_the_run_it_belongs_to(tmp_path, monkeypatch):
-    from pseudogd.api import _checkpoint, _evaluated
+    from pseudogd.api.models import _checkpoint, _evaluated
 
     monkeypatch.chdir(tmp_path)
     run, plain = tmp_path / "joint", tmp_path / "checkpoints" / "tiny"

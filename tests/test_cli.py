@@ -21,6 +21,7 @@ from PIL import Image
 
 import pseudogd
 from pseudogd import api, cli, exits
+from pseudogd.cli.options import pairs
 from pseudogd.errors import PseudoGDError
 
 COMMANDS = (
@@ -212,12 +213,12 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
 
 
 def test_pairs_are_yaml_and_may_be_nested():
-    assert cli._pairs(["size=518", "a.b=[1, 2]", "a.c=true", "name=x y"]) == {
+    assert pairs(["size=518", "a.b=[1, 2]", "a.c=true", "name=x y"]) == {
         "size": 518,
         "a": {"b": [1, 2], "c": True},
         "name": "x y",
     }
-    assert cli._pairs(None) == {}
+    assert pairs(None) == {}
 
 
 # --- the road -------------------------------------------------------------------------------------------------------
