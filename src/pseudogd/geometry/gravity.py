@@ -102,7 +102,8 @@ def _averaged(normals: NDArray[Any]) -> NDArray[Any]:
         return normals
     rows, columns = normals.shape[0] // block, normals.shape[1] // block
     cut = normals[: rows * block, : columns * block]
-    known = np.isfinite(cut[..., 0] + cut[..., 1] + cut[..., 2])
+    with np.errstate(invalid="ignore"):
+        known = np.isfinite(cut[..., 0] + cut[..., 1] + cut[..., 2])
     count = known.reshape(rows, block, columns, block).sum(axis=(1, 3), dtype=np.int32)
     cut = np.where(known[..., None], cut, cut.dtype.type(0))
     lines = cut.reshape(rows, block, columns * block * 3).sum(axis=1).reshape(rows, columns, block, 3)
