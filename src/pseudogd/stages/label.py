@@ -229,7 +229,8 @@ class _Run:
         if loaded.image_id != entry.image_id:
             raise InputError(f"{entry.name}: changed while it was being read; run the same command again")
         width, height = loaded.image.size
-        camera = camera_of(entry.name, width, height, self._cameras, loaded.exif)
+        camera = camera_of(entry.name, *loaded.full_size, self._cameras, loaded.exif)
+        camera = None if camera is None else camera.resized(width, height)
         prepared = self._teacher.prepare(Photo(loaded.image, camera, entry.name))
         return _Ready(entry, width, height, prepared, self._compact)
 
