@@ -10,8 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from pseudogd.errors import InputError
+from pseudogd.store import reduced
 from pseudogd.store.photos import load_photo
-from pseudogd.store.reduced import MAX_PIXELS
 
 WAYS = ("copy", "link", "recode")
 _GPS, _ORIENTATION = 0x8825, 0x0112
@@ -63,7 +63,7 @@ class Pictures:
         try:
             with Image.open(photo) as image:
                 exif, suffix, frames = image.getexif(), _KNOWN.get(image.format or ""), getattr(image, "n_frames", 1)
-                plain = image.mode in ("RGB", "L") and frames == 1 and image.width * image.height <= MAX_PIXELS
+                plain = image.mode in ("RGB", "L") and frames == 1 and image.width * image.height <= reduced.MAX_PIXELS
         except Image.DecompressionBombError:  # a photo that was read reduced, and that others would not open
             self.recoded += 1
             return None
