@@ -37,16 +37,23 @@ def normals_from_depth(
         raise ValueError(f"radius must be >= 1, got {radius}")
     dtype = np.float32 if z.dtype == np.float32 else np.float64
     with np.errstate(divide="ignore", invalid="ignore"):
-        w = np.where(np.isfinite(z) & (z > 0), 1.0 / z, np.nan).astype(dtype)
-        w_u = _gradient(np.ascontiguousarray(w.T), edge, radius).T
-        w_v = _gradient(w, edge, radius)
+        w = np.where(np.isfinite(z) & (z > 0), 1.0 / z, np.nan).astype(dtype, copy=False)
+        w_u, w_v = _gradient(w.T, edge, radius).T, _gradient(w, edge, radius)
     view = camera.resized(z.shape[1], z.shape[0])
     u = (np.arange(view.width) - view.cx).astype(dtype)
     v = (np.arange(view.height) - view.cy).astype(dtype)[:, None]
+    forward = u * w_u
+    np.subtract(w, forward, out=forward)
+    forward -= v * w_v
+    w_u *= view.fx
+    w_v *= view.fy
+    inverse = w_u * w_u
+    inverse += w_v * w_v
+    inverse += forward * forward
+    np.sqrt(inverse, out=inverse)
+    np.divide(-1.0, inverse, out=inverse)
     normals = np.empty((*z.shape, 3), np.float32)
-    x, y, forward = view.fx * w_u, view.fy * w_v, w - u * w_u - v * w_v
-    inverse = -1.0 / np.sqrt(x * x + y * y + forward * forward)
-    for k, part in enumerate((x, y, forward)):
+    for k, part in enumerate((w_u, w_v, forward)):
         np.multiply(part, inverse, out=normals[..., k], casting="same_kind")
     return normals
 
@@ -58,7 +65,8 @@ def _gradient(w: NDArray[Any], edge: float, radius: int) -> NDArray[Any]:
     if radius == 1:
         return near
     wide = _slope(w, usable, radius)
-    return np.where(np.isnan(wide), near, wide)
+    np.copyto(wide, near, where=np.isnan(wide))
+    return wide
 
 
 def _usable_steps(w: NDArray[Any], edge: float) -> NDArray[np.bool_]:
@@ -81,17 +89,16 @@ def _slope(w: NDArray[Any], usable: NDArray[np.bool_], radius: int) -> NDArray[A
     """Mean of the slopes to the pixels ``radius`` rows before and after, as far as usable steps lead there."""
     if radius >= len(w):
         return np.full_like(w, np.nan)
-    if radius == 1:
-        joined = usable
-    else:
-        broken = np.zeros(w.shape, np.int32)
-        np.cumsum(~usable, axis=0, out=broken[1:])
-        joined = broken[radius:] == broken[:-radius]
-    slope = np.where(joined, w[radius:] - w[:-radius], 0)
-    total = np.zeros_like(w)
-    count = np.zeros_like(w)
-    total[:-radius] += slope
-    total[radius:] += slope
-    count[:-radius] += joined
-    count[radius:] += joined
-    return np.where(count > 0, total / (np.maximum(count, 1) * radius), np.nan)
+    joined = usable[radius - 1 :].copy(order="K")
+    for k in range(1, radius):
+        joined &= usable[radius - 1 - k : -k]
+    slope = w[radius:] - w[:-radius]
+    slope[~joined] = 0
+    total, count = np.empty_like(w), np.empty_like(w)
+    for both, part in ((total, slope), (count, joined)):
+        both[:-radius] = part
+        both[-radius:] = 0
+        both[radius:] += part
+    count *= radius
+    total /= count  # 0 / 0, where no step is usable, is nan
+    return total

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pseudogd.errors import InputError
 from pseudogd.objects import masks
-from pseudogd.objects.coco_file import CocoFile, key_of
+from pseudogd.objects.coco_file import CocoFile, divided, key_of, reduced_by
 from pseudogd.objects.colors import ANY, measure
 from pseudogd.objects.naming import Described, unique_names, unusable
 from pseudogd.objects.rows import ObjectRow
@@ -88,7 +88,8 @@ class CocoSource:
         if entry is None:
             return Annotated(left_out=[f"{self.path.name} has no entry for this photo"])
         stated = (entry.get("width"), entry.get("height"))
-        if None not in stated and stated != (width, height):
+        factor = reduced_by(stated, width, height)
+        if factor is None:
             raise InputError(
                 f"{self.path.name}: {entry['file_name']} is annotated as {stated[0]} x {stated[1]}, "
                 f"the upright photo is {width} x {height}; annotate the photo as it is shown"
@@ -105,7 +106,7 @@ class CocoSource:
                 continue
             try:
                 front = _front(annotation)
-                mask, box = self._outline(annotation, width, height)
+                mask, box = self._outline(annotation, width, height, factor)
             except InputError as error:
                 found.failures.append(f"{label}: {error}")
                 rivals.append(replace(described, measured=ANY))
@@ -194,16 +195,19 @@ class CocoSource:
         category = self._categories.get(key_of(annotation.get("category_id")), "")
         return Described(category=category, name=annotation.get("name"), color=color)
 
-    def _outline(self, annotation: dict[str, Any], width: int, height: int) -> tuple[np.ndarray | None, list[float]]:
+    def _outline(
+        self, annotation: dict[str, Any], width: int, height: int, factor: int = 1
+    ) -> tuple[np.ndarray | None, list[float]]:
+        """Of a photo of this size as it is read, from an outline in pixels of one `factor` times as large."""
         segmentation = annotation.get("segmentation")
         if not segmentation:
-            return None, _checked_box(annotation.get("bbox"), width, height)
+            return None, _checked_box(divided(annotation.get("bbox"), factor), width, height)
         if isinstance(segmentation, dict):
-            mask = masks.decode(segmentation)
+            mask = masks.decode(segmentation)[::factor, ::factor]
             if mask.shape != (height, width):
                 raise InputError(f"mask is {mask.shape[1]} x {mask.shape[0]}, the photo is {width} x {height}")
         elif isinstance(segmentation, list):
-            mask = masks.from_polygons(segmentation, width, height)
+            mask = masks.from_polygons(divided(segmentation, factor), width, height)
         else:
             raise InputError("segmentation is neither polygons nor run lengths")
         if int(mask.sum()) < MIN_PIXELS:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pseudogd.errors import InputError
+from pseudogd.store.reduced import reduced_size, reduction
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
@@ -162,3 +163,21 @@ def _list_of_dicts(document: dict[str, Any], key: str, path: Path) -> list[dict[
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{path}: '{key}' is not a list of objects")
     return rows
+
+
+def reduced_by(stated: tuple[Any, Any], width: int, height: int) -> int | None:
+    """How many times as large as the photo is read the file has it; None where it speaks of another size."""
+    if None in stated or stated == (width, height):
+        return 1
+    if not all(isinstance(side, int) and side > 0 for side in stated):
+        return None
+    return reduction(*stated) if reduced_size(*stated) == (width, height) else None
+
+
+def divided(values: Any, factor: int) -> Any:
+    """Numbers, in lists of lists, over `factor`; what is no number stays, for those that check it."""
+    if factor == 1:
+        return values
+    if isinstance(values, list):
+        return [divided(value, factor) for value in values]
+    return values / factor if isinstance(values, (int, float)) and not isinstance(values, bool) else values

@@ -13,6 +13,7 @@ from PIL import Image
 
 from pseudogd.errors import InputError
 from pseudogd.reports.summary import Panel
+from pseudogd.store.photos import load_photo
 
 LONG_SIDE = 480
 _PHOTO = "photo"
@@ -81,7 +82,6 @@ def picture_url(image: Image.Image, long_side: int = LONG_SIDE) -> str:
 def file_url(path: str | Path, long_side: int = LONG_SIDE) -> str | None:
     """A ``data:`` URL of a picture file; None where it is not there any more or cannot be read."""
     try:
-        with Image.open(path) as image:
-            return picture_url(image, long_side)
-    except (OSError, ValueError, Image.DecompressionBombError):
+        return picture_url(load_photo(path), long_side)
+    except InputError:
         return None

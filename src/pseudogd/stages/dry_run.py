@@ -71,7 +71,7 @@ def estimate(
     workers: int = 2,
     max_pixels: int = MAX_PIXELS,
     num_shards: int = 1,
-    compact_maps: bool = False,
+    compact_maps: bool | None = None,
     quiet: bool = False,
     **teacher_options: Any,
 ) -> Estimate:

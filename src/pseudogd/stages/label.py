@@ -54,7 +54,7 @@ def label(
     overwrite: bool = False,
     num_shards: int = 1,
     shard: int = 0,
-    compact_maps: bool = False,
+    compact_maps: bool | None = None,
     engine: str = "local",
     quiet: bool = False,
     **teacher_options: Any,
@@ -72,8 +72,9 @@ def label(
     overwrite  delete what `out` holds instead of refusing other settings.
     engine    "local", "ray" or "ray:ADDRESS": on a cluster `workers` actors have a teacher each; `out` and the photos
               must be folders that all its machines see.
-    compact_maps   maps in a third of the room (`store.compact`); depth is then right to 1e-4, confidence coarser, and
-              normals that follow from depth are computed on reading.
+    compact_maps   maps in a sixth of the room (`store.compact`): depth right to 1e-4, confidence coarser, and normals
+              that follow from depth computed on reading. By default maps of 65,536 pixels (256 x 256) or more are
+              stored so and smaller ones as PNG; true or false holds for all.
     num_shards, shard   this is job `shard` of so many that fill `out` at the same time, here or on other machines that
               see the same folder. Each makes its own shards; the last one to finish closes the stage.
 
@@ -95,7 +96,7 @@ def label(
         "cameras": camera_file is not None,
         "max_pixels": max_pixels,
         "shard_size": shard_size,
-        **({"compact_maps": True} if compact_maps else {}),
+        **({} if compact_maps is None else {"compact_maps": compact_maps}),
     }
     if guide.errors:
         settings["depth_error"] = dict(guide.errors)
@@ -158,7 +159,7 @@ class _Run:
         batch_size: int,
         workers: int,
         max_pixels: int,
-        compact_maps: bool = False,
+        compact_maps: bool | None = None,
         quiet: bool = True,
     ) -> None:
         self._teacher, self._entries, self._cameras, self._lanes = Steady(teacher), entries, cameras, lanes
@@ -228,7 +229,8 @@ class _Run:
         if loaded.image_id != entry.image_id:
             raise InputError(f"{entry.name}: changed while it was being read; run the same command again")
         width, height = loaded.image.size
-        camera = camera_of(entry.name, width, height, self._cameras, loaded.exif)
+        camera = camera_of(entry.name, *loaded.full_size, self._cameras, loaded.exif)
+        camera = None if camera is None else camera.resized(width, height)
         prepared = self._teacher.prepare(Photo(loaded.image, camera, entry.name))
         return _Ready(entry, width, height, prepared, self._compact)
 
@@ -261,7 +263,7 @@ class _Ready:
     width: int
     height: int
     prepared: Any
-    compact_maps: bool = False
+    compact_maps: bool | None = None
 
 
 def _row(found: tuple[_Ready, Any]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -15,8 +16,9 @@ UNKNOWN, SKY = 0, 65535
 NEAREST_M, FARTHEST_M = 1e-3, 1e4
 _FIRST, _LAST = 1, 65534
 _STEP = math.log(FARTHEST_M / NEAREST_M) / (_LAST - _FIRST)
-# Depth maps are noise in their low bits: a higher level costs twice the time for 3 % of the size.
-_PNG_LEVEL = 3
+# Maps are noise in their low bits, in which a search for repeats finds little: runs alone take half the time, and the
+# same room (depth 5 to 12 % more, normals 10 % less).
+_PNG = {"compress_level": 1, "compress_type": zlib.Z_RLE}
 
 
 def encode_depth(depth: np.ndarray) -> bytes:
@@ -28,12 +30,14 @@ def encode_depth(depth: np.ndarray) -> bytes:
     depth = np.asarray(depth, dtype=np.float64)
     if depth.ndim != 2 or depth.size == 0:
         raise ValueError(f"a depth map has shape (H, W), not {depth.shape}")
-    codes = np.zeros(depth.shape, dtype=np.uint16)
-    known = np.isfinite(depth) & (depth > 0)
-    level = np.rint(np.log(np.clip(depth[known], NEAREST_M, FARTHEST_M) / NEAREST_M) / _STEP)
-    codes[known] = (level + _FIRST).astype(np.uint16)
-    codes[np.isposinf(depth)] = SKY
-    return _png_bytes(codes)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        level = np.log(np.clip(depth, NEAREST_M, FARTHEST_M) / NEAREST_M)
+        level /= _STEP
+        np.rint(level, out=level)
+        level += _FIRST
+        level[~(depth > 0)] = UNKNOWN
+        level[np.isposinf(depth)] = SKY
+    return _png_bytes(level.astype(np.uint16))
 
 
 def decode_depth(data: bytes) -> np.ndarray:
@@ -43,13 +47,15 @@ def decode_depth(data: bytes) -> np.ndarray:
 
 def encode_normals(normals: np.ndarray) -> bytes:
     """(H, W, 3) unit vectors to an 8-bit RGB PNG; vectors that are not finite become (0, 0, 0), which no unit has."""
-    normals = np.asarray(normals, dtype=np.float64)
+    normals = np.asarray(normals)
     if normals.ndim != 3 or normals.shape[2] != 3:
         raise ValueError(f"a normal map has shape (H, W, 3), not {normals.shape}")
-    known = np.isfinite(normals).all(axis=2)
-    codes = np.zeros(normals.shape, dtype=np.uint8)
-    codes[known] = np.rint((np.clip(normals[known], -1, 1) + 1) * 127.5).astype(np.uint8)
-    return _png_bytes(codes)
+    levels = np.clip(normals, -1, 1, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        levels[~np.isfinite(normals[..., 0] + normals[..., 1] + normals[..., 2])] = -1
+    levels += 1
+    levels *= 127.5
+    return _png_bytes(np.rint(levels, out=levels).astype(np.uint8))
 
 
 def decode_normals(data: bytes) -> np.ndarray:
@@ -76,7 +82,7 @@ def decode_confidence(data: bytes) -> np.ndarray:
 
 def _png_bytes(codes: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(codes).save(buffer, format="PNG", compress_level=_PNG_LEVEL)
+    Image.fromarray(codes).save(buffer, format="PNG", **_PNG)
     return buffer.getvalue()
 
 

@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image
 
 from pseudogd.errors import InputError
+from pseudogd.store.reduced import MAX_PIXELS as MAX_PIXELS
+from pseudogd.store.reduced import how_to_shrink, open_jpeg, reduce
 
 _SUFFIXES = "jpg jpeg jpe jfif png webp gif bmp tif tiff avif jp2 ppm pgm heic heif"
 PHOTO_SUFFIXES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split(" "))
-MAX_PIXELS = 89_478_485
-"""Pillow's own warning limit, 256 MiB of RGB: a photo with more pixels is refused before it is decoded."""
 
 # Raster formats only: Pillow would hand EPS to Ghostscript.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM")
@@ -46,11 +46,20 @@ _FILTER_LOCK = Lock()  # warning filters belong to the whole process
 
 @dataclass(frozen=True)
 class LoadedPhoto:
-    """An upright RGB photo with its EXIF tags (by tag number, the camera's own directory merged in) and its id."""
+    """An upright RGB photo with its EXIF tags (by tag number, the camera's own directory merged in) and its id.
+
+    `full_size` (width, height) is that of the file, upright: the image is smaller where it was read reduced.
+    """
 
     image: Image.Image
     exif: Mapping[Any, Any]
     image_id: str
+    full_size: tuple[int, int]
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether the image has fewer pixels than the file."""
+        return self.image.size != self.full_size
 
 
 def photos_root(folder: str | os.PathLike[str]) -> Path:
@@ -114,30 +123,37 @@ def open_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS, name:
     """Read, check and decode one photo.
 
     The size is checked before any pixel is decoded. EXIF rotation is applied; 16-bit grey is scaled to 8; transparent
-    pixels are laid on white; of an animation the first frame counts. Raises InputError, with the reason, for a file
-    that is empty, truncated, too large, or no picture; `name` stands in the message (default: the path).
+    pixels are laid on white; of an animation the first frame counts. A JPEG of more than `MAX_PIXELS` is read at a half
+    of its sides or less (`store.reduced`). Raises InputError, with the reason, for a file that is empty, truncated,
+    too large, or no picture; `name` stands in the message (default: the path).
     """
     name = _shown(path) if name is None else name
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror})") from error
-    image, exif = decode_photo(data, name, max_pixels)
-    return LoadedPhoto(image, exif, hashlib.sha256(data).hexdigest())
+    image, exif, full_size = _decoded(data, name, max_pixels)
+    return LoadedPhoto(image, exif, hashlib.sha256(data).hexdigest(), full_size)
 
 
 def decode_photo(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> tuple[Image.Image, dict[Any, Any]]:
     """Upright RGB picture and EXIF tags of a photo's bytes; `name` stands in the messages. Raises as `open_photo`."""
+    return _decoded(data, name, max_pixels)[:2]
+
+
+def _decoded(data: bytes, name: str, max_pixels: int) -> tuple[Image.Image, dict[Any, Any], tuple[int, int]]:
     if not data:
         raise InputError(f"{name}: the file is empty")
     with _one_line_errors(name):
         image = _open_header(BytesIO(data))
-        _check_size(image, name, max_pixels)
+        width, height = image.size
+        _fit(image, name, max_pixels)
         with image:
             image.load()
             exif = _read_exif(image)
-            turn = _TURNS.get(exif.get(_ORIENTATION, 1))
-            return to_rgb(image if turn is None else image.transpose(turn)), exif
+            turned = exif.get(_ORIENTATION, 1)
+            upright = image.transpose(_TURNS[turned]) if turned in _TURNS else image
+            return to_rgb(upright), exif, (height, width) if turned in _LYING else (width, height)
 
 
 def upright_size(source: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -147,7 +163,7 @@ def upright_size(source: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> t
     """
     with _one_line_errors(name):
         image = _open_header(source)
-        _check_size(image, name, max_pixels)
+        _fit(image, name, max_pixels)
         width, height = image.size
         return (height, width) if _read_exif(image).get(_ORIENTATION, 1) in _LYING else (width, height)
 
@@ -160,7 +176,7 @@ def _one_line_errors(name: str) -> Iterator[None]:
     except InputError as error:
         raise error if str(error).startswith(name) else InputError(f"{name}: {error}") from error
     except Image.DecompressionBombError as error:
-        raise InputError(f"{name}: has more than {2 * MAX_PIXELS:,} pixels; shrink it first") from error
+        raise InputError(f"{name}: has more than {2 * MAX_PIXELS:,} pixels; {how_to_shrink(name)}") from error
     except Image.UnidentifiedImageError as error:
         raise InputError(f"{name}: is not a picture in a known format; {_mend(name)}") from error
     except Exception as error:  # decoders raise many kinds of error on broken bytes
@@ -199,7 +215,12 @@ def safe_join(root: str | os.PathLike[str], relative: str) -> Path:
 def _open_header(source: BinaryIO) -> Image.Image:
     with _FILTER_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on size, which is checked next, and on broken EXIF
-        return Image.open(source, formats=_known_formats())
+        try:
+            return Image.open(source, formats=_known_formats())
+        except Image.DecompressionBombError:
+            if (image := open_jpeg(source)) is None:
+                raise
+            return image
 
 
 @cache
@@ -209,12 +230,18 @@ def _known_formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
+def _fit(image: Image.Image, name: str, max_pixels: int) -> None:
+    """Make a very large JPEG decode smaller; InputError for what stays too large."""
     width, height = image.size
     if width < 1 or height < 1:
         raise InputError(f"{name}: has no pixels ({width} x {height})")
-    if width * height > max_pixels:
-        raise InputError(f"{name}: {width} x {height} pixels are more than {max_pixels:,}; shrink it first")
+    try:
+        reduce(image)
+    except InputError as error:
+        raise InputError(f"{name}: {error}; {how_to_shrink(name, width, height)}") from error
+    if image.width * image.height > max_pixels:
+        mend = how_to_shrink(name, width, height, max_pixels)
+        raise InputError(f"{name}: {width} x {height} pixels are more than {max_pixels:,}; {mend}")
 
 
 def _read_exif(image: Image.Image) -> dict[Any, Any]:

@@ -22,15 +22,17 @@ def geometry_row(
     width: int,
     height: int,
     aliases: Sequence[str] = (),
-    compact_maps: bool = False,
+    compact_maps: bool | None = None,
     derived_normals: bool = False,
 ) -> dict[str, Any]:
     """Row of a photo of `width` x `height` pixels at `path`; `aliases` are other files with the same bytes.
 
-    With `compact_maps` the maps take less room; normals that were computed from depth (`derived_normals`) are then not
-    stored but computed again on reading.
+    With `compact_maps` the maps take less room, by default those of `compact.LARGE` pixels or more; normals that were
+    computed from depth (`derived_normals`) are then not stored but computed again on reading.
     """
     camera, up, teacher = geometry.camera, geometry.up, geometry.teacher
+    if compact_maps is None:
+        compact_maps = geometry.depth.size >= compact.LARGE
     return {
         "image_id": image_id,
         "path": path,

@@ -20,6 +20,7 @@ TIMEOUT = 120.0
 _WITHOUT_NAME = (400, 404, 422, 500)
 """How servers refuse a request that names no model."""
 _SHOWN = 300
+_QUALITY = 95
 _SENT_AS_IT_IS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _ORIENTATION = 0x0112
 
@@ -169,25 +170,27 @@ def api_address(url: str) -> str:
 def data_url(image: str | os.PathLike[str]) -> str:
     """A photo as every server reads it: the file's own bytes where it is a plain upright RGB picture, else a PNG of it.
 
+    A JPEG so large that it is read reduced is sent as it is read, as JPEG again.
+
     Raises:
         InputError: the file is no photo that can be read.
     """
     from PIL import Image
 
-    from pseudogd.store.photos import decode_photo
+    from pseudogd.store.photos import open_photo
 
-    path = Path(image)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    upright, exif = decode_photo(data, str(path))
+    path, buffer = Path(image), BytesIO()
+    loaded = open_photo(path)
+    if loaded.is_reduced:
+        loaded.image.save(buffer, "JPEG", quality=_QUALITY)
+        return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    data = path.read_bytes()
     with Image.open(BytesIO(data)) as there:
-        plain = there.mode == "RGB" and exif.get(_ORIENTATION, 1) == 1 and getattr(there, "n_frames", 1) == 1
+        plain = there.mode == "RGB" and loaded.exif.get(_ORIENTATION, 1) == 1 and getattr(there, "n_frames", 1) == 1
         kind = _SENT_AS_IT_IS.get(there.format or "") if plain else None
     if kind is None:
-        kind, buffer = "image/png", BytesIO()
-        upright.save(buffer, "PNG")
+        kind = "image/png"
+        loaded.image.save(buffer, "PNG")
         data = buffer.getvalue()
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from pseudogd.errors import InputError
+from pseudogd.store import reduced
 from pseudogd.store.photos import load_photo
 
 WAYS = ("copy", "link", "recode")
@@ -62,7 +63,10 @@ class Pictures:
         try:
             with Image.open(photo) as image:
                 exif, suffix, frames = image.getexif(), _KNOWN.get(image.format or ""), getattr(image, "n_frames", 1)
-                plain = image.mode in ("RGB", "L") and frames == 1
+                plain = image.mode in ("RGB", "L") and frames == 1 and image.width * image.height <= reduced.MAX_PIXELS
+        except Image.DecompressionBombError:  # a photo that was read reduced, and that others would not open
+            self.recoded += 1
+            return None
         except Exception as error:  # decoders raise many kinds of error on broken bytes
             raise InputError(
                 f"{photo}: cannot be read any more ({type(error).__name__}); label the photos anew"
