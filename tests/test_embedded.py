@@ -39,8 +39,10 @@ def test_the_report_holds_what_the_demo_promises(run):
         assert row["ci95"][0] <= row["delta"] <= row["ci95"][1] and 0 <= row["p"] <= 1
     assert 0 < report["teacher"]["abs_rel"] < 0.5 and report["teacher"]["delta1"] > 0.5
     assert report["export"]["max_abs_logit_diff"] == 0
-    assert {"render", "label", "annotate", "synth", "train", "eval", "export"} <= set(report["seconds"])
-    assert (run / "data" / "view.html").is_file()
+    assert {"render", "label", "annotate", "synth", "audit", "train", "eval", "export"} <= set(report["seconds"])
+    assert (run / "data" / "view.html").is_file() and (run / "data" / "audit.html").is_file()
+    told = report["questions"]
+    assert 0 < told["kept"] <= told["made"] == sum(told["tasks"].values()) and len(told["audit"]) > 8
     assert report["seed"] == 0 and {"python", "torch", "transformers"} <= set(report["versions"])
 
 

@@ -179,7 +179,8 @@ def pack(
     is made if it is not there, `private` by default.
     """
     from pseudogd.stages.packing.pack import pack as run
-    from pseudogd.training.balance import shortcuts_to_drop
+    from pseudogd.store.dataset import Store
+    from pseudogd.training.balance import balance_of
 
     if push is not None:
         from pseudogd.stages.packing.push import check_push
@@ -192,7 +193,7 @@ def pack(
         tasks=tasks,
         min_margin=min_margin,
         min_stability=min_stability,
-        balance=shortcuts_to_drop if balanced else None,
+        balance=balance_of(Store(data)) if balanced else None,
         splits=splits,
         turns=turns,
         images=images,

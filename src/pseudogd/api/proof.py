@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pseudogd.api.paths import PathLike
-from pseudogd.progress import track
+from pseudogd.progress import notice, track
 
 if TYPE_CHECKING:
     from pseudogd.stages.audit import Audit
@@ -68,6 +68,7 @@ def audit(
     against: PathLike | Sequence[PathLike] = (),
     photos: bool = True,
     balanced: bool = True,
+    thin: bool = False,
     most: int = 100_000,
     out: PathLike | None = None,
     workers: int = 1,
@@ -77,14 +78,19 @@ def audit(
     """Whether questions can be answered without looking: `pseudogd.stages.audit.audit`, and a page about it.
 
     `limits` are thresholds of `pseudogd.vqa.audit.limits.Limits`. With `balanced` the questions that training keeps
-    (`data.balance`) are judged, and the numbers of all are told beside; without it all are judged. Writes audit.html
-    and audit.json into `data`, or into `out`.
+    (`data.balance`) are judged, and the numbers of all are told beside; without it all are judged. `thin` first names
+    the questions that the baselines answer too often (`pseudogd.stages.thin`): training and packing leave them out from
+    then on. Writes audit.html and audit.json into `data`, or into `out`.
     """
     from pseudogd.reports.audit import write_audit_page
     from pseudogd.stages.audit import audit as run
-    from pseudogd.training.balance import shortcuts_to_drop
+    from pseudogd.stages.thin import thin as leave_out
+    from pseudogd.store.dataset import Store
+    from pseudogd.training.balance import balance_of, shortcuts_to_drop
 
-    balance = shortcuts_to_drop if balanced else None
+    if thin:
+        notice(leave_out(data, limits, balance=shortcuts_to_drop, quiet=quiet).line(), quiet)
+    balance = balance_of(Store(data)) if balanced else None
     found = run(data, limits, against=against, photos=photos, balance=balance, most=most, workers=workers, quiet=quiet)
     return replace(found, page=write_audit_page(found, Path(data if out is None else out)))
 

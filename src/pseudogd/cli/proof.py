@@ -74,6 +74,9 @@ def audit(
     ] = None,
     photos: Annotated[bool, typer.Option(help="Look for photos that nearly equal another.")] = True,
     balanced: Annotated[bool, typer.Option(help="Judge what training with data.balance keeps.")] = True,
+    thin: Annotated[
+        bool, typer.Option("--thin", help="First leave out of training what can be answered without looking too often.")
+    ] = False,
     most: Annotated[int, typer.Option(min=1, help="Questions looked at; of more, whole photos are drawn.")] = 100_000,
     out: Annotated[Path | None, typer.Option(help="Folder for audit.html and audit.json; by default DATA.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Threads that decode photos.")] = 1,
@@ -83,8 +86,8 @@ def audit(
     """Whether questions can be answered without looking; exit code 1 where a check failed."""
     from pseudogd.api import audit as verb
 
-    choices = {"against": against or (), "photos": photos, "balanced": balanced, "most": most, "out": out}
-    found = verb(data, **choices, workers=workers, quiet=quiet, **pairs(limits))
+    choices = {"against": against or (), "photos": photos, "balanced": balanced, "thin": thin, "most": most}
+    found = verb(data, **choices, out=out, workers=workers, quiet=quiet, **pairs(limits))
     for line in found.lines():
         say(line, quiet and not line.startswith("fail"))
     say(f"page: {found.page}", quiet)

@@ -13,7 +13,7 @@ from pseudogd.cli.options import Debug, Quiet, Seed
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo"),
     seed: Seed = 0,
-    photos: Annotated[int, typer.Option(min=1, help="Photos to train on.")] = 3000,
+    photos: Annotated[int, typer.Option(min=1, help="Photos to train on.")] = 6000,
     items: Annotated[int, typer.Option(min=1, help="Questions to be judged by.")] = 2000,
     split: Annotated[str, typer.Option(help="dev to choose settings by, test to report.")] = "test",
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps of each arm.")] = None,

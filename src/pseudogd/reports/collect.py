@@ -4,8 +4,8 @@ A run folder holds ``eval/BENCH/{items.parquet,summary.json}`` and, if it was tr
 ``recipe.yaml`` and ``train.json``. The pictures of a bench lie in ``bench/`` of the run or of the folder above it.
 
 A folder of several runs (``base/``, ``vqa_only/``, ``joint/``) may have ``panels/*.npz`` beside them, and
-``measures.json`` with any of ``title``, ``seed``, ``seconds``, ``teacher``, ``depth_probe`` (by run), ``export``,
-``versions``, ``notes``.
+``measures.json`` with any of ``title``, ``seed``, ``seconds``, ``teacher``, ``questions`` (what was trained on),
+``depth_probe`` (by run), ``export``, ``versions``, ``notes``.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def collect(runs: Sequence[str | Path]) -> RunSummary:
         seed=measures.get("seed"),
         seconds=measures.get("seconds") or {f"train {name}": run["seconds"] for name, run in trained.items()},
         teacher=measures.get("teacher") or {},
+        questions=measures.get("questions") or {},
         export=measures.get("export") or _worst_export(trained),
         versions=measures.get("versions") or versions(),
         notes=[*(measures.get("notes") or ()), *_licences(told)],

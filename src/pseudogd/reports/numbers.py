@@ -20,7 +20,7 @@ def report_numbers(summary: RunSummary) -> dict[str, Any]:
 
     ``arms.NAME.{accuracy,n,ci95}.{overall,SUB_TASK}``,
     ``NAME_minus_NAME.{overall,SUB_TASK}.{delta,ci95,p,mcnemar_p,n}``,
-    ``depth_probe.NAME.{abs_rel,delta1}``, ``teacher``, ``seconds``, ``export``, ``seed``, ``versions``.
+    ``depth_probe.NAME.{abs_rel,delta1}``, ``teacher``, ``questions``, ``seconds``, ``export``, ``seed``, ``versions``.
     The numbers at the top are the main bench's; any further benches stand under ``other_benches``.
     """
     benches = summary.bench_names
@@ -30,6 +30,7 @@ def report_numbers(summary: RunSummary) -> dict[str, Any]:
         result["other_benches"] = {bench: bench_numbers(summary.arms, bench) for bench in benches[1:]}
     result["depth_probe"] = {arm.name: dict(arm.depth_probe) for arm in summary.arms if arm.depth_probe}
     result["teacher"] = dict(summary.teacher)
+    result["questions"] = dict(summary.questions)
     result["seconds"] = dict(summary.seconds)
     result["export"] = dict(summary.export)
     result["seed"] = summary.seed

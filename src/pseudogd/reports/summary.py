@@ -58,6 +58,7 @@ class RunSummary:
     seed: int | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     teacher: Mapping[str, Any] = field(default_factory=dict)
+    questions: Mapping[str, Any] = field(default_factory=dict)
     export: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()

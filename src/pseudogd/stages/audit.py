@@ -55,7 +55,7 @@ class Audit:
     def lines(self) -> list[str]:
         """A line for each check: verdict, title, the part that decides, and for what is amiss the mend."""
         width = max(len(check.title) for check in self.checks)
-        return [f"{check.verdict}  {check.title:{width}}  {_told(check)}" for check in self.checks]
+        return [f"{check.verdict}  {check.title:{width}}  {_advised(check)}" for check in self.checks]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -211,12 +211,20 @@ def _contamination(found: Sequence[tuple[str, Sequence[Alike]]], mine: Fingerpri
     )
 
 
-def _told(check: Check) -> str:
+def told(check: Check) -> str:
+    """The part that decides a check's verdict: number, interval, threshold, name and count."""
     part = check.worst
     if part is None:
         return "nothing to look at"
     number = "{:.1f}".format if check.name == "wordings" else "{:.1%}".format
     interval = "" if part.interval is None else f" [{number(part.interval[0])}, {number(part.interval[1])}]"
     sign = "at most" if check.at_most else "at least"
-    told = f"{number(part.value)}{interval}, {sign} {number(check.threshold)}; {part.name}, n={part.n:,}"
-    return told if check.verdict == "pass" else f"{told}: {check.mend if check.verdict != 'few' else 'too few to tell'}"
+    return f"{number(part.value)}{interval}, {sign} {number(check.threshold)}; {part.name}, n={part.n:,}"
+
+
+def _advised(check: Check) -> str:
+    """The same, and what to do where it is amiss."""
+    said = told(check)
+    if check.verdict == "pass" or check.worst is None:
+        return said
+    return f"{said}: {check.mend if check.verdict != 'few' else 'too few to tell'}"

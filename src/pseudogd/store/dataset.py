@@ -22,6 +22,7 @@ from pseudogd.store.rows import row_geometry
 from pseudogd.store.shards import Failure, Slice
 
 FAILURES_NAME = "failures.parquet"
+THINNED_NAME = "thinned.parquet"
 _OPEN_FILES = 64
 
 
@@ -298,5 +299,6 @@ def _discard(root: Path, manifest: Manifest, stage: str) -> None:
         del manifest.stages[name]
     if gone:
         manifest.save(root)
+        (root / THINNED_NAME).unlink(missing_ok=True)  # it speaks of the questions, which every stage comes before
     for name in gone:
         shutil.rmtree(root / name, ignore_errors=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from pseudogd.store.dataset import Store
+from pseudogd.store.thinned import read_thinned
 
 
 def shortcuts_to_drop(questions: Iterable[tuple[str, Mapping[str, Any]]]) -> set[str]:
@@ -26,3 +29,12 @@ def shortcuts_to_drop(questions: Iterable[tuple[str, Mapping[str, Any]]]) -> set
         spare = max(0, len(right) - len(wrong))
         dropped.update(sorted(right, key=lambda name: hashlib.sha256(name.encode()).digest())[:spare])
     return dropped
+
+
+def balance_of(store: Store) -> Callable[[Iterable[tuple[str, Mapping[str, Any]]]], set[str]]:
+    """What `data.balance` leaves out of a data folder: such shortcuts, and what `pseudogd audit --thin` has named.
+
+    Returns a function of (id, evidence) pairs. InputError where ``thinned.parquet`` is of other questions.
+    """
+    thinned = set(read_thinned(store))
+    return lambda questions: shortcuts_to_drop(questions) | thinned

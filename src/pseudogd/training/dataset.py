@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
-from pseudogd.training.balance import shortcuts_to_drop
+from pseudogd.training.balance import balance_of
 from pseudogd.training.messages import Exchange
 from pseudogd.training.rows import LeftOut, Limits, Piece, Rows, Size, WrittenPhotos
 from pseudogd.training.sections import DataSection
@@ -115,7 +115,8 @@ def _questions(store: Store, data: DataSection) -> tuple[dict[str, list[Exchange
     thinned: set[str] = set()
     if data.balance:  # one at a time: the evidence of a million questions would not fit
         told = (json.loads(each.as_py()) for each in table["evidence"])
-        thinned = shortcuts_to_drop(zip(table["question_id"].to_pylist(), told))
+        thinned = balance_of(store)(zip(table["question_id"].to_pylist(), told))
+        thinned &= set(table["question_id"].to_pylist())
     by_photo: dict[str, list[Exchange]] = {}
     columns = (table[name].to_pylist() for name in ("question_id", "image_id", "messages"))
     for question_id, image_id, messages in zip(*columns):

@@ -1,8 +1,6 @@
 """Classifiers that have not seen the photo: one reads the words alone, one knows the boxes in the picture alone.
 
-Both are the conditional logit of D. McFadden (1974): every candidate answer of a question has a score that is linear in
-its features, and the candidates of a question share one softmax. Features are hashed (Weinberger et al. 2009), photos
-are split into folds, and what is answered is never of a photo that was learnt from.
+Both are a conditional logit (see `logit`); here is what each may know.
 """
 
 from __future__ import annotations
@@ -10,27 +8,22 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pseudogd.vqa.audit.answers import excess, grouped
 from pseudogd.vqa.audit.items import Item, Thing, number_of, point_of
 from pseudogd.vqa.audit.limits import Check, Limits, Part, judge, overall
+from pseudogd.vqa.audit.logit import Cues, Logit
 
-FEATURES = 1 << 15
-FOLDS = 5
-PENALTY = 1.0
-STEPS = 60
 MOST = 20_000
 """More questions than this tell no more: as many are drawn, by photo."""
 SECTORS = 16
 FLAT_BY_MEANING = frozenset({"direction.side"})
 """Forms that ask about the picture plane itself: to see that is no shortcut."""
 _WORD = re.compile(r"[a-z]+|\d+")
-Cues = Iterable[tuple[str, float]]
 Box = tuple[float, float, float, float]
 
 
@@ -51,9 +44,7 @@ def text_check(items: Sequence[Item], limits: Limits) -> Check:
 
 def flat_check(items: Sequence[Item], limits: Limits) -> Check:
     """Accuracy above chance, per form, of centres and sizes of the operands' boxes (and of marked points)."""
-    asked = [item for item in items if item.form not in FLAT_BY_MEANING]
-    known = [item for item in asked if any(t.box for t in item.things) or any(map(point_of, item.candidates))]
-    parts = _parts(known, flat_cues, limits.flat, limits)
+    parts = _parts([item for item in items if flat_knows(item)], flat_cues, limits.flat, limits)
     return Check(
         "flat",
         "2D-shortcut baseline",
@@ -64,6 +55,12 @@ def flat_check(items: Sequence[Item], limits: Limits) -> Check:
         "ask this form where the picture misleads as often as it helps, or ask fewer of it",
         overall(parts),
     )
+
+
+def flat_knows(item: Item) -> bool:
+    """Whether the flat picture is another thing than what is asked about, and something of it is known."""
+    known = any(thing.box for thing in item.things) or any(map(point_of, item.candidates))
+    return known and item.form not in FLAT_BY_MEANING
 
 
 def rule_check(items: Sequence[Item], limits: Limits) -> Check:
@@ -93,7 +90,7 @@ def _parts(items: Sequence[Item], cues: Callable[[Item, int], Cues], limit: floa
     closed = _drawn([item for item in items if len(item.candidates) > 1])
     if len({item.image_id for item in closed}) < 2:
         return []
-    gain = crossfit(closed, cues) - np.array([1 / len(item.candidates) for item in closed])
+    gain = Logit(closed, cues).answered()[0] - np.array([1 / len(item.candidates) for item in closed])
     parts = []
     for form, group in grouped(closed, lambda i: i.form).items():
         mine = np.array([item.form == form for item in closed])
@@ -110,66 +107,6 @@ def _drawn(items: Sequence[Item]) -> list[Item]:
         return list(items)
     order = sorted(range(len(items)), key=lambda k: (zlib.crc32(items[k].image_id.encode()), k))
     return [items[k] for k in sorted(order[:MOST])]
-
-
-def crossfit(items: Sequence[Item], cues: Callable[[Item, int], Cues]) -> NDArray[np.float64]:
-    """(n,) 1 where the candidate with the best score is right; ties share. Folds are of photos."""
-    from scipy.sparse import csr_matrix
-
-    starts = np.concatenate([[0], np.cumsum([len(item.candidates) for item in items])])
-    rows, columns, values = [], [], []
-    for start, item in zip(starts, items):
-        for k in range(len(item.candidates)):
-            named = list(cues(item, k))
-            norm = math.sqrt(sum(value * value for _, value in named)) or 1.0
-            rows += [int(start) + k] * len(named)
-            columns += [zlib.crc32(name.encode()) % FEATURES for name, _ in named]
-            values += [value / norm for _, value in named]
-    x = csr_matrix((values, (rows, columns)), shape=(int(starts[-1]), FEATURES))
-    folds = np.array([zlib.crc32(f"fold {item.image_id}".encode()) % FOLDS for item in items])
-    rights = np.array([item.right for item in items])
-    scores = np.zeros(x.shape[0])
-    for fold in range(FOLDS):
-        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        if len(train) and len(test):
-            weights = _fitted(x[_spans(starts, train)], np.diff(starts)[train], rights[train])
-            scores[_spans(starts, test)] = x[_spans(starts, test)] @ weights
-    return np.array([_share_right(scores[a:b], r) for a, b, r in zip(starts, starts[1:], rights)])
-
-
-def _spans(starts: NDArray[np.int64], chosen: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.concatenate([np.arange(starts[i], starts[i + 1]) for i in chosen])
-
-
-def _fitted(x, counts: NDArray[np.int64], rights: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Weights of least penalised negative log likelihood, by L-BFGS."""
-    from scipy.optimize import minimize
-
-    begin = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    hit, owner = begin + rights, np.repeat(np.arange(len(counts)), counts)
-    used = np.unique(x.indices)
-    x = x[:, used]
-    xt = x.T.tocsr()
-
-    def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        s = x @ w
-        s = s - np.maximum.reduceat(s, begin)[owner]
-        e = np.exp(s)
-        total = np.add.reduceat(e, begin)
-        p = e / total[owner]
-        p[hit] -= 1.0
-        value = float(np.log(total).sum() - s[hit].sum() + 0.5 * PENALTY * w @ w)
-        return value, xt @ p + PENALTY * w
-
-    found = minimize(loss, np.zeros(len(used)), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
-    weights = np.zeros(FEATURES)
-    weights[used] = found.x
-    return weights
-
-
-def _share_right(scores: NDArray[np.float64], right: int) -> float:
-    best = np.flatnonzero(scores >= scores.max() - 1e-9)
-    return float(right in best) / len(best)
 
 
 def text_cues(item: Item, k: int) -> Iterator[tuple[str, float]]:
