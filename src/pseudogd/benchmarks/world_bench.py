@@ -135,7 +135,8 @@ def candidates(photo: TruePhoto, seed: int) -> list[Candidate]:
 
     camera = photo.geometry.camera
     assert camera is not None  # true_photos gives none without
-    size, known = (camera.width, camera.height), SceneSettings(hidden_doubt=1.0, lifted_doubt=1.0)  # depth is the truth
+    size = (camera.width, camera.height)
+    known = SceneSettings(hidden_doubt=1.0, lifted_doubt=1.0, thin_doubt=1.0, deep_doubt=1.0)  # depth is the truth
     scene = build_scene(photo.geometry, photo.objects, image_id=photo.name, size=size, settings=known)
     settings = SynthSettings(
         tasks=_DRAWN,

@@ -15,11 +15,13 @@ from pseudogd.geometry.gravity import Plane, fit_ground, gravity_rotation
 from pseudogd.geometry.types import Geometry, Scale
 from pseudogd.objects.masks import decode
 from pseudogd.vqa.categories import has_front, is_standable
-from pseudogd.vqa.outlines import Hiding, depth_edges, eroded
+from pseudogd.vqa.outlines import Hiding, depth_edges, eroded, foot_share, slimness
 from pseudogd.vqa.scene import (
     NOT_BELIEVED,
     Q02,
+    Q10,
     Q50,
+    Q90,
     Q98,
     QUANTILES,
     Array,
@@ -36,6 +38,10 @@ FLOOR_SLACK = 0.04
 RESTS_WITHIN = 0.12
 HANGS_FROM = 0.5
 HARDLY_HIDDEN = 0.01
+FOOT_ELSEWHERE = 0.6
+"""Share of the lower end that is on (or behind) another thing, from which the floor does not say where a thing is."""
+SLIM = 0.1
+DEEP = 1.5
 OUTLINE_POINTS = 512
 SPREAD_POINTS = 40
 # Towards the 26 neighbours of a cube: where the outline reaches farthest, gaps begin.
@@ -78,7 +84,10 @@ def build_scene(
         labels[found[index][1]] = index
     ground, unit = measure.ground(labels)
     measure.hiding = Hiding(depth, _floor(measure, ground, unit, labels))
-    measured = [measure.object(row, mask, bare, ground, unit) for row, mask, bare in found]
+    feet = [foot_share(mask, labels, index) for index, (_, mask, _) in enumerate(found)]
+    measured = [
+        measure.object(row, mask, bare, ground, unit, foot) for (row, mask, bare), foot in zip(found, feet, strict=True)
+    ]
     things, labels = _believed(measured, labels, settings.sunk * unit)
     kept = {thing.object_id for thing in things}
     skipped += [(t.object_id, "its depth puts it below the floor") for t in measured if t.object_id not in kept]
@@ -200,8 +209,10 @@ class _Measure:
             return plane, abs(float(plane.offset)) / TYPICAL_CAMERA_HEIGHT
         return plane, float(np.median(self.ordered)) / TYPICAL_DEPTH
 
-    def object(self, row: Mapping[str, Any], mask: Mask, bare: bool, ground: Plane | None, unit: float) -> SceneObject:
-        """One object with all its numbers."""
+    def object(
+        self, row: Mapping[str, Any], mask: Mask, bare: bool, ground: Plane | None, unit: float, foot: float
+    ) -> SceneObject:
+        """One object with all its numbers; ``foot``: share of its lower end that is on another one."""
         x, y, w, h = (float(n) for n in row["bbox"])
         ys, xs = self._sample(mask)
         z = self.depth[ys, xs].astype(np.float64)
@@ -230,7 +241,9 @@ class _Measure:
             occluded=hidden,
             cut=cut,
             known=float((mask & self.known).sum() / mask.sum()),
-            sigma=self._sigma(ys, xs, bare) * self._doubt(hidden, gap, unit),
+            sigma=self._sigma(ys, xs, bare)
+            * self._place_doubt(hidden, gap, unit, foot)
+            * self._shape_doubt(mask, depths, values.get("wide"), bare),
             u=u,
             v=v,
             z=depths,
@@ -322,10 +335,19 @@ class _Measure:
         doubt = 0.0 if self.confidence is None else 1.0 - float(self.confidence[ys, xs].mean())
         return self.settings.depth_sigma * (1.0 + doubt) * (2.0 if bare else 1.0)
 
-    def _doubt(self, hidden: float, gap: float | None, unit: float) -> float:
+    def _place_doubt(self, hidden: float, gap: float | None, unit: float, foot: float) -> float:
         """How much farther off than others a thing may be: see `SceneSettings.hidden_doubt`."""
         doubt = self.settings.hidden_doubt if hidden > HARDLY_HIDDEN else 1.0
-        return doubt * (self.settings.lifted_doubt if gap is not None and gap > RESTS_WITHIN * unit else 1.0)
+        lifted = gap is not None and (gap > RESTS_WITHIN * unit or foot > FOOT_ELSEWHERE)
+        return doubt * (self.settings.lifted_doubt if lifted else 1.0)
+
+    def _shape_doubt(self, mask: Mask, depths: Array, wide: float | None, bare: bool) -> float:
+        """The same for its shape: see `SceneSettings.thin_doubt`."""
+        if bare:
+            return 1.0
+        doubt = self.settings.thin_doubt if slimness(mask) < SLIM else 1.0
+        deep = wide is not None and depths[Q90] - depths[Q10] > DEEP * wide
+        return doubt * (self.settings.deep_doubt if deep else 1.0)
 
 
 def _standable(category: str, gap: float | None, unit: float) -> bool:

@@ -11,6 +11,7 @@ Mask = NDArray[np.bool_]
 
 NEARER = 0.92
 END_PIXELS = 1
+FOOT_PIXELS = 3
 
 
 def depth_edges(depth: NDArray[np.float32], edge: float) -> Mask:
@@ -34,6 +35,22 @@ def eroded(mask: Mask) -> Mask:
     out[:, 1:] &= mask[:, :-1]
     out[:, :-1] &= mask[:, 1:]
     return out
+
+
+def foot_share(mask: Mask, labels: NDArray[Any], own: int) -> float:
+    """Share of a mask's columns whose lower end has another thing (label >= 0) within three pixels below it."""
+    columns = np.flatnonzero(mask.any(axis=0))
+    lowest = mask.shape[0] - 1 - mask[::-1, columns].argmax(axis=0)
+    below = np.minimum(lowest + np.arange(1, FOOT_PIXELS + 1)[:, None], mask.shape[0] - 1)
+    there = labels[below, columns]
+    return float(((there >= 0) & (there != own)).any(axis=0).mean())
+
+
+def slimness(mask: Mask) -> float:
+    """Width of a mask across its longer side, at the median row or column, as share of that side."""
+    rows, columns = np.count_nonzero(mask, axis=1), np.count_nonzero(mask, axis=0)
+    rows, columns = rows[rows > 0], columns[columns > 0]
+    return float(np.median(rows) / len(rows) if len(rows) >= len(columns) else np.median(columns) / len(columns))
 
 
 class Hiding:

@@ -39,7 +39,10 @@ class SceneSettings:
     ``depth_sigma``: relative depth error of one object along its viewing ray, independent of the other objects;
     ``scale_sigma``: that of all depths of a photo together, which spoils lengths alone. ``hidden_doubt`` and
     ``lifted_doubt``: factors on the error of a thing of which something is hidden, and of one that does not rest on the
-    floor (or whose depth says so): what stands free on the floor is seldom far off, as the floor says where it is.
+    floor (or whose depth says so, or whose foot is not seen on it because another thing is there): what stands free on
+    the floor is seldom far off, as the floor says where it is. ``thin_doubt``: the same for poles, of which a depth map
+    has seen little, and ``deep_doubt`` for what seems to reach much farther back than it is wide, as things do that
+    have been given the depth of what is behind them.
     ``up_confidence``: least confidence at which gravity is believed; ``up_sigma``: its error in radians then.
     ``sunk``: a thing that reaches farther below the floor (metres) is left out: depth maps give thin things, such as
     the pole of a lamp, the depth of the wall behind them, and a ray that goes there through the floor shows it.
@@ -50,6 +53,8 @@ class SceneSettings:
     scale_sigma: float = 0.0
     hidden_doubt: float = 1.5
     lifted_doubt: float = 2.0
+    thin_doubt: float = 2.0
+    deep_doubt: float = 2.0
     up_confidence: float = 0.5
     up_sigma: float = math.radians(3.0)
     sunk: float = 0.15

@@ -22,7 +22,9 @@ from pseudogd.vqa.scene import Scene, SceneSettings
 Array = NDArray[np.float64]
 
 TEACHER = TeacherInfo("golden", "1", "", "none")
-SURE = SceneSettings(depth_sigma=0.005, up_sigma=0.002, hidden_doubt=1.0, lifted_doubt=1.0)
+SURE = SceneSettings(
+    depth_sigma=0.005, up_sigma=0.002, hidden_doubt=1.0, lifted_doubt=1.0, thin_doubt=1.0, deep_doubt=1.0
+)
 LEAST_PIXELS = 12
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,6 +123,19 @@ def well_placed(scene: Scene, thing: SceneObject) -> bool:
     around, labels = scene.depth[top : bottom + 1, beside], scene.labels[top : bottom + 1, beside]
     free = around[(labels < 0) & np.isfinite(around)]
     return len(free) > 0 and float(np.median(np.abs(np.log(free / thing.z[Q50])))) < FLAT
+
+
+_PLACED: WeakKeyDictionary[Scene, NDArray[np.bool_]] = WeakKeyDictionary()
+
+
+def placed(scene: Scene) -> NDArray[np.bool_]:
+    """(N,) bool: `well_placed` of each thing; of all where the depth of what is off the floor is believed as any."""
+    known = _PLACED.get(scene)
+    if known is None:
+        believed = scene.settings.lifted_doubt <= 1.0
+        known = np.array([believed or well_placed(scene, thing) for thing in scene.objects], bool)
+        _PLACED[scene] = known
+    return known
 
 
 def mask_points(scene: Scene, thing: SceneObject) -> np.ndarray:

@@ -25,6 +25,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.fairness import in_rounds
 from pseudogd.vqa.guards import Margins, about, in_turns
 from pseudogd.vqa.scene import Q50, Q98, Array, Scene
+from pseudogd.vqa.tasks._plan import placed
 from pseudogd.vqa.words.hypothetical import AT
 from pseudogd.vqa.words.hypothetical import FORMS as FORMS
 
@@ -35,7 +36,7 @@ SECTORS = ("front", "right", "behind", "left")
 OPPOSITE = {"front": "behind", "behind": "front", "left": "right", "right": "left"}
 QUARTER = math.pi / 2
 MOST = 0.7
-SURER = 3.0
+SURER = 2.25
 """Standard errors where facts are drawn fairly: those that the flat picture answers wrongly are wrong more often."""
 ROUNDS = 8
 ACROSS = 0.4  # of the photos in which nothing is behind
@@ -156,7 +157,10 @@ def sector_index(theta: Array) -> NDArray[np.int64]:
 
 
 def far_enough(scene: Scene, margins: Margins) -> NDArray[np.bool_]:
-    """(N, N, N) bool: all three differ, and Y and Z keep clear of the stand at X and of each other."""
+    """(N, N, N) bool: all three differ, Y and Z keep clear of the stand at X and of each other, and none floats.
+
+    What floats in the air has mostly been given the depth of what hides it: one such thing spoils every direction.
+    """
     ground = scene.centres[:, ::2]
     level = np.linalg.norm(ground[None] - ground[:, None], axis=-1)
     around = np.array([obj.footprint for obj in scene.objects])
@@ -164,6 +168,7 @@ def far_enough(scene: Scene, margins: Margins) -> NDArray[np.bool_]:
     from_stand = level >= least[:, None]
     apart = level >= 0.5 * margins.stand_off * scene.unit
     usable = np.array([not (obj.boxes_only or (obj.truncated and obj.occluded > 0.5)) for obj in scene.objects])
+    usable &= placed(scene)
     clear = from_stand[:, :, None] & from_stand[:, None, :] & apart[None]
     return clear & usable[:, None, None] & usable[None, :, None] & usable[None, None, :]
 
