@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -55,8 +55,9 @@ def _root(
     """Nothing of its own: options that may stand before the command."""
 
 
-for _verb in (demo, label, annotate, calibrate, selftest, synth, audit, verify, pack, train, doctor):
-    app.command()(_verb)
-app.command("eval")(evaluate)
-for _verb in (export, ask, report, view):
-    app.command()(_verb)
+_VERBS: tuple[Callable[..., int | None], ...] = (
+    *(demo, label, annotate, calibrate, selftest, synth, audit, verify, pack),
+    *(train, doctor, evaluate, export, ask, report, view),
+)
+for _verb in _VERBS:
+    app.command("eval" if _verb is evaluate else None)(_verb)

@@ -21,7 +21,7 @@ from pseudogd.vqa.fairness import evenly, rank_of
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.marks import build_marks
 from pseudogd.vqa.scene import Q50, Scene
-from pseudogd.vqa.tasks import _points
+from pseudogd.vqa.tasks import _points, _points_again
 from pseudogd.vqa.words.localization import FORMS as FORMS
 
 QUOTA = 4
@@ -48,7 +48,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
 def answer(scene: Scene, fact: Fact) -> str | None:
     """The thing with the smallest (largest) gap to the anchor, or the marked point that meets the condition."""
     if fact.style == "point":
-        return _points.answer(scene, fact)
+        return _points_again.answer(scene, fact)
     anchor, *others = (scene.index(operand) for operand in fact.operands)
     choose = min if fact.form == "localization.nearest_object" else max
     return scene.objects[choose(others, key=lambda other: scene.gap(anchor, other))].name
@@ -57,7 +57,7 @@ def answer(scene: Scene, fact: Fact) -> str | None:
 def steps(fact: Fact) -> list[str]:
     """The gaps to each of the things; of marked points what was measured at them."""
     if fact.style == "point":
-        return _points.steps(fact)
+        return _points_again.steps(fact)
     anchor, *things = (entry["name"] for entry in fact.evidence["objects"])
     gaps = sorted(zip(fact.evidence["gaps"], things))
     least = max(gaps[0][0], 1e-3)
