@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.ranks import torchrun
+from helpers import rank_jobs
+from helpers.ranks import forked
 from helpers.tiny import FAMILIES
 from helpers.tiny_data import save_tiny_data
 from safetensors.torch import load_file
@@ -198,7 +199,7 @@ def two_ranks(runs):
         path = runs.scratch / f"{name}-{kind}.yaml"
         path.write_text(recipe_text(runs.recipe(name, kind, **{"checkpoint.every": 0})))
         paths.append(path)
-    return torchrun(Path(__file__).with_name("ddp_families.py"), *paths, seconds=900)
+    return forked(rank_jobs.train, *paths, seconds=900)
 
 
 @pytest.mark.slow
