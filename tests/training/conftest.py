@@ -9,7 +9,7 @@ from helpers.tiny_llava import save_tiny_llava
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_waiting_for_the_disk():
-    """A run does so some forty times. What a killed process has written stays all the same, and no test pulls a plug."""
+    """A run does so some forty times. What a killed process has written stays, and no test pulls a plug."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: None)
         yield
