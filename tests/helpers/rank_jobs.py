@@ -17,6 +17,11 @@ def train(*recipes):
         run_training(load_recipe(path), quiet=True, check=False)
 
 
+def execute(code):
+    """Run a program, given as text, where the test is."""
+    exec(compile(code, "the program of the ranks", "exec"), {"__name__": "__main__"})
+
+
 def before_each_step(do):
     """Have every trainer of this process call `do(trainer)` before its steps."""
     first = trainer.PseudoGDTrainer.before_step
