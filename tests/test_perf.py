@@ -44,7 +44,7 @@ RUNS = {
     "geometry_branch": ["--photos", "3", "--size", "64", "--rounds", "1", *TINY],
     "accuracy_against_seconds": ["--photos", "16", "--items", "16", "--steps", "2", "--every", "1"],
 }
-AS_SCRIPTS = ("world", "synth")
+AS_SCRIPTS = ("world",)
 """Started as a user starts them; the others here, where torch and transformers are imported already."""
 
 
