@@ -9,6 +9,8 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 OUT ?= runs/demo
 # processes that run the tests, each with one thread and about 2 GiB
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
+# whole modules to each of them, in the order of tests/conftest.py
+SHARED := --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -21,10 +23,10 @@ demo: $(VENV)/.core  ## the whole road on the embedded default, then runs/demo/r
 	$(PY) -m pseudogd demo --out $(OUT)
 
 test: $(VENV)/.dev  ## every test (ARGS="tests/vqa -k nearer" for some)
-	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses $(JOBS) --dist loadscope $(ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(SHARED) $(ARGS)
 
 families: $(VENV)/.dev  ## write the table of docs/families.md from the outcomes of its tests
-	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses $(JOBS) --dist loadscope --write-families -m column
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(SHARED) --write-families -m column
 
 lint: $(VENV)/.dev  ## ruff check, ruff format --check, mypy
 	$(PY) -m ruff check .

@@ -1,14 +1,13 @@
 """docs/use-in-your-trainer.md: its code runs as it stands there, and its gradient accumulation is right."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from helpers import rank_jobs
+from helpers.ranks import forked
 from helpers.tiny_data import save_tiny_data
 from helpers.tiny_llava import save_tiny_llava
 
@@ -189,8 +188,10 @@ def test_evaluation_asks_for_no_share_of_a_step(folder):
 
 
 ONE_OF_TWO = """
-import os, torch
-torch.set_num_threads(1)
+import os
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+import torch
+torch.manual_seed(0)
 {code}
 if trainer.accelerator.is_main_process:
     from safetensors.torch import save_file
@@ -209,13 +210,6 @@ def test_two_processes_are_one(folder):
         "gradient_accumulation_steps=2": "gradient_accumulation_steps=1, use_cpu=True",
         **SGD,
     }
-    (folder / "two.py").write_text("import torch\ntorch.manual_seed(0)\n" + ONE_OF_TWO.format(code=changed(TRL, to)))
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, "--standalone", "two.py"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    done = forked(rank_jobs.execute, ONE_OF_TWO.format(code=changed(TRL, to)))
+    assert done.returncode == 0, done.stdout[-3000:]
     assert furthest(load_file("two.safetensors"), one) < 1e-5

@@ -13,6 +13,8 @@ from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
 
 FACTOR = 1.25
+SOME_TASKS = ("nearer", "direction", "hypothetical", "size")
+"""Where all are not the point: a calibration asks everything of every photo, twice."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def data(folder, tmp_path):
 
 
 def test_a_factor_is_found_and_lengths_are_wrong(folder, data):
-    result = pseudogd.calibrate(data, folder / "depth", quiet=True)
+    result = pseudogd.calibrate(data, folder / "depth", tasks=SOME_TASKS, quiet=True)
     figures = json.loads(result.report.read_text())
     assert figures == json.loads(json.dumps(result.figures))
     scale = figures["depth"]["scale"]
@@ -45,7 +47,7 @@ def test_a_factor_is_found_and_lengths_are_wrong(folder, data):
     assert figures["depth"]["abs_rel"] == pytest.approx(FACTOR - 1, rel=0.02)
     assert figures["depth"]["abs_rel_aligned"] < 0.01
     assert figures["objects"]["shared"] == pytest.approx(np.log(FACTOR), rel=0.05)
-    for task in ("nearer", "direction", "hypothetical", "size"):
+    for task in SOME_TASKS:
         assert figures["tasks"][task]["share"] == 1.0 and figures["tasks"][task]["count"] > 10
     assert figures["photos"] == 3
 
@@ -59,7 +61,7 @@ def test_a_true_teacher_has_nothing_to_mend(folder, tmp_path):
 
 
 def test_synth_reads_what_is_proposed(folder, data):
-    result = pseudogd.calibrate(data, folder / "depth", precision=0.9, quiet=True)
+    result = pseudogd.calibrate(data, folder / "depth", precision=0.9, tasks=SOME_TASKS, quiet=True)
     assert "depth_sigma" in result.settings.read_text()
     pseudogd.synth(data, settings_file=result.settings, quiet=True)
     assert Store(data).settings("questions")["scene"]["depth_sigma"] == pytest.approx(0.01)
@@ -79,8 +81,8 @@ def test_few_photos_and_a_truth_of_some(folder, data, tmp_path):
     some.mkdir()
     for name in ("0.png", "2.png"):
         shutil.copy(folder / "depth" / name, some / name)
-    assert pseudogd.calibrate(data, some, quiet=True).figures["photos"] == 2
-    assert pseudogd.calibrate(data, folder / "depth", photos=2, quiet=True).figures["photos"] == 2
+    assert pseudogd.calibrate(data, some, tasks="nearer", quiet=True).figures["photos"] == 2
+    assert pseudogd.calibrate(data, folder / "depth", photos=2, tasks="nearer", quiet=True).figures["photos"] == 2
 
 
 def test_wrong_use_is_said(folder, data, tmp_path):
@@ -114,7 +116,7 @@ def test_relative_depth_is_compared_by_its_order(folder, tmp_path):
     store.write_shard("geometry", part, rows)
     store.finish("geometry", 1)
     pseudogd.annotate(tmp_path / "data", f"coco:{folder / 'annotations.json'}", quiet=True)
-    result = pseudogd.calibrate(tmp_path / "data", folder / "depth", quiet=True)
+    result = pseudogd.calibrate(tmp_path / "data", folder / "depth", tasks=SOME_TASKS, quiet=True)
     assert result.figures["depth"]["abs_rel_aligned"] < 0.01 and "scale" not in result.figures["depth"]
     assert result.figures["tasks"]["nearer"]["share"] == 1.0
     assert "scene" not in result.figures["proposed"]

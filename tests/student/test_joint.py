@@ -1,83 +1,23 @@
-import numpy as np
+"""One forward pass and one graph: both losses, what each of them reaches, and where it is read."""
+
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
-from PIL import Image
+from helpers.joint_batch import SIZE, geometry, gradients, make_batch, with_head
 
 from pseudogd.distill.balance import GradientBalance
 from pseudogd.distill.kinds import JointWeights
 from pseudogd.distill.targets import cell_targets
 from pseudogd.errors import InputError
-from pseudogd.geometry.camera import Camera
-from pseudogd.geometry.types import Geometry, Scale, TeacherInfo
 from pseudogd.student.batch import GeometryBatch, PhotoTargets
-from pseudogd.student.chat import chat_text, encode_chats, user_turn
 from pseudogd.student.head import GeometryHead
-from pseudogd.student.joint import Items, Joint, freeze_unused
-from pseudogd.student.load import load_student
+from pseudogd.student.joint import Joint
 from pseudogd.student.taps import Taps, resolve_taps
-
-SIZE = (90, 60)
-
-
-@pytest.fixture(params=["clip", "siglip"])
-def student(request, clip_folder, siglip_folder):
-    return load_student({"clip": clip_folder, "siglip": siglip_folder}[request.param])
-
-
-@pytest.fixture
-def clip(clip_folder):
-    return load_student(clip_folder)
-
-
-def photo(seed):
-    return Image.fromarray(np.random.default_rng(seed).integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8))
-
-
-def geometry(seed, scale=Scale.METRIC):
-    rng = np.random.default_rng(seed)
-    depth = np.kron(rng.uniform(1, 4, (4, 6)), np.ones((15, 15))).astype(np.float32)
-    camera = Camera(80.0, 80.0, 45.0, 30.0, *SIZE)
-    return Geometry(depth, camera, scale=scale, teacher=TeacherInfo("t", "r", "h", "l"))
-
-
-def make_batch(student, n=3, place="encoder", labels=True, without=()):
-    texts = ["how far is the red chair ?", "which is nearer , the table or the lamp ?", "is it left ?", "what ?"]
-    turns = [[user_turn(t), {"role": "assistant", "content": [{"type": "text", "text": "yes"}]}] for t in texts[:n]]
-    inputs = encode_chats(
-        student.processor, [chat_text(student.processor, t) for t in turns], [photo(i) for i in range(n)], "right"
-    )
-    if labels:
-        inputs["labels"] = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
-        inputs["labels"] = inputs["labels"].masked_fill(
-            inputs["input_ids"] == student.model.config.image_token_id, -100
-        )
-    views = []
-    for i in range(n):
-        own = [] if i in without else student.family.views(SIZE, inputs, i, place)
-        targets = [(v, cell_targets(geometry(i), v.boxes, v.grid, v.cell, True)) for v in own]
-        views.append(PhotoTargets(targets, student.family.token_count(SIZE, inputs, i, place)))
-    return dict(inputs), GeometryBatch.collate(views)
-
-
-def with_head(student, taps=None, seed=0, shape=None, **options):
-    taps = resolve_taps(taps, student.family)
-    torch.manual_seed(seed)
-    head = GeometryHead.for_family(student.family, taps, width=16, **(shape or {}))
-    with torch.no_grad():  # as after some steps: zero last layers let no gradient through to the encoder
-        for p in (head.cell.weight, head.view[-1].weight):
-            p.normal_(0, 0.1)
-    return Joint(student.model, student.family, head, taps=taps, **options)
 
 
 def count_tower_runs(student):
     runs = []
     student.family.tower(student.model).encoder.layers[0].register_forward_hook(lambda *_: runs.append(1))
     return runs
-
-
-def gradients(joint):
-    return {n: p.grad.clone() for n, p in joint.named_parameters() if p.grad is not None}
 
 
 @pytest.mark.parametrize("taps", [None, "projector"])
@@ -153,175 +93,6 @@ def test_geometry_on_the_projector_trains_the_projector(clip):
     reached = {n for n, g in gradients(joint).items() if (g != 0).any()}
     assert any("multi_modal_projector" in n for n in reached)
     assert not any("language_model" in n for n in reached)
-
-
-@pytest.mark.parametrize("count", [None, 0, 3])
-def test_a_batch_without_labels_has_a_finite_loss_and_every_gradient(student, count):
-    inputs, geo = make_batch(student)
-    inputs["labels"] = torch.full_like(inputs["labels"], -100)
-    joint = with_head(student)
-    freeze_unused(student.model, student.family)
-    out = joint(inputs, geo, num_items_in_batch=count)
-    out.loss.backward()
-    assert out.lm_loss.item() == 0 and torch.isfinite(out.loss)
-    for name, p in joint.named_parameters():
-        assert (p.grad is not None and torch.isfinite(p.grad).all()) or not p.requires_grad, name
-
-
-def test_without_a_labels_key_language_does_not_run(clip):
-    inputs, geo = make_batch(clip, labels=False)
-    clip.model.model.language_model.register_forward_hook(lambda *_: pytest.fail("the language model ran"))
-    out = with_head(clip)(inputs, geo)
-    assert out.logits is None and out.lm_loss.item() == 0 and out.geometry_loss > 0
-
-
-def test_photos_without_geometry_cost_nothing_and_every_gradient_exists(student):
-    inputs, _ = make_batch(student)
-    empty = GeometryBatch.collate([PhotoTargets([], 17)] * 3)
-    for geo in (None, empty):
-        joint = with_head(student)
-        freeze_unused(student.model, student.family)
-        out = joint(inputs, geo)
-        assert out.geometry_loss.item() == 0 and torch.equal(out.loss, out.lm_loss)
-        out.loss.backward()
-        assert all(p.grad is not None for p in joint.parameters() if p.requires_grad)
-        assert all((p.grad == 0).all() for p in joint.head.parameters())
-        joint.zero_grad()
-
-
-def test_geometry_of_a_photo_does_not_depend_on_its_neighbours(student):
-    inputs, geo = make_batch(student, without=(0, 2))
-    joint = with_head(student)
-    together = joint(inputs, geo).geometry_loss
-    alone = {k: v[1:2] for k, v in inputs.items()}
-    (view,) = student.family.views(SIZE, alone)
-    target = cell_targets(geometry(1), view.boxes, view.grid, view.cell, True)
-    torch.manual_seed(0)
-    single = joint(alone, GeometryBatch.collate([PhotoTargets([(view, target)], 17)])).geometry_loss
-    # the ranking term draws its pairs at random
-    assert together.item() == pytest.approx(single.item(), abs=0.03)
-    prediction = joint.predict(inputs, geo)[0]
-    again = joint.predict(alone, GeometryBatch.collate([PhotoTargets([(view, target)], 17)]))[0]
-    assert torch.allclose(prediction.structure, again.structure, atol=1e-5)
-    assert torch.allclose(prediction.s, again.s, atol=1e-5)
-
-
-def test_swapping_two_photos_targets_matters(clip):
-    inputs, geo = make_batch(clip, n=2)
-    joint = with_head(clip)
-    group = geo.groups[0]
-    prediction = joint.predict(inputs, geo)[0]
-    swapped = joint.predict({k: v.flip(0) for k, v in inputs.items()}, geo)[0]
-    assert torch.allclose(prediction.structure, swapped.structure.flip(0), atol=1e-5)
-    assert not torch.allclose(prediction.structure[0], prediction.structure[1], atol=1e-4)
-    assert group.photo.tolist() == [0, 1]
-
-
-def test_accumulated_batches_weigh_geometry_once(clip):
-    inputs, geo = make_batch(clip, n=4)
-    weights = JointWeights(order=0.0)  # its pairs are drawn anew for every batch
-    count = (inputs["labels"][:, 1:] != -100).sum()
-    joint = with_head(clip, weights=weights, anchor="frozen")
-    with torch.no_grad():
-        for p in clip.family.projector(clip.model).parameters():
-            p.add_(0.1 * torch.randn(p.shape, generator=torch.Generator().manual_seed(3)))
-    joint(inputs, geo, lam=0.5, num_items_in_batch=count).loss.backward()
-    want = gradients(joint)
-    joint.zero_grad()
-    for half in (slice(0, 2), slice(2, 4)):
-        part = {k: v[half] for k, v in inputs.items()}
-        _, full = make_batch(clip, n=4, without={0, 1, 2, 3} - set(range(4)[half]))
-        group = full.groups[0]
-        before = half.start * clip.family.token_count(SIZE, inputs)
-        moved = {"photo": group.photo - half.start, "tokens": group.tokens - before}
-        shifted = GeometryBatch((type(group)(**{**vars(group), **moved}),), 2)
-        joint(part, shifted, lam=0.5, num_items_in_batch=count, accumulation_steps=2).loss.backward()
-    for name, grad in gradients(joint).items():
-        assert torch.allclose(grad, want[name], atol=2e-6, rtol=1e-3), name
-
-
-def test_the_anchor_starts_at_zero_and_pulls_back(clip):
-    inputs, _ = make_batch(clip)
-    joint = Joint(clip.model, clip.family, anchor="frozen", weights=JointWeights(anchor=0.5))
-    start = joint(inputs)
-    assert start.anchor_loss.item() == pytest.approx(0, abs=1e-6)
-    assert start.parts["anchor_cos"].item() == pytest.approx(1, abs=1e-6)
-    with torch.no_grad():
-        for p in clip.family.tower(clip.model).encoder.parameters():
-            p.add_(0.05 * torch.randn(p.shape, generator=torch.Generator().manual_seed(1)))
-    moved = joint(inputs)
-    assert moved.anchor_loss > 1e-3
-    assert moved.loss.item() == pytest.approx((moved.lm_loss + 0.5 * moved.anchor_loss).item(), rel=1e-6)
-    moved.anchor_loss.backward()
-    assert any((g != 0).any() for n, g in gradients(joint).items() if "vision_tower" in n)
-
-
-def test_the_gram_term_starts_at_zero_and_holds_tokens_together(clip):
-    inputs, _ = make_batch(clip)
-    joint = Joint(clip.model, clip.family, anchor="frozen", weights=JointWeights(anchor=0.0, gram=0.5))
-    start = joint(inputs)
-    assert start.anchor_loss is None and start.gram_loss.item() == pytest.approx(0, abs=1e-6)
-    with torch.no_grad():
-        for p in clip.family.tower(clip.model).encoder.parameters():
-            p.add_(0.05 * torch.randn(p.shape, generator=torch.Generator().manual_seed(1)))
-    moved = joint(inputs)
-    assert moved.gram_loss > 1e-3
-    assert moved.loss.item() == pytest.approx((moved.lm_loss + 0.5 * moved.gram_loss).item(), rel=1e-6)
-    moved.gram_loss.backward()
-    assert any((g != 0).any() for n, g in gradients(joint).items() if "vision_tower" in n)
-
-
-class WithFeatures(Joint):
-    """The example of docs/how-it-works.md, with a term that is simple enough to be known."""
-
-    def teacher_term(self, tapped, geometry, items):
-        cells = torch.cat([tapped[-1][group.tokens.flatten()] for group in geometry.groups])
-        return cells.float().square().mean()
-
-
-def test_a_subclass_may_add_a_term_on_the_teacher_s_features(clip):
-    inputs, geo = make_batch(clip)
-    taps = resolve_taps(None, clip.family)
-    head = GeometryHead.for_family(clip.family, taps, 16)
-    plain, joint = (kind(clip.model, clip.family, head, taps=taps) for kind in (Joint, WithFeatures))
-    without, out = (one(inputs, geo, lam=0.5, seed=0) for one in (plain, joint))
-    assert without.teacher_loss is None and out.teacher_loss > 0
-    assert out.loss.item() == pytest.approx((without.loss + 0.5 * out.teacher_loss).item(), rel=1e-6)
-    out.teacher_loss.backward()
-    reached = [n for n, g in gradients(joint).items() if (g != 0).any()]
-    assert reached and all("vision_tower" in n for n in reached)
-
-
-def test_the_frozen_copy_is_neither_saved_nor_trained_nor_a_second_language_model(clip):
-    joint = Joint(clip.model, clip.family, anchor="frozen")
-    assert [n for n, _ in joint.named_parameters()] == [f"model.{n}" for n, _ in clip.model.named_parameters()]
-    assert list(joint.state_dict()) == [f"model.{n}" for n in clip.model.state_dict()]
-    (frozen,) = joint._frozen
-    words = {id(p) for part in (clip.model.get_decoder(), clip.model.lm_head) for p in part.parameters()}
-    assert words and not any(id(p) in words for p in frozen.parameters())
-    read = [*clip.family.tower(clip.model).parameters(), *clip.family.projector(clip.model).parameters()]
-    assert sum(p.numel() for p in frozen.parameters()) == sum(p.numel() for p in read)
-    assert clip.model.lm_head.weight.requires_grad
-    own = next(clip.family.tower(frozen).parameters())
-    assert own is not next(clip.family.tower(clip.model).parameters()) and not own.requires_grad
-
-
-def test_the_anchor_may_be_the_model_without_its_adapters(clip):
-    inputs, geo = make_batch(clip)
-    model = get_peft_model(
-        clip.model, LoraConfig(r=2, target_modules=clip.family.lora_pattern, init_lora_weights=False)
-    )
-    frozen_way = Joint(load_student(clip.model.name_or_path).model, clip.family, anchor="frozen")
-    taps = resolve_taps(None, clip.family)
-    head = GeometryHead.for_family(clip.family, taps, 16)
-    out = Joint(model, clip.family, head, taps=taps, anchor="adapters")(inputs, geo)
-    with torch.no_grad():
-        base = frozen_way.family.encode(frozen_way.model, inputs, hidden_states=False).tokens
-        now = clip.family.encode(model, inputs, hidden_states=False).tokens
-    want = (1 - torch.cosine_similarity(now, base, dim=-1)).mean()
-    assert want > 1e-4 and torch.allclose(out.anchor_loss, want, atol=1e-6)
-    out.loss.backward()
-    assert all(p.grad is not None for n, p in model.named_parameters() if "lora" in n and "layers.3" not in n)
 
 
 def test_gradient_norms_of_both_losses_in_one_backward_pass(clip):
@@ -448,28 +219,3 @@ def test_taps_in_the_language_model_work_without_labels_and_see_no_question(clip
     after = words & (words.logical_not().cumsum(1) > 0)
     other["input_ids"] = inputs["input_ids"].masked_fill(after, 7)
     assert torch.equal(joint.predict(inputs, geo)[0].structure, joint.predict(other, geo)[0].structure)
-
-
-def test_shares_of_a_step_add_up_however_it_is_cut(clip):
-    """Photos with and without geometry, so that means of micro-batches would not average to the mean of all."""
-    inputs, geo = make_batch(clip, n=4, without=(0,))
-    joint = with_head(clip, anchor="frozen", weights=JointWeights(order=1.0))
-    with torch.no_grad():
-        for p in clip.family.projector(clip.model).parameters():
-            p.add_(0.1 * torch.randn(p.shape, generator=torch.Generator().manual_seed(3)))
-    labels = (inputs["labels"][:, 1:] != -100).sum()
-    tokens = (inputs["input_ids"] == clip.model.config.image_token_id).sum()
-    items = Items(labels, geo.items(), tokens)
-    whole = joint(inputs, geo, lam=0.5, items=items, seed=5)
-    shares = []
-    for rows in ([0, 1, 2], [3]):
-        part = {k: v[rows] for k, v in inputs.items()}
-        _, full = make_batch(clip, n=4, without={0, 1, 2, 3} - set(rows) | {0})
-        group = full.groups[0]
-        before = rows[0] * clip.family.token_count(SIZE, inputs)
-        moved = {"photo": group.photo - rows[0], "tokens": group.tokens - before}
-        batch = GeometryBatch((type(group)(**{**vars(group), **moved}),), len(rows))
-        shares.append(joint(part, batch, lam=0.5, items=items, seed=5))
-    for name in ("loss", "lm_loss", "geometry_loss", "anchor_loss"):
-        assert torch.allclose(sum(s[name] for s in shares), whole[name], atol=1e-6), name
-    assert whole.parts["order"] > 0

@@ -1,8 +1,18 @@
 """A tiny student and a tiny data folder, made once for the room."""
 
+import os
+
 import pytest
 from helpers.tiny_data import save_tiny_data
 from helpers.tiny_llava import save_tiny_llava
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_waiting_for_the_disk():
+    """A run does so some forty times. What a killed process has written stays, and no test pulls a plug."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,11 @@ rounding is not blown up to whole steps.
 import json
 import shutil
 from itertools import product
-from pathlib import Path
 
 import pytest
 import torch
-from helpers.ranks import torchrun
+from helpers import rank_jobs
+from helpers.ranks import forked
 from helpers.tiny import FAMILIES
 from helpers.tiny_data import save_tiny_data
 from safetensors.torch import load_file
@@ -30,6 +30,7 @@ from pseudogd.training.train import run_training
 SIZES = [(150, 97), (72, 72), (60, 233), (97, 150)]
 RATE = {"tower": 1e-3, "projector": 1e-3, "llm": 1e-3, "head": 1e-3}
 STEADY = {"optim.eps": 1.0, "optim.lr": {part: 1.0 for part in RATE}, "data.group_by_length": False}
+STEADY |= {"checkpoint.every": 0}
 CASES = [(name, variant) for name, module in FAMILIES.items() for variant in module.VARIANTS]
 HELD = {"order": 1.0, "anchor": 0.5, "gram": 0.5}
 ADAPTERS = {"lora.tower.r": 2, "lora.llm.r": 2}
@@ -78,6 +79,7 @@ class Runs:
             "optim.precision": "fp32",
             "geometry.head_width": 16,
             "checkpoint.every": 1,
+            "checkpoint.keep": 2,
             "log_every": 1,
             "device": "cpu",
         }
@@ -86,7 +88,9 @@ class Runs:
     def __call__(self, name, kind, variant=None):
         key = self.folder(name, variant), kind
         if key not in self.made:
-            self.made[key] = run_training(self.recipe(name, kind, variant), quiet=True, check=False)
+            ordinary = self.folder(name, variant) == self.folder(name)
+            shorter = {} if ordinary else {"optim.steps": 1, "checkpoint.every": 0}
+            self.made[key] = run_training(self.recipe(name, kind, variant, **shorter), quiet=True, check=False)
         return self.made[key]
 
     def weights(self, name, kind):
@@ -180,11 +184,9 @@ def test_four_at_once_is_two_times_two(name, runs):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_resumed_run_ends_with_the_very_same_weights(name, runs):
     result = runs(name, "joint")
-    recipe = runs.recipe(name, "joint", out=str(runs.scratch / name / "stopped"), **{"checkpoint.keep": 9})
-    run_training(recipe, quiet=True, check=False)
-    out = Path(recipe.out)
-    for gone in ("model", "checkpoint-2"):
-        shutil.rmtree(out / gone)
+    out = runs.scratch / name / "stopped"  # as the run stood after its first step
+    shutil.copytree(result.out, out, ignore=shutil.ignore_patterns("model", "checkpoint-2"))
+    recipe = runs.recipe(name, "joint", out=str(out))
     again = run_training(recipe, quiet=True, check=False)
     assert not again.already_done and MetricsLog(out / "metrics.jsonl").rows()[-1]["step"] == 2
     one, two = load_file(result.model / "model.safetensors"), load_file(again.model / "model.safetensors")
@@ -196,9 +198,9 @@ def two_ranks(runs):
     paths = []
     for name, kind in product(FAMILIES, ("ranks", "sharded")):
         path = runs.scratch / f"{name}-{kind}.yaml"
-        path.write_text(recipe_text(runs.recipe(name, kind, **{"checkpoint.every": 0})))
+        path.write_text(recipe_text(runs.recipe(name, kind)))
         paths.append(path)
-    return torchrun(Path(__file__).with_name("ddp_families.py"), *paths, seconds=900)
+    return forked(rank_jobs.train, *paths, seconds=900)
 
 
 @pytest.mark.slow

@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 import torch
-from helpers.ranks import torchrun
+from helpers import rank_jobs
+from helpers.ranks import forked
 from helpers.tiny_data import save_tiny_data
 from helpers.tiny_general import ROWS, save_tiny_general
 from safetensors.torch import load_file
@@ -250,7 +251,7 @@ def test_two_ranks_train_what_one_process_trains(recipe, fsdp, tmp_path):
     assert some_are_words_alone(two, 24)
     path = tmp_path / "recipe.yaml"
     path.write_text(recipe_text(two))
-    done = torchrun("-m", "pseudogd", "train", path, "--no-check")
+    done = forked(rank_jobs.command, "train", path, "--no-check")
     assert done.returncode == 0, done.stdout
     a, b = weights(alone), load_file(tmp_path / "two" / "model" / "model.safetensors")
     assert all(torch.allclose(value, b[name], atol=1e-5) for name, value in a.items())

@@ -1,4 +1,7 @@
-"""Two processes train as one does."""
+"""Two processes train as one does.
+
+One run each by torchrun and by `accelerate launch`, and the one that a launcher has to end, are started as users do.
+"""
 
 import json
 import re
@@ -6,7 +9,8 @@ import shutil
 
 import pytest
 import torch
-from helpers.ranks import accelerate, torchrun
+from helpers import rank_jobs
+from helpers.ranks import accelerate, forked, torchrun
 from safetensors.torch import load_file
 
 from pseudogd.errors import InputError
@@ -19,10 +23,16 @@ ADAPTER = "adapter_model.safetensors"
 STEADY = {"optim__eps": 1.0, "optim__lr": {"tower": 1.0, "projector": 1.0, "llm": 1.0, "head": 1.0}}
 
 
-def started(recipe, tmp_path, *more, launcher=torchrun):
+def written(recipe, tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(recipe_text(recipe))
-    return launcher("-m", "pseudogd", "train", path, "--no-check", *more)
+    return path
+
+
+def started(recipe, tmp_path, launcher=None):
+    """`pseudogd train` on two ranks."""
+    arguments = "train", written(recipe, tmp_path), "--no-check"
+    return launcher("-m", "pseudogd", *arguments) if launcher else forked(rank_jobs.command, *arguments)
 
 
 def agree(a, b, tolerance=1e-5):
@@ -34,7 +44,7 @@ def agree(a, b, tolerance=1e-5):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "arm, fsdp, launcher", [("joint", False, torchrun), ("two_stage", False, accelerate), ("joint", True, torchrun)]
+    "arm, fsdp, launcher", [("joint", False, torchrun), ("two_stage", False, accelerate), ("joint", True, None)]
 )
 def test_two_ranks_train_what_one_process_trains(arm, fsdp, launcher, recipe_of, tmp_path):
     """Rows of unlike lengths, photos without a neighbour's geometry: only sums over all ranks agree."""
@@ -92,46 +102,14 @@ def test_sharded_adapters_over_bfloat16_weights_train_as_in_one_process(recipe_o
     assert any(value.abs().max() > 1e-2 for name, value in one.items() if "lora_B" in name)
 
 
-SHARDED = """
-import sys
-from pseudogd.training import ranks, trainer
-from pseudogd.training.recipe import load_recipe
-from pseudogd.training.train import run_training
-first = trainer.PseudoGDTrainer.before_step
-def before(self):
-    if self.state.global_step == 0:
-        here = sum(p.to_local().numel() for p in self.model.parameters())
-        print(f"rank {ranks.rank()} holds {here / sum(p.numel() for p in self.model.parameters()):.2f}", flush=True)
-    return first(self)
-trainer.PseudoGDTrainer.before_step = before
-run_training(load_recipe(sys.argv[1]), quiet=True, check=False)
-"""
-
-
 @pytest.mark.slow
 def test_each_rank_holds_its_share_of_every_weight(recipe_of, tmp_path):
     recipe = recipe_of(out=str(tmp_path / "run"), optim__batch_size=1, optim__fsdp=True, optim__steps=1)
-    done = scripted(SHARDED, recipe, tmp_path)
+    done = forked(rank_jobs.train_and_say_shares, written(recipe, tmp_path))
     assert done.returncode == 0, done.stdout
     shares = [float(found) for found in re.findall(r"holds (\d\.\d\d)", done.stdout)]  # both may share a line
     assert len(shares) == 2 and sum(shares) == pytest.approx(1, abs=0.011) and max(shares) < 0.6
 
-
-DRIFT = """
-import sys, torch
-from pseudogd.training import ranks, trainer
-from pseudogd.training.recipe import load_recipe
-from pseudogd.training.train import run_training
-real = trainer.PseudoGDTrainer._write_checkpoint
-def before(self):
-    if ranks.rank() == 1 and self.state.global_step == 1:
-        with torch.no_grad():
-            next(self.model.head.parameters()).add_(1e-3)
-    return first(self)
-first = trainer.PseudoGDTrainer.before_step
-trainer.PseudoGDTrainer.before_step = before
-run_training(load_recipe(sys.argv[1]), quiet=True, check=False)
-"""
 
 DEAD = """
 import os, signal, sys
@@ -152,16 +130,10 @@ except BaseException as error:
 """
 
 
-def scripted(text, recipe, tmp_path):
-    script, path = tmp_path / "script.py", tmp_path / "recipe.yaml"
-    script.write_text(text)
-    path.write_text(recipe_text(recipe))
-    return torchrun(script, path)
-
-
 @pytest.mark.slow
 def test_ranks_that_drift_apart_are_caught(recipe_of, tmp_path):
-    done = scripted(DRIFT, recipe_of(out=str(tmp_path / "run"), optim__batch_size=1), tmp_path)
+    recipe = recipe_of(out=str(tmp_path / "run"), optim__batch_size=1)
+    done = forked(rank_jobs.train_and_drift, written(recipe, tmp_path))
     assert done.returncode != 0
     assert "no longer hold the same weights after step 2 (1 of" in done.stdout
     assert not list((tmp_path / "run").glob("checkpoint-*"))
@@ -170,7 +142,8 @@ def test_ranks_that_drift_apart_are_caught(recipe_of, tmp_path):
 @pytest.mark.slow
 def test_a_rank_that_dies_takes_the_run_down_and_the_checkpoint_stays(recipe_of, tmp_path):
     recipe = recipe_of(out=str(tmp_path / "run"), optim__batch_size=1, optim__steps=6)
-    done = scripted(DEAD, recipe, tmp_path)
+    (tmp_path / "dead.py").write_text(DEAD)
+    done = torchrun(tmp_path / "dead.py", written(recipe, tmp_path))
     assert done.returncode != 0
     assert (tmp_path / "run" / "checkpoint-2" / "progress.json").is_file()
     done = started(recipe, tmp_path)
