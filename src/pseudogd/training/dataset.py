@@ -124,7 +124,7 @@ def _questions(store: Store, data: DataSection) -> tuple[dict[str, list[Exchange
             by_photo.setdefault(image_id, []).append(_exchange(json.loads(messages), question_id))
     if not thinned:
         return by_photo, []
-    return by_photo, [LeftOut(str(store.root), len(thinned), "a rule in the flat picture answers them (data.balance)")]
+    return by_photo, [LeftOut(str(store.root), len(thinned), "they can be answered without looking (data.balance)")]
 
 
 def _exchange(messages: list[dict[str, Any]], question_id: str) -> Exchange:
