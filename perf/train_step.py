@@ -42,6 +42,7 @@ from pseudogd.student.joint import Joint
 from pseudogd.teachers.base import Photo
 from pseudogd.teachers.network import NetworkTeacher
 from pseudogd.training.attention import attention_for
+from pseudogd.training.memory import forget_most, most_resident, resident
 from pseudogd.training.parameters import parameter_groups
 from pseudogd.training.setup import Setup, build
 
@@ -140,21 +141,14 @@ def peak(arm: str, student: Path, data: Path, args: argparse.Namespace) -> float
     (step,) = steps_of([arm], student, data, args).values()
     if step.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(step.device)
-    before = _resident("VmRSS", reset=True)
+    gc.collect()
+    forget_most()
+    before = resident()
     for _ in range(3):
         step()
     if step.device.type == "cuda":
         return torch.cuda.max_memory_allocated(step.device) / 2**20
-    return _resident("VmHWM") - before
-
-
-def _resident(field: str, reset: bool = False) -> float:
-    """A line of Linux's /proc/self/status, MiB: VmRSS is resident now, VmHWM its peak since the last `reset`."""
-    if reset:
-        gc.collect()
-        Path("/proc/self/clear_refs").write_text("5")
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(field)).split()[1]) / 2**10
+    return (most_resident() - before) / 2**20
 
 
 def in_a_process(run: Callable[[str], list[str]], arm: str) -> float:

@@ -13,7 +13,14 @@ from transformers import AutoImageProcessor, AutoTokenizer
 from transformers.utils import cached_file
 
 from pseudogd.errors import InputError, PseudoGDError
-from pseudogd.teachers.checkpoint import check_dtype, first_line, move, no_bars, weights_hash
+from pseudogd.teachers.checkpoint import (
+    check_dtype,
+    checkpoint_folder,
+    first_line,
+    from_safetensors,
+    move,
+    weights_hash,
+)
 
 _QUIETLY = {
     "_raise_exceptions_for_gated_repo": False,
@@ -24,9 +31,7 @@ _QUIETLY = {
 
 def model_type(path: str, revision: str | None = None) -> str:
     """``model_type`` of the checkpoint's config.json. Raises `InputError` if there is no checkpoint."""
-    folder = Path(path)
-    if not folder.is_dir() and (folder.is_absolute() or path.startswith((".", "~")) or path.count("/") != 1):
-        raise InputError(f"{path}: no such checkpoint folder, and no hub id (OWNER/NAME)")
+    folder = checkpoint_folder(path)
     values = json_file(path, "config.json", revision)
     if values is None:
         where = "holds no config.json; give the folder of a transformers checkpoint"
@@ -57,20 +62,7 @@ def json_file(path: str, name: str, revision: str | None = None) -> dict[str, An
 def load_model(cls: Any, path: str, revision: str | None, device: str | None, dtype: str) -> tuple[Any, str]:
     """The model of a transformers class on its device, ready to be asked, and a hash of its weights."""
     check_dtype(dtype)
-    try:
-        with no_bars():
-            model, report = cls.from_pretrained(
-                path,
-                revision=revision,
-                dtype=torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except Exception as error:  # transformers, safetensors and torch each raise kinds of their own for broken files
-        raise InputError(f"{path}: its weights cannot be loaded ({first_line(error)})") from error
-    if report["missing_keys"]:
-        raise InputError(f"{path}: lacks weights ({sorted(report['missing_keys'])[0]} and others); is it complete?")
+    model = from_safetensors(cls, path, revision)
     digest = weights_hash(model)
     return move(model, device, dtype).eval(), digest
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pseudogd.errors import InputError
+from pseudogd.store.durable import is_alive, sync
 
 _DIGEST_KEY, _FAILURES_KEY, _NOTES_KEY = b"pseudogd.inputs", b"pseudogd.failures", b"pseudogd.notes"
 _TEMPORARY = re.compile(r"^\..*\.(?:([^.]*)-)?(\d+)\.tmp$")
@@ -165,7 +166,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise InputError(_write_error(path, error)) from error
     finally:
@@ -182,7 +183,7 @@ def remove_leftovers(folder: Path) -> None:
         return
     for path in folder.iterdir():
         match = _TEMPORARY.match(path.name)
-        if match and not (_is_alive(int(match[2])) if match[1] in (None, _host()) else _is_fresh(path)):
+        if match and not (is_alive(int(match[2])) if match[1] in (None, _host()) else _is_fresh(path)):
             path.unlink(missing_ok=True)
 
 
@@ -195,28 +196,6 @@ def _is_fresh(path: Path) -> bool:
         return time.time() - path.stat().st_mtime < _STALE_SECONDS
     except FileNotFoundError:
         return False
-
-
-def _is_alive(pid: int) -> bool:
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _write_error(path: Path, error: OSError) -> str:

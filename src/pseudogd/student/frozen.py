@@ -21,11 +21,8 @@ def frozen_encoder(model: Any, family: FamilyAdapter, dtype: torch.dtype | None)
     `dtype` (None: keep their own), in which autocast would run them anyhow; norms and embeddings keep theirs.
     """
     # not even a reference to the language model: sharded later on, it would stay in memory as a whole
-    language = [part for part in (model.get_decoder(), model.get_output_embeddings()) if part is not None]
-    left_out = {id(part): nn.Identity() for part in language}
-    inner = {id(p) for part in language for p in part.parameters()}
-    read = [p for p in model.parameters() if id(p) not in inner]
-    shared = {id(p): p for p in (*(p for p in read if not p.requires_grad), *model.buffers())}
+    left_out = {id(part): nn.Identity() for part in _language(model)}
+    shared = {id(p): p for p in (*shared_parameters(model), *model.buffers())}
     frozen = copy.deepcopy(model, memo={**left_out, **shared})
     for parameter in frozen.parameters():
         parameter.requires_grad_(False)
@@ -37,3 +34,13 @@ def frozen_encoder(model: Any, family: FamilyAdapter, dtype: torch.dtype | None)
                     if dtype is not None and id(parameter) not in shared:
                         parameter.data = parameter.data.to(dtype)
     return frozen
+
+
+def shared_parameters(model: Any) -> list[nn.Parameter]:
+    """What the copy has in common with the model: all that is neither trained nor the language model's."""
+    inner = {id(p) for part in _language(model) for p in part.parameters()}
+    return [p for p in model.parameters() if id(p) not in inner and not p.requires_grad]
+
+
+def _language(model: Any) -> list[nn.Module]:
+    return [part for part in (model.get_decoder(), model.get_output_embeddings()) if part is not None]

@@ -20,11 +20,17 @@ _MOST_OF_CARD = 100_000
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def load_config(path: str, revision: str | None) -> PretrainedConfig:
-    """The checkpoint's config.json. InputError when there is none that can be read; no code of it is run."""
+def checkpoint_folder(path: str) -> Path:
+    """Where a checkpoint lies, if it is a folder at all and no hub id. InputError when it can be neither."""
     folder = Path(path)
     if not folder.is_dir() and (folder.is_absolute() or path.startswith((".", "~")) or path.count("/") != 1):
         raise InputError(f"{path}: no such checkpoint folder, and no hub id (OWNER/NAME)")
+    return folder
+
+
+def load_config(path: str, revision: str | None) -> PretrainedConfig:
+    """The checkpoint's config.json. InputError when there is none that can be read; no code of it is run."""
+    folder = checkpoint_folder(path)
     if folder.is_dir() and not (folder / "config.json").is_file():
         raise InputError(f"{path}: holds no config.json; give the folder of a transformers checkpoint")
     try:
@@ -35,16 +41,21 @@ def load_config(path: str, revision: str | None) -> PretrainedConfig:
 
 def load_model(path: str, revision: str | None, config: PretrainedConfig) -> torch.nn.Module:
     """The depth network in float32, from safetensors alone. InputError when weights are broken or missing."""
+    return from_safetensors(AutoModelForDepthEstimation, path, revision, config=config)
+
+
+def from_safetensors(cls: Any, path: str, revision: str | None, **more: Any) -> torch.nn.Module:
+    """A model of a transformers class in float32. InputError when its weights are broken or missing."""
     try:
         with no_bars():
-            model, report = AutoModelForDepthEstimation.from_pretrained(
+            model, report = cls.from_pretrained(
                 path,
                 revision=revision,
-                config=config,
                 dtype=torch.float32,
                 use_safetensors=True,
                 trust_remote_code=False,
                 output_loading_info=True,
+                **more,
             )
     except Exception as error:  # transformers, safetensors and torch each raise kinds of their own for broken files
         raise InputError(f"{path}: its weights cannot be loaded ({first_line(error)})") from error

@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from pseudogd.errors import InputError
+from pseudogd.store.durable import sync
 
 OPTIMIZER_NAME = "optimizer.safetensors"
 TRAINED_NAME = "trained.safetensors"
@@ -47,11 +48,11 @@ def appearing_folder(final: Path) -> Iterator[Path]:
         for path in sorted(aside.rglob("*"), reverse=True):
             if path.is_file():
                 path.chmod(readable)
-            _sync(path)
-        _sync(aside)
+            sync(path)
+        sync(aside)
         delete_folder(final)
         os.rename(aside, final)
-        _sync(final.parent)
+        sync(final.parent)
     except (OSError, SafetensorError) as error:
         raise InputError(_write_error(final, error)) from error
     finally:
@@ -176,16 +177,6 @@ def read_json(path: Path) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); delete its folder and train again") from error
-
-
-def _sync(path: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _write_error(path: Path, error: Exception) -> str:

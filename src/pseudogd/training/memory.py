@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128",  # each of the 1,024 that it keeps by default holds buffers
 }
 """For a process that trains on a CPU; read by glibc and oneDNN when the process starts, unknown to others."""
+_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 @cache
@@ -40,6 +41,26 @@ def trim_heap() -> bool:
     """Give free pages of the heap back to the system; False where the C library has no such call."""
     trim = _malloc_trim()
     return trim is not None and trim(0) in (0, 1)
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory now, by Linux. Raises OSError elsewhere."""
+    return _status("VmRSS")
+
+
+def most_resident() -> int:
+    """The most that it was since `forget_most`, bytes, by Linux. Raises OSError elsewhere."""
+    return _status("VmHWM")
+
+
+def forget_most() -> None:
+    """Start `most_resident` anew from here. Raises OSError where the system is not Linux or does not let one."""
+    _RESET.write_text("5")
+
+
+def _status(field: str) -> int:
+    lines = _STATUS.read_text(encoding="utf-8").splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(field)).split()[1])
 
 
 def available(device: torch.device) -> int | None:

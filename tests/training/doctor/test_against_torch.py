@@ -4,11 +4,17 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+import torch.distributed as dist
+from torch.distributed.tensor import DTensor
+from torch.testing._internal.distributed.fake_pg import FakeStore
 from torch.utils.flop_counter import FlopCounterMode
 
 from pseudogd.student.load import load_student
 from pseudogd.training.attention import attention_for
+from pseudogd.training.doctor.estimate import Estimate
+from pseudogd.training.recipe import changed
 from pseudogd.training.setup import assemble
+from pseudogd.training.sharding import shard
 
 FAMILIES = ["llava", "qwen2_5_vl", "smolvlm"]
 LORA = {"tower": {"r": 8}, "llm": {"r": 8}}
@@ -81,3 +87,33 @@ def test_what_waits_for_the_backward_pass_is_what_autograd_keeps(family, way, ca
     case = case_of(**medium(family), **WAYS[way])
     need = case.estimate.memory
     assert need.activations + need.logits == pytest.approx(Real(case).kept(), rel=0.07)
+
+
+def held(joint):
+    """Bytes of one process's weights, the frozen copy's too, whoever shares them: each storage once."""
+    weights = [p for module in (joint, *joint._frozen) for p in module.parameters()]
+    local = [p.to_local() if isinstance(p, DTensor) else p for p in weights]
+    return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in local}.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["full, bf16", "LoRA over bf16"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_under_fsdp_the_anchor_adds_to_each_process_what_it_adds_to_the_weights_torch_holds(
+    family, way, case_of, medium, monkeypatch
+):
+    """Torch shards as for two processes; the other one does not exist, and nothing is sent to it."""
+    added, estimated = {}, {}
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for weight in (0.0, 0.1):
+        case = case_of(**medium(family), **WAYS[way], geometry__weights={"anchor": weight})
+        recipe = changed(case.recipe, {"optim.fsdp": True})
+        estimate = Estimate(case.model, case.student.family, case.head, recipe, case.found.batch, world=2)
+        joint = Real(case).joint
+        dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
+        try:
+            shard(joint, torch.device("cpu"))
+            added[weight], estimated[weight] = held(joint), estimate.memory.weights
+        finally:
+            dist.destroy_process_group()
+    assert estimated[0.1] - estimated[0.0] == pytest.approx(added[0.1] - added[0.0], rel=0.005)

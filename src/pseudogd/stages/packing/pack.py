@@ -21,6 +21,7 @@ from pseudogd.stages.packing.choice import Balance, Choice, make_choice, photos_
 from pseudogd.stages.packing.formats import FORMATS
 from pseudogd.stages.packing.pictures import Pictures
 from pseudogd.store.dataset import Store
+from pseudogd.store.durable import is_alive
 from pseudogd.store.shards import shard_paths
 
 MARKER = "pseudogd.json"
@@ -187,15 +188,5 @@ def _remove_leftovers(target: Path) -> None:
     """Folders of calls that were killed; their processes are gone."""
     for path in target.parent.glob(f".{target.name}.*.tmp"):
         number = path.name.removesuffix(".tmp").removesuffix(".old").rpartition(".")[2]
-        if path.is_dir() and number.isdigit() and not _lives(int(number)):
+        if path.is_dir() and number.isdigit() and not is_alive(int(number)):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return pid != os.getpid()

@@ -26,22 +26,6 @@ class IdeficsAdapter(TiledAdapter):
 
     # ------------------------------------------------------------------------------------ what the config says
     @property
-    def depth(self) -> int:
-        return int(self.config.vision_config.num_hidden_layers)
-
-    @property
-    def tower_width(self) -> int:
-        return int(self.config.vision_config.hidden_size)
-
-    @property
-    def text_width(self) -> int:
-        return int(self.config.text_config.hidden_size)
-
-    @property
-    def last_read(self) -> int:
-        return self.depth
-
-    @property
     def patch(self) -> int:
         return int(self.config.vision_config.patch_size)
 

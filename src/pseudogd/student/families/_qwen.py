@@ -51,18 +51,6 @@ class QwenAdapter(FamilyAdapter):
     def depth(self) -> int:
         return int(self.config.vision_config.depth)
 
-    @property
-    def tower_width(self) -> int:
-        return int(self.config.vision_config.hidden_size)
-
-    @property
-    def text_width(self) -> int:
-        return int(self.config.text_config.hidden_size)
-
-    @property
-    def last_read(self) -> int:
-        return self.depth
-
     # ------------------------------------------------------------------------------------------ where tokens look
     def views(
         self, image_size: tuple[int, int], encoding: Mapping[str, Any], index: int = 0, place: str = "encoder"

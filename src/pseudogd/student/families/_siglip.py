@@ -33,23 +33,6 @@ class SquashedSiglipAdapter(FamilyAdapter):
                 f"vision tower {tower!r} of this {config.model_type} is not supported; 'siglip_vision_model' is"
             )
 
-    # ------------------------------------------------------------------------------------ what the config says
-    @property
-    def depth(self) -> int:
-        return int(self.config.vision_config.num_hidden_layers)
-
-    @property
-    def tower_width(self) -> int:
-        return int(self.config.vision_config.hidden_size)
-
-    @property
-    def text_width(self) -> int:
-        return int(self.config.text_config.hidden_size)
-
-    @property
-    def last_read(self) -> int:
-        return self.depth
-
     # ------------------------------------------------------------------------------------------ where tokens look
     def parts(self, image_size: tuple[int, int]) -> list[tuple[str, Box]]:
         """Name and place of every image that the tower sees of a photo, in order; the first is the whole photo."""

@@ -94,24 +94,24 @@ class FamilyAdapter(ABC):
 
     # ------------------------------------------------------------------------------------ what the config says
     @property
-    @abstractmethod
     def depth(self) -> int:
         """Number of blocks of the tower; it has depth + 1 hidden states."""
+        return int(self.config.vision_config.num_hidden_layers)
 
     @property
-    @abstractmethod
     def tower_width(self) -> int:
         """Width of the tower's hidden states."""
+        return int(self.config.vision_config.hidden_size)
 
     @property
-    @abstractmethod
     def text_width(self) -> int:
         """Width of the tokens that leave the projector."""
+        return int(self.config.text_config.hidden_size)
 
     @property
-    @abstractmethod
     def last_read(self) -> int:
         """Index (0..depth) of the deepest hidden state that the projector reads."""
+        return self.depth
 
     def default_taps(self) -> list[int]:
         """Up to four hidden states, evenly over the last three quarters of the depth, none that language never sees."""

@@ -33,23 +33,6 @@ class Gemma4Adapter(FamilyAdapter):
         # the larger models let tokens of a photo see each other in both directions, the smaller ones do not
         self.shares_prefix = config.get_text_config().use_bidirectional_attention is None
 
-    # ------------------------------------------------------------------------------------ what the config says
-    @property
-    def depth(self) -> int:
-        return int(self.config.vision_config.num_hidden_layers)
-
-    @property
-    def tower_width(self) -> int:
-        return int(self.config.vision_config.hidden_size)
-
-    @property
-    def text_width(self) -> int:
-        return int(self.config.text_config.hidden_size)
-
-    @property
-    def last_read(self) -> int:
-        return self.depth
-
     # ------------------------------------------------------------------------------------------ where tokens look
     def views(
         self, image_size: tuple[int, int], encoding: Mapping[str, Any], index: int = 0, place: str = "encoder"

@@ -45,18 +45,6 @@ class InternVLAdapter(TiledAdapter):
 
     # ------------------------------------------------------------------------------------ what the config says
     @property
-    def depth(self) -> int:
-        return int(self.config.vision_config.num_hidden_layers)
-
-    @property
-    def tower_width(self) -> int:
-        return int(self.config.vision_config.hidden_size)
-
-    @property
-    def text_width(self) -> int:
-        return int(self.config.text_config.hidden_size)
-
-    @property
     def last_read(self) -> int:
         return int(self.config.vision_feature_layer) % (self.depth + 1)
 

@@ -41,18 +41,6 @@ class LlavaAdapter(FamilyAdapter):
 
     # ------------------------------------------------------------------------------------ what the config says
     @property
-    def depth(self) -> int:
-        return int(self.config.vision_config.num_hidden_layers)
-
-    @property
-    def tower_width(self) -> int:
-        return int(self.config.vision_config.hidden_size)
-
-    @property
-    def text_width(self) -> int:
-        return int(self.config.text_config.hidden_size)
-
-    @property
     def last_read(self) -> int:
         layers = self.config.vision_feature_layer
         layers = [layers] if isinstance(layers, int) else list(layers)

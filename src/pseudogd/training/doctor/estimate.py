@@ -14,6 +14,7 @@ from typing import Any
 from torch import nn
 
 from pseudogd.student.families.base import FamilyAdapter
+from pseudogd.student.frozen import shared_parameters
 from pseudogd.student.head import GeometryHead
 from pseudogd.training.attention import LONGEST
 from pseudogd.training.doctor.layers import Layer, blocks_of, count, layers_of, nbytes, plain
@@ -153,9 +154,16 @@ class Estimate:
         return LIBRARIES + int(WORKING_SHARE * activations) + min(int(FREED_SHARE * left), FREED_BYTES)
 
     def _frozen_copy(self) -> int:
-        """The anchor's copy of whatever is trained of tower and projector; matrices at the type that they run in."""
-        copied = [p for part in ("tower", "projector") for p in self._trained(part)] if self._anchored else []
-        return sum(p.numel() * (self.size if p.ndim > 1 else 4) for p in copied)
+        """The anchor's copy of whatever is trained of tower and projector; matrices at the type that they run in.
+
+        What is not trained it shares with the model; FSDP2 gives the model shards of its own, and the copy keeps the
+        whole on every process.
+        """
+        if not self._anchored:
+            return 0
+        copied = [p for part in ("tower", "projector") for p in self._trained(part)]
+        shared = nbytes(shared_parameters(self.model)) if self.world > 1 else 0
+        return sum(p.numel() * (self.size if p.ndim > 1 else 4) for p in copied) + shared
 
     @property
     def _anchored(self) -> bool:

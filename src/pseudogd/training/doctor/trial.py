@@ -28,7 +28,6 @@ from pseudogd.training.trainer import PseudoGDTrainer
 
 STEPS = 2
 """The first makes the optimizer's state and warms the device up; the others are timed."""
-_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,8 @@ class HighWater:
             return
         memory.trim_heap()
         try:
-            _RESET.write_text("5")  # the peak is that from here on
-            self._before = _resident("VmRSS")
+            memory.forget_most()
+            self._before = memory.resident()
         except OSError:
             self._before = None
 
@@ -77,7 +76,7 @@ class HighWater:
         """Bytes above what there was before; None where nobody knows."""
         if self._before is None or self.device.type not in ("cuda", "cpu"):
             return None
-        most = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else _resident("VmHWM")
+        most = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else memory.most_resident()
         return most - self._before
 
 
@@ -190,9 +189,3 @@ class _Watch(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._updated.append(self._lap())
-
-
-def _resident(field: str) -> int:
-    """VmRSS, resident now, or VmHWM, its peak, in bytes."""
-    lines = _STATUS.read_text(encoding="utf-8").splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith(field)).split()[1])
