@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pseudogd.engines.jobs import Job
-from pseudogd.engines.local import SHARD_SIZE, reason_of, run_batches, run_stage
+from pseudogd.engines.local import SHARD_SIZE, ShardFunction, reason_of, run_batches, run_stage
 from pseudogd.engines.ray_engine import engine_of
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
@@ -22,7 +22,7 @@ from pseudogd.objects.coco import CocoSource
 from pseudogd.objects.detectors import NAMES, is_detector
 from pseudogd.progress import notice
 from pseudogd.stages._upstream import digest, origins
-from pseudogd.stages.detect import Detecting, PhotoItem, open_source, read_photo
+from pseudogd.stages.detect import ACTOR_THREADS, Detecting, PhotoItem, open_source, read_photo
 from pseudogd.store.dataset import Store
 
 NAMING = 1
@@ -76,7 +76,7 @@ def annotate(
     options   of a detector: box_threshold, text_threshold, doubt, template, device, dtype, revision,
               segmenter_revision, batch_size, and those of `objects.open_vocabulary.Filters`.
     num_shards, shard   this is one job of several, as in `label`.
-    engine    "local", "ray" or "ray:ADDRESS", as in `label`.
+    engine    "local", "ray" or "ray:ADDRESS", as in `label`; with a detector each actor has networks of its own.
 
     Entries whose file_name is missing, unknown or leads out of the folder, photos of another size than annotated, and
     damaged outlines become lines of the failure ledger; the rest is done. Raises InputError for a source that cannot be
@@ -85,8 +85,7 @@ def annotate(
     job = Job(shard, num_shards)
     shared: dict[str, Any] = {"shard_size": shard_size, "max_failures": max_failures, "job": job, "quiet": quiet}
     if isinstance(source, str) and is_detector(source):
-        if engine != "local":
-            raise InputError(f"engine {engine!r}: detectors run here; several machines share the work by --num-shards")
+        shared["engine"] = engine_of(engine, workers)
         found, batch_size = open_source(source, segmenter, classes, vocabulary, options)
         settings = {**found.settings, "naming": NAMING, "shard_size": shard_size}
         with job.writing(Path(data), "objects", overwrite=overwrite), ThreadPoolExecutor(workers) as threads:
@@ -97,8 +96,16 @@ def annotate(
                 for photo in store.photos().to_pylist()
             ]
             keys = [digest(item.name, item.image_id, origin.get(item.image_id)) for item in photos]
+            classes = list(found.detector.classes)
+
+            def build() -> ShardFunction:
+                """In an actor, which has networks of its own."""
+                again, _ = open_source(source, segmenter, classes, None, options)
+                hands = ThreadPoolExecutor(ACTOR_THREADS)
+                return Detecting(again, store, photos, hands, batch_size, ACTOR_THREADS).shard
+
             run = Detecting(found, store, photos, threads, batch_size, workers)
-            result = _run_detector(run, store, photos, keys, threads, shared)
+            result = _run_detector(run, store, photos, keys, threads, {**shared, "build": build, "gpu": True})
         return _counted(result, data, quiet)
     if isinstance(source, str) and not source.startswith("coco:"):
         raise InputError(_unknown(source))
@@ -136,7 +143,7 @@ def _run_detector(
     shared: Mapping[str, Any],
 ) -> StageResult:
     try:
-        return run_batches(
+        result = run_batches(
             len(photos),
             run.shard,
             store=store,
@@ -146,7 +153,10 @@ def _run_detector(
             title="annotate",
             **shared,
         )
+        run.close()
+        return result
     except BaseException:
+        run.close(cancel=True)
         threads.shutdown(wait=True, cancel_futures=True)
         raise
 
