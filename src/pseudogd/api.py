@@ -19,10 +19,10 @@ from pseudogd.progress import notice, track
 
 if TYPE_CHECKING:
     from pseudogd.benchmarks.backends.chat_server import ChatServer
+    from pseudogd.stages._estimate import Estimate
     from pseudogd.stages.annotate import AnnotateResult
     from pseudogd.stages.audit import Audit
     from pseudogd.stages.calibrate import CalibrateResult
-    from pseudogd.stages.dry_run import Estimate
     from pseudogd.stages.label import LabelResult
     from pseudogd.stages.packing.pack import Packed
     from pseudogd.stages.synth import SynthResult
@@ -105,9 +105,10 @@ def annotate(
     num_shards: int = 1,
     shard: int = 0,
     engine: str = "local",
+    dry_run: bool = False,
     quiet: bool = False,
     **options: Any,
-) -> AnnotateResult:
+) -> AnnotateResult | Estimate:
     """Photos to named objects: `pseudogd.stages.annotate.annotate`. `options` go to the detector (nms, device ...)."""
     from pseudogd.stages.annotate import annotate as run
 
@@ -123,6 +124,7 @@ def annotate(
         num_shards=num_shards,
         shard=shard,
         engine=engine,
+        dry_run=dry_run,
         quiet=quiet,
         **options,
     )
@@ -187,9 +189,10 @@ def synth(
     num_shards: int = 1,
     shard: int = 0,
     engine: str = "local",
+    dry_run: bool = False,
     quiet: bool = False,
     **settings: Any,
-) -> SynthResult:
+) -> SynthResult | Estimate:
     """Geometry and objects to spatial questions: `pseudogd.stages.synth.synth`.
 
     `settings`: formats, scene, margins, stability, least_margin, without, wordings, units, numbers and fair.
@@ -212,6 +215,7 @@ def synth(
         num_shards=num_shards,
         shard=shard,
         engine=engine,
+        dry_run=dry_run,
         quiet=quiet,
         **settings,
     )

@@ -32,6 +32,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete what is the
 NumShards = Annotated[int, typer.Option(min=1, help="So many jobs fill the folder at the same time.")]
 Shard = Annotated[int, typer.Option(min=0, help="Which of those jobs this is, from 0.")]
 Engine = Annotated[str, typer.Option(help="local, ray, or ray:ADDRESS of a cluster that sees the same folders.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what it will take (with --quiet as JSON).")]
 MaxFailures = Annotated[int, typer.Option(min=0, help="So many photos may fail before the exit code is 1.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps ...; a GPU if there is one.")]
@@ -133,9 +134,7 @@ def label(
     num_shards: NumShards = 1,
     shard: Shard = 0,
     engine: Engine = "local",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write nothing; say what it will take (with --quiet as JSON).")
-    ] = False,
+    dry_run: DryRun = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -160,9 +159,6 @@ def label(
         quiet=quiet,
         **further,
     )
-    if dry_run:
-        typer.echo(result.to_json() if quiet else str(result))
-        return 0
     return _stage_done(result, "photos with geometry", quiet)
 
 
@@ -191,6 +187,7 @@ def annotate(
     num_shards: NumShards = 1,
     shard: Shard = 0,
     engine: Engine = "local",
+    dry_run: DryRun = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -209,6 +206,7 @@ def annotate(
         num_shards=num_shards,
         shard=shard,
         engine=engine,
+        dry_run=dry_run,
         quiet=quiet,
         **_pairs(options),
     )
@@ -295,6 +293,7 @@ def synth(
     num_shards: NumShards = 1,
     shard: Shard = 0,
     engine: Engine = "local",
+    dry_run: DryRun = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -311,6 +310,7 @@ def synth(
         num_shards=num_shards,
         shard=shard,
         engine=engine,
+        dry_run=dry_run,
         quiet=quiet,
         settings_file=settings_file,
         second=second,
@@ -596,7 +596,10 @@ def view(
 
 
 def _stage_done(result: Any, what: str, quiet: bool) -> int:
-    """Say what a stage did; returns its exit code."""
+    """Say what a stage did, or what a dry run expects; returns its exit code."""
+    if hasattr(result, "to_json"):
+        typer.echo(result.to_json() if quiet else str(result))
+        return 0
     ledger = f"{result.failures:,} failures listed in {result.out / 'failures.parquet'}"
     if result.exit_code:
         return fail(

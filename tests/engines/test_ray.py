@@ -55,18 +55,14 @@ def cluster():
             "RAY_DATA_LOG_LEVEL": "ERROR",
             "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
             "RAY_worker_register_timeout_seconds": f"{PATIENCE:.0f}",  # a busy machine is a slow one
-            "RAY_raylet_start_wait_time_s": f"{PATIENCE:.0f}",
+            "RAY_health_check_failure_threshold": "60",
             "PYTHONPATH": code,
         }.items():
             patch.setenv(name, value)
         ray = pytest.importorskip("ray", reason="needs the ray extra: pip install 'pseudogd[ray]'")
         pytest.importorskip("ray.data", reason="needs the ray extra: pip install 'pseudogd[ray]'")
-        from ray.cluster_utils import Cluster
-
-        node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
-        nodes = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+        nodes = two_nodes()
         try:
-            nodes.add_node(**node)
             ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
             assert ray.cluster_resources()["CPU"] == 2
             session = nodes.head_node.get_session_dir_path()
@@ -76,6 +72,23 @@ def cluster():
             nodes.shutdown()
         for process in running(session):
             os.kill(process, signal.SIGKILL)
+
+
+def two_nodes():
+    """Ray itself waits 30 seconds for a node and no longer, which a busy machine may need more than once."""
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+    for trial in range(3):
+        nodes = Cluster()
+        try:
+            nodes.add_node(**node, include_dashboard=False)
+            nodes.add_node(**node)
+            return nodes
+        except Exception:
+            nodes.shutdown()
+            if trial == 2:
+                raise
 
 
 def running(*words):

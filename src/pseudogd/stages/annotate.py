@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,9 +22,13 @@ from pseudogd.errors import InputError
 from pseudogd.objects.coco import CocoSource
 from pseudogd.objects.detectors import NAMES, is_detector
 from pseudogd.progress import notice
+from pseudogd.stages._estimate import Estimate, measured, spread, timed
 from pseudogd.stages._upstream import digest, origins
 from pseudogd.stages.detect import ACTOR_THREADS, Detecting, PhotoItem, open_source, read_photo
 from pseudogd.store.dataset import Store
+
+if TYPE_CHECKING:
+    from pseudogd.objects.open_vocabulary import OpenVocabulary
 
 NAMING = 1
 """Changes whenever things that no file names are named in another way: their photos are done again then."""
@@ -59,9 +64,10 @@ def annotate(
     num_shards: int = 1,
     shard: int = 0,
     engine: str = "local",
+    dry_run: bool = False,
     quiet: bool = False,
     **options: Any,
-) -> AnnotateResult:
+) -> AnnotateResult | Estimate:
     """Write the named objects of every photo of the data folder `data`.
 
     source    ``coco:FILE``: a COCO annotation file. Its annotations' extra key ``name`` is taken where it points at one
@@ -78,6 +84,8 @@ def annotate(
     num_shards, shard   this is one job of several, as in `label`.
     engine    "local", "ray" or "ray:ADDRESS", as in `label`; with a detector each actor has networks of its own.
 
+    dry_run   write nothing, and measure on some of the photos what it will take, once the networks are loaded.
+
     Entries whose file_name is missing, unknown or leads out of the folder, photos of another size than annotated, and
     damaged outlines become lines of the failure ledger; the rest is done. Raises InputError for a source that cannot be
     used or a folder without finished geometry, SettingsMismatch when the folder was annotated with other settings.
@@ -88,13 +96,12 @@ def annotate(
         shared["engine"] = engine_of(engine, workers)
         found, batch_size = open_source(source, segmenter, classes, vocabulary, options)
         settings = {**found.settings, "naming": NAMING, "shard_size": shard_size}
+        if dry_run:
+            return _detector_measured(found, _labelled(data), batch_size, workers, num_shards, quiet)
         with job.writing(Path(data), "objects", overwrite=overwrite), ThreadPoolExecutor(workers) as threads:
             store = Store.open(data, "objects", settings, resume=not overwrite)
             origin = origins(store, "geometry")
-            photos = [
-                PhotoItem(photo["path"], photo["image_id"], photo["width"], photo["height"])
-                for photo in store.photos().to_pylist()
-            ]
+            photos = _photos(store)
             keys = [digest(item.name, item.image_id, origin.get(item.image_id)) for item in photos]
             classes = list(found.detector.classes)
 
@@ -116,6 +123,11 @@ def annotate(
         raise InputError(f"source {source!r}: {given[0]} is for detectors; leave it out")
     coco = _open(source, quiet)
     cluster = engine_of(engine, workers)
+    if dry_run:
+        reader = _labelled(data)
+        own = [item for item in _items(reader, coco) if not item.reason]
+        do = partial(_annotated, coco, reader)
+        return measured("objects", own, do, workers=workers, jobs=num_shards, quiet=quiet)
     with job.writing(Path(data), "objects", overwrite=overwrite):
         store = Store.open(data, "objects", {"source": "coco", "shard_size": shard_size}, resume=not overwrite)
         items = _items(store, coco)
@@ -132,6 +144,33 @@ def annotate(
             **shared,
         )
     return _counted(result, data, quiet)
+
+
+def _labelled(data: str | os.PathLike[str]) -> Store:
+    store = Store(data)
+    store.require("geometry")
+    return store
+
+
+def _photos(store: Store) -> list[PhotoItem]:
+    return [
+        PhotoItem(photo["path"], photo["image_id"], photo["width"], photo["height"])
+        for photo in store.photos().to_pylist()
+    ]
+
+
+def _detector_measured(
+    found: OpenVocabulary, store: Store, batch_size: int, workers: int, jobs: int, quiet: bool
+) -> Estimate:
+    photos = _photos(store)
+    chosen = spread(photos)
+    with ThreadPoolExecutor(workers) as threads:
+        run = Detecting(found, store, chosen, threads, batch_size, workers)
+        try:
+            do = lambda span: run.shard(span, lambda count: None)()  # noqa: E731
+            return timed("objects", len(photos), len(chosen), do, jobs=jobs, quiet=quiet)
+        finally:
+            run.close(cancel=True)
 
 
 def _run_detector(
