@@ -24,14 +24,14 @@ PAGE = ROOT / "docs" / "scale.md"
 BEGIN, END = "<!-- costs: ", "<!-- end of costs -->"
 PRICES = {"gpu_hour": 2.0, "core_hour": 0.05, "tb_month": 23.0}
 PEAK_TFLOPS, UTILISATION = 312, 0.3
-"""Of an A100 in bf16 without sparsity, by its data sheet; the share of it that a network of this kind is assumed to get."""
+"""Of an A100 in bf16 without sparsity, by its data sheet; the share of it that such a network is assumed to reach."""
 SIDE = 518
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--measure", action="store_true", help="run the benchmarks here and write docs/scale.md")
-    parser.add_argument("--check", action="store_true", help="exit code 1 if docs/scale.md is not what its figures give")
+    parser.add_argument("--check", action="store_true", help="exit code 1 if the page is not what its figures give")
     parser.add_argument("--label", type=Path, help="what perf/label.py printed")
     parser.add_argument("--synth", type=Path, help="what perf/synth.py printed")
     parser.add_argument("--photos", type=int, default=1_000_000)
@@ -87,8 +87,12 @@ def table(found: Mapping[str, Any], given: Mapping[str, Any]) -> str:
         own = found["cores"]
         labelled = (f"{what}, {own} cores", f"{rate}: {_number(hours * own)} core hours", *_cores(hours * own, given))
     else:
-        labelled = (f"{what}, one {found['device']} device", f"{rate}: {_number(hours)} GPU hours", *_gpus(hours, given))
-    asked = count * found["synth_ms"] / 1e3 / 3600
+        labelled = (
+            f"{what}, one {found['device']} device",
+            f"{rate}: {_number(hours)} GPU hours",
+            *_gpus(hours, given),
+        )
+    questions, asked = count * found["questions"], count * found["synth_ms"] / 1e3 / 3600
     terabytes = count * found["bytes"] / 1e12
     teraflop = teacher_teraflop()
     fast = PEAK_TFLOPS * UTILISATION / teraflop
@@ -99,7 +103,7 @@ def table(found: Mapping[str, Any], given: Mapping[str, Any]) -> str:
         labelled,
         (
             "`synth`, all tasks, stability included",
-            f"{found['questions'] * count:,.0f} questions, {found['synth_ms']:,.1f} ms a photo: {_number(asked)} core hours",
+            f"{questions:,.0f} questions, {found['synth_ms']:,.1f} ms a photo: {_number(asked)} core hours",
             *_cores(asked, given),
         ),
         (
