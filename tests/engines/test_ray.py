@@ -1,20 +1,37 @@
-"""Ray's actors make the rows of a local run, also when one of them is killed on the way."""
+"""Ray's actors make the rows of a local run in every stage, also when one of them is killed on the way.
+
+The cluster is two nodes of one core each on this machine, with a token of its own, and ends with the tests.
+"""
 
 import os
+import secrets
+import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
+import torch
 from helpers import photos as make
+from helpers.golden_folder import write_folder
 from helpers.tiny_depth_anything import save_tiny_depth_anything
+from helpers.tiny_detectors import save_tiny_owlv2, save_tiny_sam2
 
+import pseudogd
+from pseudogd import cli, exits
 from pseudogd.engines.ray_engine import RayEngine, engine_of
 from pseudogd.errors import InputError, PseudoGDError
+from pseudogd.stages.annotate import annotate
 from pseudogd.stages.label import label
+from pseudogd.stages.synth import synth
 from pseudogd.store.shards import Slice
 
-COUNT, SHARD = 24, 2
+COUNT, SHARD, PATIENCE = 24, 2, 240.0
+LOOSE = {"box_threshold": 0.01, "min_mask_score": 0.0, "min_fill": 0.0, "min_inside": 0.0, "nms": 0.3, "doubt": 1.0}
+needs_proc = pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks processes up in /proc")
 
 
 def test_names_of_engines():
@@ -27,14 +44,94 @@ def test_names_of_engines():
 
 @pytest.fixture(scope="module")
 def cluster():
-    ray = pytest.importorskip("ray", reason="needs the ray extra: pip install 'pseudogd[ray]'")
-    pytest.importorskip("ray.data", reason="needs the ray extra: pip install 'pseudogd[ray]'")
-    paths = [os.path.dirname(os.path.dirname(label.__code__.co_filename)), os.path.dirname(make.__file__)]
-    env = {"PYTHONPATH": os.pathsep.join([os.path.dirname(paths[0]), os.path.dirname(paths[1])])}
-    options = {"num_cpus": 2, "include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
-    ray.init(**options, object_store_memory=100 * 2**20, runtime_env={"env_vars": env})
-    yield ray
-    ray.shutdown()
+    """Its address; this process has joined it."""
+    code = os.pathsep.join([str(Path(pseudogd.__file__).parents[1]), str(Path(make.__file__).parents[1])])
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_BACKEND_LOG_LEVEL": "fatal",
+            "RAY_DATA_LOG_LEVEL": "ERROR",
+            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+            "RAY_worker_register_timeout_seconds": f"{PATIENCE:.0f}",  # a busy machine is a slow one
+            "RAY_health_check_failure_threshold": "60",
+            "PYTHONPATH": code,
+        }.items():
+            patch.setenv(name, value)
+        ray = pytest.importorskip("ray", reason="needs the ray extra: pip install 'pseudogd[ray]'")
+        pytest.importorskip("ray.data", reason="needs the ray extra: pip install 'pseudogd[ray]'")
+        nodes = two_nodes()
+        try:
+            ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
+            assert ray.cluster_resources()["CPU"] == 2
+            session = nodes.head_node.get_session_dir_path()
+            yield nodes.address
+        finally:
+            ray.shutdown()
+            nodes.shutdown()
+        for process in running(session):
+            os.kill(process, signal.SIGKILL)
+
+
+def two_nodes():
+    """Ray itself waits 30 seconds for a node and no longer, which a busy machine may need more than once."""
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+    for trial in range(3):
+        nodes = Cluster()
+        try:
+            nodes.add_node(**node, include_dashboard=False)
+            nodes.add_node(**node)
+            return nodes
+        except Exception:
+            nodes.shutdown()
+            if trial == 2:
+                raise
+
+
+def running(*words):
+    """Ids of processes in whose command line all words are."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
+        try:
+            said = Path("/proc", name, "cmdline").read_text(errors="replace")
+        except OSError:
+            continue
+        if all(word in said for word in words) and int(name) != os.getpid():
+            found.append(int(name))
+    return found
+
+
+class Killer:
+    """Kills the first actor once a shard is in the folder and others are to come."""
+
+    def __init__(self, folder, shards):
+        self.folder, self.shards, self.killed, self.done = folder, shards, None, False
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+
+    def watch(self):
+        while not self.done and self.killed is None:
+            if 1 <= len(list(self.folder.glob("part-*.parquet"))) < self.shards and (
+                found := running("ray::", "MapBatches")
+            ):
+                os.kill(found[0], signal.SIGKILL)
+                self.killed = found[0]
+            time.sleep(0.002)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.done = True
+        self.thread.join()
+        assert error[0] is not None or self.killed is not None, "no actor was found to kill"
+
+
+def content(out):
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in sorted(out.rglob("*.parquet"))}
 
 
 @pytest.fixture(scope="module")
@@ -51,47 +148,76 @@ def teacher(tmp_path_factory):
     return f"depth-anything:{save_tiny_depth_anything(tmp_path_factory.mktemp('teacher') / 'tiny')}"
 
 
-def content(out):
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in sorted(out.rglob("*.parquet"))}
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory):
+    """Photos with depth and outlines, and their data once all stages are done here."""
+    folder = write_folder(tmp_path_factory.mktemp("golden"), count=8, side=96)
+    label(folder, f"files:{folder / 'depth'}", folder / "data", folder / "cameras.json", shard_size=1, quiet=True)
+    shutil.copytree(folder / "data", folder / "labelled")
+    annotate(folder / "data", f"coco:{folder / 'annotations.json'}", quiet=True)
+    return folder
 
 
-def actors():
-    """Process ids of the actors that label."""
-    found = []
-    for name in os.listdir("/proc"):
-        try:
-            with open(f"/proc/{name}/cmdline") as file:
-                if name.isdigit() and "ray::" in (said := file.read()) and "MapBatches" in said:
-                    found.append(int(name))
-        except OSError:
-            continue
-    return found
+@needs_proc
+@pytest.mark.slow
+def test_labels_are_those_of_a_local_run_also_when_an_actor_is_killed(cluster, photos, teacher, tmp_path):
+    options = {"shard_size": SHARD, "batch_size": 2, "quiet": True}
+    label(photos, teacher, tmp_path / "local", **options)
+    with Killer(tmp_path / "ray" / "geometry", COUNT // SHARD):
+        result = label(photos, teacher, tmp_path / "ray", engine="ray", workers=2, **options)
+    assert (result.rows, result.failures, result.complete) == (COUNT - 1, 1, True)
+    assert content(tmp_path / "ray") == content(tmp_path / "local")
+
+
+@needs_proc
+@pytest.mark.slow
+def test_questions_are_those_of_a_local_run_also_when_an_actor_is_killed(cluster, golden, tmp_path):
+    here, there = (shutil.copytree(golden / "data", tmp_path / name) for name in ("local", "ray"))
+    synth(here, shard_size=1, quiet=True)
+    with Killer(there / "questions", 8):
+        result = synth(there, shard_size=1, engine="ray", workers=2, quiet=True)
+    assert result.rows > 20 and result.complete and content(there) == content(here)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks processes up in /proc")
-def test_rows_are_those_of_a_local_run_also_when_a_worker_is_killed(cluster, photos, teacher, tmp_path):
-    options = {"shard_size": SHARD, "batch_size": 2, "quiet": True}
-    label(photos, teacher, tmp_path / "local", **options)
-    killed = []
+def test_a_detectors_objects_are_those_of_a_local_run(cluster, golden, tmp_path, capsys):
+    """By the command here, with two threads of torch; an actor has one."""
+    networks = save_tiny_owlv2(tmp_path / "owl"), save_tiny_sam2(tmp_path / "sam2")
+    here, there = (tmp_path / name for name in ("local", "ray"))
+    for data, engine in ((here, "local"), (there, "ray")):
+        shutil.copytree(golden / "labelled", data)
+        words = ["annotate", data, "--source", f"owlv2:{networks[0]}", "--segmenter", f"sam2:{networks[1]}"]
+        words += ["--classes", "chair,table,lamp,box", "--engine", engine, "--workers", "2", "--quiet", "batch_size=3"]
+        words += [f"{key}={value}" for key, value in {**LOOSE, "device": "cpu"}.items()]
+        threads = torch.get_num_threads()
+        torch.set_num_threads(2)
+        try:
+            assert exits.run(cli.app, [str(word) for word in words]) == 0, capsys.readouterr().err
+        finally:
+            torch.set_num_threads(threads)
+    assert content(there) == content(here)
 
-    def kill():
-        """The first actor, once a shard is there and others are to come."""
-        until = time.monotonic() + 60
-        while time.monotonic() < until and not killed:
-            done = len(list((tmp_path / "ray" / "geometry").glob("part-*.parquet")))
-            if 1 <= done < COUNT // SHARD and (found := actors()):
-                os.kill(found[0], signal.SIGKILL)
-                killed.append((found[0], done))
-            time.sleep(0.002)
 
-    killer = threading.Thread(target=kill, daemon=True)
-    killer.start()
-    result = label(photos, teacher, tmp_path / "ray", engine="ray", workers=2, **options)
-    killer.join(1)
-    assert killed, "no actor was found to kill"
-    assert (result.rows, result.failures, result.complete) == (COUNT - 1, 1, True)
-    assert content(tmp_path / "ray") == content(tmp_path / "local")
+@pytest.mark.slow
+def test_a_cluster_by_its_address_and_paths_relative_to_the_commands_folder(cluster, golden, tmp_path):
+    """From a process and a folder of its own, which the nodes were not started in."""
+    shutil.copytree(golden, tmp_path / "golden")
+    shutil.move(tmp_path / "golden" / "labelled", tmp_path / "data")
+    words = [
+        "annotate",
+        "data",
+        "--source",
+        "coco:golden/annotations.json",
+        "--engine",
+        f"ray:{cluster}",
+        "--workers=1",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "pseudogd", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert content(tmp_path / "data") == content(golden / "data")
+    assert "ray" not in done.stderr.lower()  # no other program's words among ours
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from helpers.golden_folder import write_folder
 from helpers.tiny_depth_anything import save_tiny_depth_anything
 
 from pseudogd.errors import InputError
+from pseudogd.geometry.types import Geometry, TeacherInfo
 from pseudogd.stages.annotate import annotate
 from pseudogd.stages.label import label
 from pseudogd.stages.synth import synth
@@ -23,6 +24,7 @@ from pseudogd.store.dataset import Store
 from pseudogd.store.integrity import verify
 from pseudogd.store.locks import InUse, hold
 from pseudogd.teachers import load_teacher
+from pseudogd.teachers.base import Teacher
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals")
 FORK = multiprocessing.get_context("fork") if os.name == "posix" else None
@@ -155,6 +157,30 @@ def test_two_on_one_folder(commands, before, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["label", "annotate", "synth"])
+def test_two_that_start_together(commands, before, tmp_path, name):
+    """One does the work; the other waits for it and finds nothing to do, or is refused."""
+    out = shutil.copytree(before[name], tmp_path / "data")
+    both = [FORK.Process(target=said, args=(commands[name], out, tmp_path / f"{index}")) for index in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+        assert process.exitcode == 0
+    ends = sorted((tmp_path / f"{index}").read_text() for index in range(2))
+    assert ends[0] == "did 6" and (ends[1] == "had 6" or "already writing" in ends[1])
+    assert stage_of(content(out), name) == stage_of(content(before["all"]), name)
+
+
+def said(command, out, note):
+    """Run a stage and note what it did, had been done, or said."""
+    try:
+        result = command(out)
+        note.write_text(f"had {result.resumed}" if result.resumed else f"did {result.inputs}")
+    except InUse as error:
+        note.write_text(f"refused: {error}")
+
+
+@pytest.mark.parametrize("name", ["label", "annotate", "synth"])
 def test_jobs_beside_one_another_make_what_one_makes(commands, before, tmp_path, name):
     out = shutil.copytree(before[name], tmp_path / "data")
     first = commands[name](out, num_shards=3, shard=2)
@@ -208,17 +234,27 @@ def test_a_huge_photo_is_refused_before_it_fills_the_memory(teacher, tmp_path):
     assert "12000 x 9000 pixels are more than" in Store(tmp_path / "data").failures().to_pylist()[0]["reason"]
 
 
+class Flat(Teacher):
+    """A wall 1.5 m away, whatever the photo."""
+
+    info = TeacherInfo("flat", "1", "0", "Apache-2.0")
+    settings = {"name": "flat"}  # noqa: RUF012
+
+    def prepare(self, photo):
+        return photo.image.size
+
+    def infer(self, prepared):
+        return [Geometry(np.full((h, w), 1.5, np.float32), None, teacher=self.info) for w, h in prepared]
+
+
 @pytest.mark.slow
-def test_thousands_of_tiny_photos(tmp_path):
-    photos, depth = tmp_path / "photos", tmp_path / "depth"
+def test_ten_thousand_tiny_photos(tmp_path):
+    photos = tmp_path / "photos"
     photos.mkdir()
-    depth.mkdir()
     picture = make.as_bytes(make.Image.new("RGB", (8, 8), "red"))
-    flat = make.as_bytes(make.Image.fromarray(np.full((8, 8), 1500, np.uint16)))
-    for index in range(2000):
+    for index in range(10_000):
         (photos / f"{index}.png").write_bytes(picture + index.to_bytes(4, "big"))
-        (depth / f"{index}.png").write_bytes(flat)
-    begun = time.monotonic()
-    result = label(photos, f"files:{depth}", tmp_path / "data", quiet=True)
-    assert result.rows == 2000 and time.monotonic() - begun < 60
-    assert label(photos, f"files:{depth}", tmp_path / "data", quiet=True).resumed == 2000
+    begun = time.process_time()
+    result = label(photos, Flat(), tmp_path / "data", quiet=True)
+    assert result.rows == 10_000 and time.process_time() - begun < 60
+    assert label(photos, Flat(), tmp_path / "data", quiet=True).resumed == 10_000

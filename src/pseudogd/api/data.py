@@ -11,7 +11,7 @@ from pseudogd.errors import InputError
 
 if TYPE_CHECKING:
     from pseudogd.stages.annotate import AnnotateResult
-    from pseudogd.stages.dry_run import Estimate
+    from pseudogd.stages._estimate import Estimate
     from pseudogd.stages.label import LabelResult
     from pseudogd.stages.packing.pack import Packed
     from pseudogd.stages.synth import SynthResult
@@ -87,9 +87,10 @@ def annotate(
     num_shards: int = 1,
     shard: int = 0,
     engine: str = "local",
+    dry_run: bool = False,
     quiet: bool = False,
     **options: Any,
-) -> AnnotateResult:
+) -> AnnotateResult | Estimate:
     """Photos to named objects: `pseudogd.stages.annotate.annotate`. `options` go to the detector (nms, device ...)."""
     from pseudogd.stages.annotate import annotate as run
 
@@ -105,6 +106,7 @@ def annotate(
         num_shards=num_shards,
         shard=shard,
         engine=engine,
+        dry_run=dry_run,
         quiet=quiet,
         **options,
     )
@@ -124,9 +126,10 @@ def synth(
     num_shards: int = 1,
     shard: int = 0,
     engine: str = "local",
+    dry_run: bool = False,
     quiet: bool = False,
     **settings: Any,
-) -> SynthResult:
+) -> SynthResult | Estimate:
     """Geometry and objects to spatial questions: `pseudogd.stages.synth.synth`.
 
     `settings`: formats, scene, margins, stability, least_margin, without, wordings, units, numbers and fair.
@@ -149,6 +152,7 @@ def synth(
         num_shards=num_shards,
         shard=shard,
         engine=engine,
+        dry_run=dry_run,
         quiet=quiet,
         **settings,
     )

@@ -10,6 +10,7 @@ import typer
 from pseudogd.cli.options import (
     Data,
     Debug,
+    DryRun,
     Engine,
     MaxFailures,
     NumShards,
@@ -59,9 +60,7 @@ def label(
     num_shards: NumShards = 1,
     shard: Shard = 0,
     engine: Engine = "local",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write nothing; say what it will take (with --quiet as JSON).")
-    ] = False,
+    dry_run: DryRun = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -86,9 +85,6 @@ def label(
         quiet=quiet,
         **further,
     )
-    if dry_run:
-        typer.echo(result.to_json() if quiet else str(result))
-        return 0
     return say_stage(result, "photos with geometry", quiet)
 
 
@@ -116,6 +112,7 @@ def annotate(
     num_shards: NumShards = 1,
     shard: Shard = 0,
     engine: Engine = "local",
+    dry_run: DryRun = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -134,6 +131,7 @@ def annotate(
         num_shards=num_shards,
         shard=shard,
         engine=engine,
+        dry_run=dry_run,
         quiet=quiet,
         **pairs(options),
     )
@@ -166,6 +164,7 @@ def synth(
     num_shards: NumShards = 1,
     shard: Shard = 0,
     engine: Engine = "local",
+    dry_run: DryRun = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -182,6 +181,7 @@ def synth(
         num_shards=num_shards,
         shard=shard,
         engine=engine,
+        dry_run=dry_run,
         quiet=quiet,
         settings_file=settings_file,
         second=second,

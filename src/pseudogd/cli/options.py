@@ -18,6 +18,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete what is the
 NumShards = Annotated[int, typer.Option(min=1, help="So many jobs fill the folder at the same time.")]
 Shard = Annotated[int, typer.Option(min=0, help="Which of those jobs this is, from 0.")]
 Engine = Annotated[str, typer.Option(help="local, ray, or ray:ADDRESS of a cluster that sees the same folders.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what it will take (with --quiet as JSON).")]
 MaxFailures = Annotated[int, typer.Option(min=0, help="So many photos may fail before the exit code is 1.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps ...; a GPU if there is one.")]

@@ -16,7 +16,10 @@ def say(text: str, quiet: bool) -> None:
 
 
 def say_stage(result: Any, what: str, quiet: bool) -> int:
-    """Say what a stage did; returns its exit code."""
+    """Say what a stage did, or what a dry run expects; returns its exit code."""
+    if hasattr(result, "to_json"):
+        typer.echo(result.to_json() if quiet else str(result))
+        return 0
     ledger = f"{result.failures:,} failures listed in {result.out / 'failures.parquet'}"
     if result.exit_code:
         return fail(

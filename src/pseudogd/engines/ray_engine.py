@@ -17,6 +17,13 @@ from pseudogd.store.shards import Slice
 
 Make = Callable[[Slice], None]
 _RETRIES = 5
+_SURROUNDINGS = {
+    "RAY_DATA_LOG_LEVEL": "ERROR",  # the bar is ours
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # it speaks of lost arguments when an actor may be restarted, lost or not
+    "RAY_USAGE_STATS_ENABLED": "0",  # a cluster that is started here tells nobody that it was
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+"""What Ray is told by the environment, where the user's own does not."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class RayEngine:
             rows = [{"index": p.index, "start": p.start, "stop": p.stop, "digest": p.digest} for p in parts]
             done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
                 _Worker,
-                fn_constructor_args=(build,),
+                fn_constructor_args=(build, os.getcwd()),
                 batch_size=1,
                 compute=ray.data.ActorPoolStrategy(size=min(self.workers, len(rows))),
                 num_cpus=1,
@@ -69,14 +76,14 @@ class RayEngine:
         if ray.is_initialized():
             return False
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
             if self.address is not None or os.environ.get("RAY_ADDRESS"):
                 ray.init(address=self.address or "auto", **quiet)
             else:
                 ray.init(num_cpus=self.workers, include_dashboard=False, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise InputError(f"engine ray:{self.address or ''}: no cluster there ({_line(error)})") from error
+            token = "" if os.environ.get("RAY_AUTH_MODE") else "; if it asks for a token, set RAY_AUTH_MODE=token"
+            raise InputError(f"engine ray:{self.address or ''}: no cluster there ({_line(error)}){token}") from error
         return True
 
 
@@ -93,8 +100,11 @@ def engine_of(name: str, workers: int) -> RayEngine | None:
 class _Worker:
     """What one actor is. What goes wrong comes back as a line: Ray hides it under pages of its own."""
 
-    def __init__(self, build: Callable[[], Make]) -> None:
+    def __init__(self, build: Callable[[], Make], folder: str) -> None:
+        """`folder` is where the command was given: paths may be relative to it."""
         self._build = build
+        if os.path.isdir(folder):
+            os.chdir(folder)
         self._make: Make | None = None
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -113,6 +123,8 @@ class _Worker:
 
 
 def _ray() -> Any:
+    for name, value in _SURROUNDINGS.items():
+        os.environ.setdefault(name, value)
     try:
         import ray
         import ray.data

@@ -24,9 +24,12 @@ FULL = 16
 
 
 class Lanes:
-    """Runs functions that put a batch through a teacher's network; several at a time where that is a CPU's."""
+    """Runs functions that put a batch through a network; several at a time where that is a CPU's.
 
-    def __init__(self, teacher: Teacher) -> None:
+    `teacher` is a Teacher, or whatever else has a network in its attribute `model`.
+    """
+
+    def __init__(self, teacher: Any) -> None:
         self._threads_before = _torch_threads() if on_cpu(teacher) else 0
         self.count = min(max(1, self._threads_before), MOST_LANES)
         start = _one_thread if self._threads_before else None
@@ -44,6 +47,18 @@ class Lanes:
             import torch
 
             torch.set_num_threads(self._threads_before)  # threads that start later ask for the last number set
+
+
+def on_one_thread(fn: Callable[[], T]) -> T:
+    """Call a function whose networks shall say the same whatever number of threads torch would use here."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="lane", initializer=_one_thread) as executor:
+            return executor.submit(fn).result()
+    finally:
+        torch.set_num_threads(before)  # as in `Lanes.close`
 
 
 class Bounded:
@@ -96,13 +111,13 @@ class Steady(Teacher):
         return getattr(self.__dict__["_teacher"], name)
 
 
-def on_cpu(teacher: Teacher) -> bool:
+def on_cpu(teacher: Any) -> bool:
     """Whether the teacher is a torch network (or several) on the CPU."""
     devices = {device for device in _devices(teacher)}
     return devices == {"cpu"}
 
 
-def _devices(teacher: Teacher) -> Iterator[str]:
+def _devices(teacher: Any) -> Iterator[str]:
     torch = sys.modules.get("torch")
     if torch is None:
         return

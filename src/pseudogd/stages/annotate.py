@@ -8,22 +8,27 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pseudogd.engines.jobs import Job
-from pseudogd.engines.local import SHARD_SIZE, reason_of, run_batches, run_stage
+from pseudogd.engines.local import SHARD_SIZE, ShardFunction, reason_of, run_batches, run_stage
 from pseudogd.engines.ray_engine import engine_of
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
 from pseudogd.objects.coco import CocoSource
 from pseudogd.objects.detectors import NAMES, is_detector
 from pseudogd.progress import notice
+from pseudogd.stages._estimate import Estimate, measured, spread, timed
 from pseudogd.stages._upstream import digest, origins
-from pseudogd.stages.detect import Detecting, PhotoItem, open_source, read_photo
+from pseudogd.stages.detect import ACTOR_THREADS, Detecting, PhotoItem, open_source, read_photo
 from pseudogd.store.dataset import Store
+
+if TYPE_CHECKING:
+    from pseudogd.objects.open_vocabulary import OpenVocabulary
 
 NAMING = 1
 """Changes whenever things that no file names are named in another way: their photos are done again then."""
@@ -59,9 +64,10 @@ def annotate(
     num_shards: int = 1,
     shard: int = 0,
     engine: str = "local",
+    dry_run: bool = False,
     quiet: bool = False,
     **options: Any,
-) -> AnnotateResult:
+) -> AnnotateResult | Estimate:
     """Write the named objects of every photo of the data folder `data`.
 
     source    ``coco:FILE``: a COCO annotation file. Its annotations' extra key ``name`` is taken where it points at one
@@ -76,7 +82,9 @@ def annotate(
     options   of a detector: box_threshold, text_threshold, doubt, template, device, dtype, revision,
               segmenter_revision, batch_size, and those of `objects.open_vocabulary.Filters`.
     num_shards, shard   this is one job of several, as in `label`.
-    engine    "local", "ray" or "ray:ADDRESS", as in `label`.
+    engine    "local", "ray" or "ray:ADDRESS", as in `label`; with a detector each actor has networks of its own.
+
+    dry_run   write nothing, and measure on some of the photos what it will take, once the networks are loaded.
 
     Entries whose file_name is missing, unknown or leads out of the folder, photos of another size than annotated, and
     damaged outlines become lines of the failure ledger; the rest is done. Raises InputError for a source that cannot be
@@ -85,20 +93,26 @@ def annotate(
     job = Job(shard, num_shards)
     shared: dict[str, Any] = {"shard_size": shard_size, "max_failures": max_failures, "job": job, "quiet": quiet}
     if isinstance(source, str) and is_detector(source):
-        if engine != "local":
-            raise InputError(f"engine {engine!r}: detectors run here; several machines share the work by --num-shards")
+        shared["engine"] = engine_of(engine, workers)
         found, batch_size = open_source(source, segmenter, classes, vocabulary, options)
         settings = {**found.settings, "naming": NAMING, "shard_size": shard_size}
+        if dry_run:
+            return _detector_measured(found, _labelled(data), batch_size, workers, num_shards, quiet)
         with job.writing(Path(data), "objects", overwrite=overwrite), ThreadPoolExecutor(workers) as threads:
             store = Store.open(data, "objects", settings, resume=not overwrite)
             origin = origins(store, "geometry")
-            photos = [
-                PhotoItem(photo["path"], photo["image_id"], photo["width"], photo["height"])
-                for photo in store.photos().to_pylist()
-            ]
+            photos = _photos(store)
             keys = [digest(item.name, item.image_id, origin.get(item.image_id)) for item in photos]
+            classes = list(found.detector.classes)
+
+            def build() -> ShardFunction:
+                """In an actor, which has networks of its own."""
+                again, _ = open_source(source, segmenter, classes, None, options)
+                hands = ThreadPoolExecutor(ACTOR_THREADS)
+                return Detecting(again, store, photos, hands, batch_size, ACTOR_THREADS).shard
+
             run = Detecting(found, store, photos, threads, batch_size, workers)
-            result = _run_detector(run, store, photos, keys, threads, shared)
+            result = _run_detector(run, store, photos, keys, threads, {**shared, "build": build, "gpu": True})
         return _counted(result, data, quiet)
     if isinstance(source, str) and not source.startswith("coco:"):
         raise InputError(_unknown(source))
@@ -109,6 +123,11 @@ def annotate(
         raise InputError(f"source {source!r}: {given[0]} is for detectors; leave it out")
     coco = _open(source, quiet)
     cluster = engine_of(engine, workers)
+    if dry_run:
+        reader = _labelled(data)
+        own = [item for item in _items(reader, coco) if not item.reason]
+        do = partial(_annotated, coco, reader)
+        return measured("objects", own, do, workers=workers, jobs=num_shards, quiet=quiet)
     with job.writing(Path(data), "objects", overwrite=overwrite):
         store = Store.open(data, "objects", {"source": "coco", "shard_size": shard_size}, resume=not overwrite)
         items = _items(store, coco)
@@ -127,6 +146,33 @@ def annotate(
     return _counted(result, data, quiet)
 
 
+def _labelled(data: str | os.PathLike[str]) -> Store:
+    store = Store(data)
+    store.require("geometry")
+    return store
+
+
+def _photos(store: Store) -> list[PhotoItem]:
+    return [
+        PhotoItem(photo["path"], photo["image_id"], photo["width"], photo["height"])
+        for photo in store.photos().to_pylist()
+    ]
+
+
+def _detector_measured(
+    found: OpenVocabulary, store: Store, batch_size: int, workers: int, jobs: int, quiet: bool
+) -> Estimate:
+    photos = _photos(store)
+    chosen = spread(photos)
+    with ThreadPoolExecutor(workers) as threads:
+        run = Detecting(found, store, chosen, threads, batch_size, workers)
+        try:
+            do = lambda span: run.shard(span, lambda count: None)()  # noqa: E731
+            return timed("objects", len(photos), len(chosen), do, jobs=jobs, quiet=quiet)
+        finally:
+            run.close(cancel=True)
+
+
 def _run_detector(
     run: Detecting,
     store: Store,
@@ -136,7 +182,7 @@ def _run_detector(
     shared: Mapping[str, Any],
 ) -> StageResult:
     try:
-        return run_batches(
+        result = run_batches(
             len(photos),
             run.shard,
             store=store,
@@ -146,7 +192,10 @@ def _run_detector(
             title="annotate",
             **shared,
         )
+        run.close()
+        return result
     except BaseException:
+        run.close(cancel=True)
         threads.shutdown(wait=True, cancel_futures=True)
         raise
 

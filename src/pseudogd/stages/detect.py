@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pseudogd.engines.local import Advance, reason_of
 from pseudogd.engines.result import Outcome
 from pseudogd.errors import InputError
+from pseudogd.stages._lanes import Lanes, on_one_thread
 from pseudogd.store.dataset import Store
 from pseudogd.store.photos import open_photo
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pseudogd.objects.open_vocabulary import OpenVocabulary
 
 BATCH_SIZE = 8
+ACTOR_THREADS = 2
 _BOTH = ("device", "dtype")
 
 
@@ -59,11 +62,12 @@ def open_source(
     masks = None if segmenter is None else load_segmenter(segmenter, **for_masks)
     family, _, path = source.partition(":")
     label = f"{family}:{Path(path).resolve().name if Path(path).is_dir() else path}"
-    return OpenVocabulary(load_detector(source, names, **rest), masks, filters, label), batch_size
+    detector = on_one_thread(lambda: load_detector(source, names, **rest))  # it may ask its network about the names
+    return OpenVocabulary(detector, masks, filters, label), batch_size
 
 
 class Detecting:
-    """Photos are read and resized by threads and go through the networks in batches."""
+    """Photos are read and resized by threads and go through the networks in batches, one thread to a pass on a CPU."""
 
     def __init__(
         self,
@@ -76,15 +80,20 @@ class Detecting:
     ):
         self._source, self._store, self._items, self._threads = source, store, items, threads
         self._batch_size, self._ahead = batch_size, batch_size + 2 * workers
+        self._lanes, self._one_at_a_time = _lanes_of(source), Lock()
 
-    def shard(self, span: range, advance: Advance) -> list[Outcome]:
-        """Outcomes of the photos in `span`. Which photos share a batch depends on their order alone."""
-        outcomes: dict[int, Outcome] = {}
+    def shard(self, span: range, advance: Advance) -> Callable[[], list[Outcome]]:
+        """A function that waits for the outcomes of the photos in `span`, all of which are on their way.
+
+        Which photos share a batch depends on their order alone.
+        """
+        failed: dict[int, Outcome] = {}
+        passes: list[Future[dict[int, Outcome]]] = []
         waiting: dict[Any, list[tuple[int, Any]]] = {}
         for index, ready in self._read_ahead(span):
             if isinstance(ready, Outcome):
-                outcomes[index] = ready
-                advance(1)
+                failed[index] = ready
+                self._count(advance, 1)
                 continue
             bucket = self._source.bucket(ready)
             waiting.setdefault(bucket, []).append((index, ready))
@@ -92,10 +101,25 @@ class Detecting:
                 if sum(map(len, waiting.values())) < 2 * self._batch_size:
                     continue
                 bucket = max(waiting, key=lambda key: len(waiting[key]))
-            outcomes.update(self._infer(waiting.pop(bucket), advance))
-        for batch in waiting.values():
-            outcomes.update(self._infer(batch, advance))
-        return [outcomes[index] for index in span]
+            passes.append(self._lanes.submit(self._infer, waiting.pop(bucket), advance))
+        passes += [self._lanes.submit(self._infer, batch, advance) for batch in waiting.values()]
+
+        def outcomes() -> list[Outcome]:
+            found = dict(failed)
+            for done in passes:
+                found.update(done.result())
+            return [found[index] for index in span]
+
+        return outcomes
+
+    def close(self, cancel: bool = False) -> None:
+        """Wait for the passes that run; with `cancel` those that have not begun are left."""
+        self._lanes.close(cancel)
+
+    def _count(self, advance: Advance, count: int) -> None:
+        """Passes that run at the same time count on one bar."""
+        with self._one_at_a_time:
+            advance(count)
 
     def _read_ahead(self, span: range) -> Any:
         """The prepared photos in order, a bounded number of them in memory."""
@@ -116,7 +140,7 @@ class Detecting:
 
     def _infer(self, batch: Sequence[tuple[int, Any]], advance: Advance) -> dict[int, Outcome]:
         found = self._source.infer([ready for _, ready in batch])
-        advance(len(batch))
+        self._count(advance, len(batch))
         outcomes = {}
         for (index, _), one in zip(batch, found, strict=True):
             if isinstance(one, Exception):
@@ -125,6 +149,21 @@ class Detecting:
                 row = {"image_id": self._items[index].image_id, "objects": one.rows}
                 outcomes[index] = Outcome(rows=[row], failures=one.failures, notes=one.left_out)
         return outcomes
+
+
+@dataclass(frozen=True)
+class _Networks:
+    """All that a photo goes through, under the name by which `Lanes` looks for the device."""
+
+    model: Any
+
+
+def _lanes_of(source: OpenVocabulary) -> Lanes:
+    """Lanes for both networks."""
+    import torch
+
+    networks = [each.model for each in (source.detector, source.segmenter) if each is not None]
+    return Lanes(_Networks(torch.nn.ModuleList(networks)))
 
 
 def read_photo(store: Store, item: PhotoItem) -> Any:

@@ -16,6 +16,7 @@ from pseudogd.engines.result import StageResult
 from pseudogd.errors import InputError
 from pseudogd.geometry.types import Scale
 from pseudogd.progress import notice
+from pseudogd.stages._estimate import Estimate, measured
 from pseudogd.stages._upstream import digest, origins
 from pseudogd.stages.rerender import rerender as write_again
 from pseudogd.stages.settings_file import believing, merged, read_settings
@@ -72,8 +73,9 @@ def synth(
     num_shards: int = 1,
     shard: int = 0,
     engine: str = "local",
+    dry_run: bool = False,
     quiet: bool = False,
-) -> SynthResult:
+) -> SynthResult | Estimate:
     """Write the spatial questions of every photo of the data folder `data`.
 
     tasks     names ("nearer,size" or a list; default quotas), or name -> most questions per photo. Default: all.
@@ -93,6 +95,7 @@ def synth(
     overwrite  delete the questions there instead of refusing other settings.
     num_shards, shard   this is one job of several, as in `label`.
     engine    "local", "ray" or "ray:ADDRESS", as in `label`.
+    dry_run   write nothing, and measure on some of the photos what it will take.
 
     The same data, settings and seed give the same rows in the same order. Raises InputError for an unknown task or
     setting, for a metric task on a teacher without metric depth, or when an earlier stage is missing; SettingsMismatch
@@ -103,6 +106,8 @@ def synth(
     given |= {"units": units, "numbers": numbers, "fair": fair}
     wanted = merged({} if settings_file is None else read_settings(settings_file), given)
     if rerender:
+        if dry_run:
+            raise InputError("dry_run: to rerender takes seconds; leave out one of both")
         return _rerendered(data, wanted, seed, max_failures, quiet)
     reader = Store(data)
     reader.require("objects")
@@ -113,6 +118,9 @@ def synth(
     if other is not None:
         plain["second"] = other.teacher
     job, cluster = Job(shard, num_shards), engine_of(engine, workers)
+    if dry_run:
+        do = lambda photo: _questions(reader, photo, plan, seed, other)  # noqa: E731
+        return measured("questions", reader.photos().to_pylist(), do, workers=workers, jobs=num_shards, quiet=quiet)
     with job.writing(Path(data), "questions", overwrite=overwrite):
         store = Store.open(data, "questions", plain, resume=not overwrite)
         photos = store.photos().to_pylist()

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from pseudogd.errors import InputError
@@ -32,6 +33,15 @@ class Inputs:
     root: Path
     paths: list[Path]
     cameras: Path | None = None
+
+
+@dataclass(frozen=True)
+class Sample(Inputs):
+    """Some of `count` photos of `bytes` in all, evenly spaced, or drawn where they are `unpacked` from containers."""
+
+    count: int = 0
+    bytes: int = 0
+    unpacked: bool = False
 
 
 def find_photos(source: str | os.PathLike[str], out: str | os.PathLike[str], *, quiet: bool = False) -> Inputs:
@@ -58,6 +68,59 @@ def find_photos(source: str | os.PathLike[str], out: str | os.PathLike[str], *, 
         _unpack(entries, mark, root, quiet)
     cameras = root / _CAMERAS
     return Inputs(root, photos_below(root), cameras if cameras.is_file() else None)
+
+
+def sample_photos(
+    source: str | os.PathLike[str], scratch: str | os.PathLike[str], wanted: int, *, quiet: bool
+) -> Sample:
+    """At most `wanted` photos of what `find_photos` takes, addresses apart. Containers are read once, to the end, and
+    only the chosen photos are written, to `scratch`. Raises InputError as `find_photos` does."""
+    containers = [] if container_kind(str(source)) == "jsonl" else _containers(Path(source))
+    if containers:
+        base = Path(source) if Path(source).is_dir() else Path(source).parent
+        return _sampled(_local(containers, base), Path(scratch), wanted, quiet)
+    found = find_photos(source, scratch, quiet=quiet)
+    count, size = len(found.paths), sum(path.stat().st_size for path in found.paths if path.is_file())
+    return Sample(found.root, _spread(found.paths, wanted), found.cameras, count, size)
+
+
+def _sampled(entries: Iterator[tuple[str, Entry]], root: Path, wanted: int, quiet: bool) -> Sample:
+    """A fair draw without knowing how many there are: photo number n takes a place with chance wanted / n."""
+    kept: list[tuple[Path, str]] = []
+    cameras: dict[str, Any] = {}
+    draw = Random(0)
+    count = size = 0
+    with track("count", 0, quiet=quiet) as bar:
+        for folder, entry in entries:
+            key = f"{folder}/{entry.key}"
+            if entry.camera is not None:
+                cameras[key] = entry.camera
+            if not entry.name or entry.reason:
+                continue
+            try:
+                path = safe_join(root, f"{folder}/{entry.name}".lstrip("/"))
+            except InputError:
+                continue
+            count, size = count + 1, size + len(entry.data)
+            bar.advance()
+            place = count - 1 if count <= wanted else draw.randrange(count)
+            if place < wanted:
+                _put(path, entry.data)
+                for gone, _ in kept[place : place + 1]:
+                    gone.unlink(missing_ok=True)
+                kept[place : place + 1] = [(path, key)]
+            if len(cameras) > 8 * wanted:
+                cameras = {key: cameras[key] for key in {key, *(own for _, own in kept)} if key in cameras}
+    if not kept:
+        raise InputError("the containers hold no photos")
+    found = {path.relative_to(root).as_posix(): cameras[key] for path, key in kept if key in cameras}
+    if found:
+        write_atomic(root / _CAMERAS, json.dumps(found).encode())
+    return Sample(root, sorted(path for path, _ in kept), root / _CAMERAS if found else None, count, size, True)
+
+
+def _spread(paths: list[Path], wanted: int) -> list[Path]:
+    return [paths[index * len(paths) // wanted] for index in range(wanted)] if len(paths) > wanted else paths
 
 
 def _containers(path: Path) -> list[Path]:

@@ -33,11 +33,12 @@ class Detections:
 class Detector(ABC):
     """A network that finds the things of a vocabulary. ``settings`` says all that its answers depend on, as JSON.
 
-    ``threshold``: the least score that makes a thing; boxes from ``doubt`` on are returned too, because what may be
-    there makes names ambiguous.
+    ``model``: the network, a torch module. ``threshold``: the least score that makes a thing; boxes from ``doubt`` on
+    are returned too, because what may be there makes names ambiguous.
     """
 
     classes: list[str]
+    model: Any
     settings: dict[str, Any]
     threshold: float
     doubt: float
