@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from pseudogd.errors import InputError
 from pseudogd.geometry.types import Geometry
-from pseudogd.store import integrity, schemas, shards
+from pseudogd.store import integrity, pictures, schemas, shards
 from pseudogd.store.manifest import Manifest, StageEntry, check_settings, plain_settings
 from pseudogd.store.photos import photos_root, safe_join
 from pseudogd.store.rows import row_geometry
@@ -74,7 +74,7 @@ class Store:
         else:
             check_settings(root, stage, entry.settings, plain)
         manifest.save(root)
-        for folder in (root, root / stage):
+        for folder in (root, root / stage, *pictures.folders(root)):
             shards.remove_leftovers(folder)
         return cls(root)
 
@@ -87,8 +87,12 @@ class Store:
     def damage(self, stage: str, part: Slice) -> str | None:
         """One line if the shard is there but not as it was written, else None. Reads it from end to end."""
         path = shards.shard_path(self.root / stage, part.index)
-        reason = integrity.damage_of(path) if path.exists() else None
-        return None if reason is None else f"{path}: {reason}"
+        if not path.exists():
+            return None
+        reason = integrity.damage_of(path)
+        if reason is not None:
+            return f"{path}: {reason}"
+        return next(pictures.damaged(self.root, path), None) if stage == "questions" else None
 
     def write_shard(
         self,
@@ -185,6 +189,12 @@ class Store:
             return []
         return json.loads(self._row("objects", image_id)["objects"])
 
+    def unnamed(self, image_id: str) -> list[dict[str, Any]]:
+        """Things of one photo that no words point at alone, as `objects` but with empty names."""
+        if image_id not in self._rows_of("objects"):
+            return []
+        return json.loads(self._row("objects", image_id).get("unnamed") or "[]")
+
     def questions(self, columns: Sequence[str] | None = None) -> pa.Table:
         """All questions, or some of their columns, in row order."""
         return self._table("questions", columns)
@@ -199,6 +209,10 @@ class Store:
             table = self._table("geometry", ("image_id", "path"))
             self._paths = dict(zip(table["image_id"].to_pylist(), table["path"].to_pylist()))
         return safe_join(self.photos_folder, self._paths[image_id])
+
+    def picture_path(self, image_id: str, picture: str | None) -> Path:
+        """Where the picture of a question lies: the photo, or the copy of it with marks that column `picture` names."""
+        return self.photo_path(image_id) if picture is None else safe_join(self.root, picture)
 
     @property
     def photos_folder(self) -> Path:
@@ -226,7 +240,7 @@ class Store:
             raise InputError(f"{self.root}: {stage} has no column {unknown[0]!r}")
         if not paths:
             return schemas.SCHEMAS[stage].empty_table().select(names)
-        return pa.concat_tables(_read(path, names) for path in paths)
+        return pa.concat_tables(_read_all(path, stage, names) for path in paths)
 
     def _rows_of(self, stage: str) -> dict[str, tuple[Path, int]]:
         """image_id -> (shard, row) of a stage with one row per photo."""
@@ -268,6 +282,17 @@ def _read(path: Path, columns: Sequence[str]) -> pa.Table:
     return pq.read_table(path, columns=list(columns), use_threads=False).replace_schema_metadata(None)
 
 
+def _read_all(path: Path, stage: str, columns: Sequence[str]) -> pa.Table:
+    """As `_read`, with nulls for the columns of the stage that this shard lacks."""
+    optional = schemas.OPTIONAL[stage].intersection(columns)
+    lacking = optional.difference(pq.read_schema(path).names) if optional else frozenset()
+    table = _read(path, [name for name in columns if name not in lacking])
+    for name in lacking:
+        field = schemas.SCHEMAS[stage].field(name)
+        table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.select(list(columns))
+
+
 def _count(paths: Sequence[Path]) -> dict[str, int]:
     rows = sum(pq.read_metadata(path).num_rows for path in paths)
     return {"rows": rows, "failures": sum(len(shards.shard_failures(path)) for path in paths), "shards": len(paths)}
@@ -300,3 +325,5 @@ def _discard(root: Path, manifest: Manifest, stage: str) -> None:
         manifest.save(root)
     for name in gone:
         shutil.rmtree(root / name, ignore_errors=True)
+    if "questions" in gone:
+        shutil.rmtree(root / pictures.FOLDER, ignore_errors=True)
