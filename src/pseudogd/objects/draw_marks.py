@@ -41,7 +41,7 @@ def draw_marks(photo: Image.Image, marks: Sequence[Mark]) -> Image.Image:
 
 
 def encoded(picture: Image.Image, suffix: str) -> tuple[bytes, str]:
-    """The picture's bytes and suffix: of a JPEG photo a JPEG with full colour, of any other a PNG, which loses nothing."""
+    """The picture's bytes and suffix: of a JPEG photo a JPEG with full colour, of any other a PNG without loss."""
     buffer = io.BytesIO()
     if suffix.lower() in (".jpg", ".jpeg", ".jpe", ".jfif"):
         picture.save(buffer, "JPEG", quality=_QUALITY, subsampling=0)

@@ -80,7 +80,9 @@ def mark_things(
         else:
             placed.append((k, scene.boxes[k], tag))
     clear = [one for one in placed if scene.meant(one[2], [k for k, *_ in placed]) == one[0]]
-    left_out += [(unnamed[k]["object_id"], "its mark could be another's") for k, *one in placed if (k, *one) not in clear]
+    left_out += [
+        (unnamed[k]["object_id"], "its mark could be another's") for k, *one in placed if (k, *one) not in clear
+    ]
     placed = clear
     taken = {row["name"] for row in named}
     free = [n for n in range(1, MOST + len(taken) + 1) if not any(name.endswith(f"marked {n}") for name in taken)]
@@ -183,7 +185,10 @@ class _Layout:
     def _at_its_box(self, k: int) -> list[Rect]:
         left, top, right, bottom = self.boxes[k]
         side, gap = self.side, line_width(self.size) + 1
-        across, along = (left, right - side, (left + right - side) // 2), (top, bottom - side, (top + bottom - side) // 2)
+        across, along = (
+            (left, right - side, (left + right - side) // 2),
+            (top, bottom - side, (top + bottom - side) // 2),
+        )
         places = [(x, y) for y in (top - side - gap, bottom + gap) for x in across]
         places += [(x, y) for x in (left - side - gap, right + gap) for y in along]
         width, height = self.size

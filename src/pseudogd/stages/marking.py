@@ -31,7 +31,7 @@ def can_mark(store: Store, photo: Mapping[str, Any]) -> list[Any]:
 
 @dataclass(frozen=True)
 class MarkedPhoto:
-    """``objects``: the named things and the marked ones; ``marks`` of those; ``left_out``: (object, reason) of others."""
+    """``objects``: named things and marked ones; ``marks`` of those; ``left_out``: (object, reason) of others."""
 
     store: Store
     item: PhotoItem
@@ -66,9 +66,7 @@ class MarkedPhoto:
         return keep_picture(self.store.root, data, suffix)
 
 
-def marked_photo(
-    store: Store, photo: Mapping[str, Any], named: Sequence[Any], seed: int
-) -> MarkedPhoto | None:
+def marked_photo(store: Store, photo: Mapping[str, Any], named: Sequence[Any], seed: int) -> MarkedPhoto | None:
     """The marks of a photo, or None where everything that can be asked about has a name."""
     unnamed = store.unnamed(photo["image_id"])
     if not unnamed:
@@ -107,7 +105,9 @@ def tell_of_marks(store: Store, marks: str, quiet: bool) -> None:
     nameless = sum(len(store.unnamed(photo["image_id"])) for photo in photos)
     if marks == "off":
         if nameless:
-            notice(f"note: {nameless:,} things that no words tell apart are not asked about; marks=ambiguous does", quiet)
+            notice(
+                f"note: {nameless:,} things that no words tell apart are not asked about; marks=ambiguous does", quiet
+            )
         return
     notes = store.left_out("questions")
     if notes:

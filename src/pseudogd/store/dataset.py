@@ -20,6 +20,7 @@ from pseudogd.store.manifest import Manifest, StageEntry, check_settings, plain_
 from pseudogd.store.photos import photos_root, safe_join
 from pseudogd.store.rows import row_geometry
 from pseudogd.store.shards import Failure, Slice
+from pseudogd.store.tables import read_columns, read_stage
 
 FAILURES_NAME = "failures.parquet"
 _OPEN_FILES = 64
@@ -140,6 +141,11 @@ class Store:
         self.manifest.save(self.root)
         return entry.counts
 
+    def add_counts(self, stage: str, counts: Mapping[str, int]) -> None:
+        """Put further counts of a finished stage on record."""
+        self.manifest.stages[stage].counts.update(counts)
+        self.manifest.save(self.root)
+
     def count_shards(self, stage: str, parts: Sequence[Slice]) -> dict[str, int]:
         """rows, failures and shards of some slices of a stage that others are still working on."""
         return _count([shards.shard_path(self.root / stage, part.index) for part in parts])
@@ -210,6 +216,10 @@ class Store:
             self._paths = dict(zip(table["image_id"].to_pylist(), table["path"].to_pylist()))
         return safe_join(self.photos_folder, self._paths[image_id])
 
+    def camera_sources(self) -> list[str | None]:
+        """Who says what each photo's intrinsics are (`geometry.types.CAMERA_SOURCES`); None in folders of before."""
+        return self._table("geometry", ("camera_source",))["camera_source"].to_pylist()
+
     def picture_path(self, image_id: str, picture: str | None) -> Path:
         """Where the picture of a question lies: the photo, or the copy of it with marks that column `picture` names."""
         return self.photo_path(image_id) if picture is None else safe_join(self.root, picture)
@@ -240,7 +250,7 @@ class Store:
             raise InputError(f"{self.root}: {stage} has no column {unknown[0]!r}")
         if not paths:
             return schemas.SCHEMAS[stage].empty_table().select(names)
-        return pa.concat_tables(_read_all(path, stage, names) for path in paths)
+        return pa.concat_tables(read_stage(path, stage, names) for path in paths)
 
     def _rows_of(self, stage: str) -> dict[str, tuple[Path, int]]:
         """image_id -> (shard, row) of a stage with one row per photo."""
@@ -249,7 +259,7 @@ class Store:
             self._index[stage] = {
                 image_id: (path, row)
                 for path in shards.shard_paths(self.root / stage)
-                for row, image_id in enumerate(_read(path, ["image_id"])["image_id"].to_pylist())
+                for row, image_id in enumerate(read_columns(path, ["image_id"])["image_id"].to_pylist())
             }
         return self._index[stage]
 
@@ -276,21 +286,6 @@ class Store:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_files": OrderedDict()}
-
-
-def _read(path: Path, columns: Sequence[str]) -> pa.Table:
-    return pq.read_table(path, columns=list(columns), use_threads=False).replace_schema_metadata(None)
-
-
-def _read_all(path: Path, stage: str, columns: Sequence[str]) -> pa.Table:
-    """As `_read`, with nulls for the columns of the stage that this shard lacks."""
-    optional = schemas.OPTIONAL[stage].intersection(columns)
-    lacking = optional.difference(pq.read_schema(path).names) if optional else frozenset()
-    table = _read(path, [name for name in columns if name not in lacking])
-    for name in lacking:
-        field = schemas.SCHEMAS[stage].field(name)
-        table = table.append_column(field, pa.nulls(len(table), field.type))
-    return table.select(list(columns))
 
 
 def _count(paths: Sequence[Path]) -> dict[str, int]:

@@ -110,7 +110,9 @@ def _questions(store: Store, data: DataSection) -> tuple[dict[str, list[Exchange
 
     What is looked at is a photo, or a copy of it with marks (`picture_key`): a row has one picture.
     """
-    table = store.questions(["question_id", "image_id", "picture", "task", "messages", *(["evidence"] if data.balance else [])])
+    table = store.questions(
+        ["question_id", "image_id", "picture", "task", "messages", *(["evidence"] if data.balance else [])]
+    )
     if data.tasks is not None:
         known = sorted(set(table["task"].to_pylist()))
         if unknown := [task for task in data.tasks if task not in known]:

@@ -114,7 +114,7 @@ def pack(
 def _by_picture(
     store: Store, photo: Mapping[str, Any], questions: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[dict[str, Any], Path, list[Mapping[str, Any]]]]:
-    """(photo, picture, its questions): the photo itself first, then the copy with marks; `file_id` names the picture."""
+    """(photo, picture, its questions): the photo itself first, then the marked copy; `file_id` names the picture."""
     groups: dict[str | None, list[Mapping[str, Any]]] = {}
     for row in questions:
         groups.setdefault(row.get("picture"), []).append(row)
