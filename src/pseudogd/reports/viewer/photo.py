@@ -28,6 +28,9 @@ _SCALES = {
 }
 
 
+_SOURCES = {"file": ", from a file", "exif": ", from EXIF", "teacher": ", by the teacher's own estimate"}
+
+
 def photo_data(
     store: Store,
     photo: Mapping[str, Any],
@@ -157,7 +160,8 @@ def _facts(scene: Scene, geometry: Geometry) -> list[str]:
     if camera is None:
         said.append("focal length unknown: no lengths, bearings or real sizes")
     else:
-        said.append(f"focal length {camera.fx:.0f} px ({np.degrees(camera.fov_x):.0f}° wide)")
+        whence = _SOURCES.get(geometry.camera_source or "", "")
+        said.append(f"focal length {camera.fx:.0f} px ({np.degrees(camera.fov_x):.0f}° wide){whence}")
     if up is None:
         said.append("gravity unknown")
     else:

@@ -43,11 +43,16 @@ class Seen:
 
 def seen_after(scene: Scene, index: int, motion: Motion | None, factor: float = 1.0) -> Seen:
     """Where object ``index`` is then, ``factor`` times as far away as measured; now if there is no motion."""
-    camera, rotation = scene.geometry.camera, scene.rotation
-    assert camera is not None and rotation is not None
     x, y, z = (float(value) * factor for value in scene.centres[index])
     if motion is not None:
         x, z = _moved(scene, x, z, motion)
+    return picture_place(scene, x, y, z)
+
+
+def picture_place(scene: Scene, x: float, y: float, z: float) -> Seen:
+    """Where a place (x, y, z), in the scene's frame from where the camera is, stands in its picture."""
+    camera, rotation = scene.geometry.camera, scene.rotation
+    assert camera is not None and rotation is not None
     own = [x * float(rotation[0, k]) + y * float(rotation[1, k]) + z * float(rotation[2, k]) for k in range(3)]
     depth = own[2] if abs(own[2]) > 1e-9 else 1e-9
     u = (camera.fx * own[0] / depth + camera.cx + 0.5) / camera.width
