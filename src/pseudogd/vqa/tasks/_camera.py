@@ -7,6 +7,7 @@ heading on the ground. What an error of depth does to the place is found by movi
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pseudogd.vqa.scene import Q02, Q50, Q98, Scene
@@ -94,3 +95,15 @@ def half_size(scene: Scene, index: int, factor: float = 1.0) -> tuple[float, flo
 def side_now(scene: Scene, index: int) -> str:
     """left or right of the picture's middle."""
     return "right" if float(scene.objects[index].u[Q50]) > 0.5 else "left"
+
+
+def where(then: Sequence[float] | None) -> str:
+    """A place in the picture or out of it, in words; None is behind the camera."""
+    if then is None:
+        return "behind the camera"
+    u, v = then
+    beyond = {"left": -u, "right": u - 1, "upper": -v, "lower": v - 1}
+    border = max(beyond, key=lambda name: beyond[name])
+    if beyond[border] > 0:
+        return f"beyond the {border} border"
+    return f"{round(100 * u)} percent from the left border and {round(100 * v)} percent from the upper one"

@@ -17,14 +17,15 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.fairness import evenly
 from pseudogd.vqa.guards import Margins, about
 from pseudogd.vqa.scene import Q50, Scene
-from pseudogd.vqa.tasks._camera import Seen, half_size, picture_place, seen_after, side_now
+from pseudogd.vqa.tasks._camera import Seen, half_size, picture_place, seen_after, side_now, where
 from pseudogd.vqa.words.camera_move import PLACES
 
-MOST_PAIRS = 30
+MOST_PAIRS = 24
 CLEAR = 0.35
 """Length (of `scene.unit`) between the edges of A and X: nobody stands in A."""
 LEAST_RATIO = 0.12
 CENTRAL = 0.25
+ANSWERS = {"side": ("left", "right"), "seen": ("in", "out"), "range": ("nearer", "farther")}
 FORMULAS = {
     "side": "side of u = fx x / z + cx from the middle column, (x, y, z) = A - X on the ground, at the camera's height",
     "seen": "u, v = (fx x / z + cx, fy y / z + cy) against the borders, (x, y, z) = A - X on the ground",
@@ -39,24 +40,24 @@ RULES = {
 
 @dataclass(frozen=True)
 class _Told:
-    """A and X, the answer, its measure and margin, and whether the rules of thumb give it."""
+    """A and X, the answer, its measure and margin, and the answers that rules of thumb give."""
 
     a: int
     x: int
     own: str
     value: float
     room: float
-    rules: tuple[bool, ...]
+    rules: tuple[str, ...]
 
 
 def to_facts(scene: Scene, rng: np.random.Generator, margins: Margins, whole: list[int], asked: str) -> Iterator[Fact]:
-    """Facts in rounds in which every rule of thumb is right of as many as it is wrong of."""
+    """Facts in pairs with both answers, for which all rules of thumb say the same."""
     pairs = [(a, x) for a in whole for x in whole if a != x and _apart(scene, a, x)]
     pairs = [pairs[k] for k in rng.permutation(len(pairs))[:MOST_PAIRS]]
     rule = {"side": _side, "seen": _seen, "range": _range}[asked]
     found = [told for a, x in pairs if (told := rule(scene, a, x, margins)) is not None]
-    ranks = [tuple(map(int, told.rules)) for told in found]
-    for k in evenly(ranks, [2] * len(found), rng, [told.own for told in found]):
+    ranks = [(ANSWERS[asked].index(told.own),) for told in found]
+    for k in evenly(ranks, [2] * len(found), rng, [told.rules for told in found]):
         yield _fact(scene, asked, found[k])
 
 
@@ -82,9 +83,11 @@ def to_steps(fact: Fact, asked: str) -> list[str]:
     """From the place of A beside that of X to where it is then."""
     name, place, evidence = fact.slots["a"], fact.slots["x"], fact.evidence
     across, along = evidence["offset"]
-    side, way = ("right" if across > 0 else "left"), ("farther ahead" if along > 0 else "back toward the camera")
-    share = f"{round(abs(math.degrees(math.atan2(across, abs(along)))))} degrees to the {side}"
-    first = f"From the place of the {place}, facing as the camera does, the {name} lies {way}, {share} of that line."
+    side, ahead = ("right" if across > 0 else "left"), along > 0
+    turn = round(abs(math.degrees(math.atan2(across, abs(along)))))
+    line = f"{turn} degree{'s' * (turn != 1)} to the {side} of straight {'ahead' if ahead else 'back'}"
+    way = "farther ahead" if ahead else "behind"
+    first = f"From the place of the {place}, facing as the camera does, the {name} lies {way}, {line}."
     if asked == "range":
         times = f"{fact.value:.2f} times as far from the camera as now"
         return [first, f"At the place of the {place} it is {times}, so it is {fact.answer}."]
@@ -93,9 +96,7 @@ def to_steps(fact: Fact, asked: str) -> list[str]:
         return [first, f"Then it is {percent}, so {PLACES[fact.answer]} of the middle."]
     if evidence["then"] is None:
         return [first, f"It is not in front of the camera then, so it is {PLACES['out']}."]
-    u, v = (round(100 * value) for value in evidence["then"])
-    seen = f"at {u} percent of the width and {v} percent of the height, counted from the upper left corner"
-    return [first, f"Then its middle would be {seen}, so it is {PLACES[fact.answer]}."]
+    return [first, f"Then it is {where(evidence['then'])}, so it is {PLACES[fact.answer]}."]
 
 
 # ---------------------------------------------------------------- what is sure
@@ -138,7 +139,7 @@ def _side(scene: Scene, a: int, x: int, margins: Margins) -> _Told | None:
         return None
     own = "right" if then.u > 0.5 else "left"
     beside = "right" if scene.objects[a].u[Q50] > scene.objects[x].u[Q50] else "left"
-    return _Told(a, x, own, then.u, room, (side_now(scene, a) == own, beside == own))
+    return _Told(a, x, own, then.u, room, (side_now(scene, a), beside))
 
 
 def _seen(scene: Scene, a: int, x: int, margins: Margins) -> _Told | None:
@@ -149,12 +150,12 @@ def _seen(scene: Scene, a: int, x: int, margins: Margins) -> _Told | None:
     wide, high = half_size(scene, a, 1.2 * now.z / max(then.z, 1e-6))
     across = wide + max(margins.picture_edge / 2, margins.sigmas * _error(scene, a, x, "u"))
     along = high + max(margins.picture_edge / 2, margins.sigmas * _error(scene, a, x, "v"))
-    central = abs(float(scene.objects[a].u[Q50]) - 0.5) < CENTRAL
+    rules = ("in" if abs(float(scene.objects[a].u[Q50]) - 0.5) < CENTRAL else "out",)
     sides = min(then.u, 1 - then.u), min(then.v, 1 - then.v)
     if sides[0] > across and sides[1] > along:
-        return _Told(a, x, "in", min(sides), min(sides[0] - wide, sides[1] - high), (central,))
+        return _Told(a, x, "in", min(sides), min(sides[0] - wide, sides[1] - high), rules)
     beyond = max(-across - sides[0], -along - sides[1])
-    return _Told(a, x, "out", min(sides), beyond, (not central,)) if beyond > 0 else None
+    return _Told(a, x, "out", min(sides), beyond, rules) if beyond > 0 else None
 
 
 def _range(scene: Scene, a: int, x: int, margins: Margins) -> _Told | None:
@@ -164,14 +165,13 @@ def _range(scene: Scene, a: int, x: int, margins: Margins) -> _Told | None:
         return None
     own = "nearer" if ratio < 1 else "farther"
     behind = "nearer" if scene.objects[a].z[Q50] > scene.objects[x].z[Q50] else "farther"
-    return _Told(a, x, own, ratio, abs(ratio - 1), (behind == own,))
+    return _Told(a, x, own, ratio, abs(ratio - 1), (behind,))
 
 
 def _fact(scene: Scene, asked: str, told: _Told) -> Fact:
     thing, place = scene.objects[told.a], scene.objects[told.x]
     now, then = seen_after(scene, told.a, None), seen_from(scene, told.a, told.x)
     flat = scene.centres[told.a] - scene.centres[told.x]
-    wrong = {"side": ("left", "right"), "seen": ("in", "out"), "range": ("nearer", "farther")}[asked]
     view = {"side": side_now(scene, told.a), "seen": "in", "range": "nearer"}[asked]
     heading = math.atan2(*scene.rotation[[0, 2], 2]) if scene.rotation is not None else 0.0
     c, s = math.cos(heading), math.sin(heading)
@@ -182,7 +182,7 @@ def _fact(scene: Scene, asked: str, told: _Told) -> Fact:
         "then": rounded([then.u, then.v], 3) if then.ahead else None,
         "offset": rounded([float(flat[0] * c - flat[2] * s), float(flat[0] * s + flat[2] * c)], 3),
         "sigma": rounded(_error(scene, told.a, told.x, "range" if asked == "range" else "u"), 4),
-        "shortcut": {"rule": RULES[asked][-1], "right": told.rules[-1]},
+        "shortcut": {"rule": RULES[asked][-1], "right": told.rules[-1] == told.own},
         "camera_view": view,
     }
     return Fact(
@@ -193,7 +193,7 @@ def _fact(scene: Scene, asked: str, told: _Told) -> Fact:
         operands=(thing.object_id, place.object_id),
         style="value",
         answer=told.own,
-        wrong=tuple(other for other in wrong if other != told.own),
+        wrong=tuple(other for other in ANSWERS[asked] if other != told.own),
         value=told.value,
         unit="times as far" if asked == "range" else "share",
         margin=told.room,

@@ -1,4 +1,4 @@
-"""The camera turns on the spot, or moves without turning, so far or to the place of X: where is A then, and is it nearer?
+"""The camera turns on the spot, or moves without turning, so far or to the place of X: where is A then, is it nearer?
 
 Frame: see `_camera`. ``side``: A's middle is then left or right of the picture's middle column; ``seen``: A is then
 inside the picture's borders or outside (what stands in between is not asked about); ``range``: the middle of A is then
@@ -14,7 +14,7 @@ which rules of thumb are right as often as wrong, and need no metres.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +23,7 @@ from pseudogd.vqa import phrasing
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import MOSTLY_KNOWN, Margins, about, blend, in_turns
 from pseudogd.vqa.scene import Q50, Scene
-from pseudogd.vqa.tasks._camera import Motion, Seen, error_of, half_size, seen_after, side_now
+from pseudogd.vqa.tasks._camera import Motion, Seen, error_of, half_size, seen_after, side_now, where
 from pseudogd.vqa.tasks._camera_to import to_answer, to_facts, to_steps
 from pseudogd.vqa.words.camera_move import FORMS as FORMS
 from pseudogd.vqa.words.camera_move import PLACES
@@ -108,20 +108,8 @@ def steps(fact: Fact) -> list[str]:
             f"Then it is {round(100 * then[0])} percent from the left border, so {PLACES[fact.answer]} of the middle."
         )
     else:
-        after = f"Then it is {_where(then)}, so it is {PLACES[fact.answer]}."
+        after = f"Then it is {where(then)}, so it is {PLACES[fact.answer]}."
     return [before, effect, after]
-
-
-def _where(then: Sequence[float] | None) -> str:
-    """A place in the picture or out of it, in words; None is behind the camera."""
-    if then is None:
-        return "behind the camera"
-    u, v = then
-    beyond = {"left": -u, "right": u - 1, "upper": -v, "lower": v - 1}
-    border = max(beyond, key=lambda name: beyond[name])
-    if beyond[border] > 0:
-        return f"beyond the {border} border"
-    return f"{round(100 * u)} percent from the left border and {round(100 * v)} percent from the upper one"
 
 
 # ---------------------------------------------------------------- what is asked

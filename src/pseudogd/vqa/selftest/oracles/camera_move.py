@@ -22,6 +22,18 @@ ROOMS = tuple(
     Room((*CARDS, *_MORE), view)
     for view in ({"eye": EYE}, {"eye": EYE, "pitch_deg": 8.0}, {"eye": EYE, "pitch_deg": 5.0, "roll_deg": 3.0})
 )
+# Things beside and behind one on the same side, seen on one side of it and standing on either.
+_BESIDE = tuple(
+    Block(f"{color} card", x, z, 0.2, 0.3, base=EYE - 0.15)
+    for color, x, z in (
+        ("red", 1.0, 2.2),
+        ("blue", 1.9, 6.0),
+        ("green", 0.3, 5.0),
+        ("white", -1.1, 2.5),
+        ("black", -1.6, 5.5),
+    )
+)
+ROOMS = (*ROOMS, Room(_BESIDE, {"eye": EYE}))
 SIGN = {"left": -1, "right": 1}
 
 
