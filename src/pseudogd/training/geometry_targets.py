@@ -29,8 +29,8 @@ class GeometryTargets:
         batch = student.processor(images=..., text=..., return_tensors="pt")
         geometry = targets(["a.jpg", "b.jpg"], batch)  # for `Joint`
 
-    A photo, or a copy of it with marks, is known by its bytes, so it is found whatever its name and folder. The processor must have read it upright,
-    as `pseudogd.store.photos.load_photo` gives it. May be handed to data workers.
+    A photo, or a copy of it with marks, is known by its bytes, so it is found whatever its name and folder. The
+    processor must have read it upright, as `pseudogd.store.photos.load_photo` gives it. May be handed to data workers.
 
     Args:
         data: a data folder that `pseudogd label` made, or its `Store`.
