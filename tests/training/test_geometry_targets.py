@@ -149,11 +149,8 @@ def test_a_marked_copy_is_seen_with_the_targets_of_its_photo(student, data_path,
         rows = [{**row, "picture": picture} for row in pq.read_table(path).to_pylist() if row["image_id"] == image_id]
         store.write_shard_at(path, "questions", "x", rows, path)
     key, targets = picture_key(image_id, picture), GeometryTargets(folder, student.family)
-    chosen = [folder / picture]
-    assert same(
-        targets(chosen, batch_of(student, chosen)),
-        targets(photo := [store.photo_path(image_id)], batch_of(student, photo)),
-    )
+    copies, photos = [folder / picture], [store.photo_path(image_id)]
+    assert same(targets(copies, batch_of(student, copies)), targets(photos, batch_of(student, photos)))
     ours = PhotoInputs(store, student.family, targets.taps.grid_place)
     assert same(GeometryBatch.collate([ours[key].targets]), GeometryBatch.collate([ours[image_id].targets]))
     shown, photo = (ours[name].pixels for name in (key, image_id))

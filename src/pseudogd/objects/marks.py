@@ -162,9 +162,7 @@ class _Layout:
         return next((tag for tag in self._at_its_box(k) if self._is_clear(k, tag, tags)), None)
 
     def _on_it(self, k: int, tags: Sequence[Rect]) -> Rect | None:
-        """In the middle of the widest part that is of this thing alone."""
-        from scipy.ndimage import distance_transform_cdt, distance_transform_edt
-
+        """In the middle of the widest part of this thing alone: in no other box, else off their lines, if there is room."""
         free = self.seen[k].copy()
         if (self.reach + 1) ** 2 > HIDES * free.sum():
             return None
@@ -173,6 +171,26 @@ class _Layout:
                 free &= ~self.seen[other]
         for tag in tags:
             free[self._window(tag)] = False
+        boxes, lines = self._boxes_beside(k)
+        return self._widest(free & ~boxes) or self._widest(free & ~lines) or self._widest(free)
+
+    def _boxes_beside(self, k: int) -> tuple[Mask, Mask]:
+        """The boxes of the unnamed things but ``k``, and their lines."""
+        boxes, lines = np.zeros(self.seen[k].shape, bool), np.zeros(self.seen[k].shape, bool)
+        far = line_width(self.size) + 2
+        for left, top, right, bottom in (self.boxes[other] for other in range(self.count) if other != k):
+            whole = self._window((max(left - far, 0), max(top - far, 0), right + far, bottom + far))
+            inside = self._window((left, top, right, bottom))
+            kept = lines[inside].copy()
+            lines[whole] = True
+            lines[inside] = kept
+            boxes[whole] = True
+        return boxes, lines
+
+    def _widest(self, free: Mask) -> Rect | None:
+        """The tag in the middle of the widest part of ``free``, if it lies in it as a whole."""
+        from scipy.ndimage import distance_transform_cdt, distance_transform_edt
+
         free = np.pad(free, 1)
         room = distance_transform_cdt(free, "chessboard")
         fits = 2 * room - 1 >= self.reach + 2
