@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -170,6 +171,11 @@ def test_cameras_come_from_the_file_then_exif_then_nowhere(tmp_path, teacher):
     diagonal = math.hypot(48, 32) / math.hypot(36, 24)
     assert found["phone.jpg"].camera.fx == pytest.approx(28 * diagonal)
     assert all(geometry.scale is Scale.METRIC for geometry in found.values())
+    said = {name: geometry.camera_source for name, geometry in found.items()}
+    assert said == {"given.png": "file", "none.png": "unknown", "phone.jpg": "exif"}
+    assert Counter(store.camera_sources()) == {"file": 1, "exif": 1, "unknown": 1}
+    counts = store.counts("geometry")
+    assert (counts["camera_file"], counts["camera_exif"], counts["camera_unknown"]) == (1, 1, 1)
     (failure,) = store.failures().to_pylist()
     assert failure["image"] == "absurd.png" and "fx must be > 0 pixels, got -50" in failure["reason"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from pseudogd.errors import InputError
 from pseudogd.geometry.camera import Camera
-from pseudogd.teachers.cameras import CameraFile, camera_of
+from pseudogd.teachers.cameras import CameraFile, camera_and_source, camera_of, source_of
 
 GOOD = {"fx": 50.0, "fy": 51.0, "cx": 23.5, "cy": 15.5, "width": 48, "height": 32}
 EXIF = {0xA405: 28}
@@ -79,3 +79,17 @@ def test_the_file_goes_before_exif_and_null_means_unknown(tmp_path):
     from_exif = Camera.from_exif(EXIF, 48, 32)
     assert from_exif is not None and camera_of("c.jpg", 48, 32, file, EXIF) == from_exif
     assert camera_of("c.jpg", 48, 32, None, {}) is None
+
+
+def test_who_says_what_the_camera_is(tmp_path):
+    """File before EXIF before teacher; null in the file leaves the word to the teacher."""
+    own, estimated = ({"fx": f, "fy": f, "cx": 9.5, "cy": 9.5, "width": 20, "height": 20} for f in (30.0, 40.0))
+    (tmp_path / "cameras.json").write_text(json.dumps({"a": own, "b": None}))
+    file, exif = CameraFile(tmp_path / "cameras.json"), {0xA405: 28}
+    guess = Camera.from_dict(estimated)
+    said = {name: camera_and_source(f"{name}.png", 20, 20, file, exif) for name in "abc"}
+    assert {name: source for name, (_, source) in said.items()} == {"a": "file", "b": "unknown", "c": "exif"}
+    assert camera_and_source("c.png", 20, 20)[1] == "unknown"
+    for name, (camera, source) in said.items():
+        assert source_of(camera or guess, camera, source) == {"a": "file", "b": "teacher", "c": "exif"}[name]
+        assert source_of(None, camera, source) == "unknown"

@@ -1,8 +1,10 @@
 """Rows: every question once, long rows left out whole, an order that the seed alone decides."""
 
+import shutil
 from collections import Counter
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from helpers.tiny_data import TASKS, save_tiny_data
 from hypothesis import given
@@ -10,7 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pseudogd.errors import InputError
+from pseudogd.objects.draw_marks import encoded
 from pseudogd.store.dataset import Store
+from pseudogd.store.photos import load_photo
+from pseudogd.store.pictures import from_key, keep_picture, picture_key
 from pseudogd.student.load import load_processor
 from pseudogd.training.dataset import build_rows
 from pseudogd.training.order import StepSampler
@@ -155,3 +160,28 @@ def test_balance_counts_the_questions_that_are_wanted(rows_of, tmp_path):
 def test_nothing_left_after_balancing_says_which_key(rows_of, tmp_path):
     with pytest.raises(InputError, match=r"no questions left.*data\.balance"):
         rows_of(save_tiny_data(tmp_path, photos=2, turns=3, shortcuts=3))
+
+
+def test_a_marked_picture_has_rows_of_its_own_and_the_targets_of_its_photo(rows_of, data_path, tmp_path):
+    """Two questions of one photo are about a copy with marks: the student sees that copy in their row alone."""
+    folder = shutil.copytree(data_path, tmp_path / "data")
+    store = Store(folder)
+    image_id = store.geometry_ids()[0]
+    photo = load_photo(store.photo_path(image_id))
+    marked = Image.eval(photo, lambda value: 255 - value)
+    picture = keep_picture(folder, encoded(marked, ".png")[0], ".png")
+    for path in sorted((folder / "questions").glob("*.parquet")):
+        table = pq.read_table(path).to_pylist()
+        mine = [row for row in table if row["image_id"] == image_id]
+        for row in mine[:2]:
+            row["picture"] = picture
+        store.write_shard_at(path, "questions", "x", table, path)
+    rows = rows_of(folder)
+    key = picture_key(image_id, picture)
+    assert rows.questions == 30 and rows.image_ids.count(image_id) == 2
+    assert sorted(names for names in rows.photos if from_key(names[0])[0] == image_id) == [(image_id,), (key,)]
+    assert len(rows.geometry_ids) == len(rows) and key not in rows.geometry_ids
+    (folder / picture).unlink()
+    without = rows_of(folder)
+    (left,) = without.left_out
+    assert without.questions == 28 and left.questions == 2 and "marked picture" in left.reason

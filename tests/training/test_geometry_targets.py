@@ -1,8 +1,10 @@
 """Geometry for the batches of another trainer: found by a photo's bytes, placed as our own collator places it."""
 
 import pickle
+import shutil
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from helpers.tiny_data import save_tiny_data
@@ -10,7 +12,10 @@ from PIL import Image
 
 import pseudogd
 from pseudogd.errors import InputError
+from pseudogd.objects.draw_marks import encoded
 from pseudogd.store.dataset import Store
+from pseudogd.store.photos import load_photo
+from pseudogd.store.pictures import keep_picture, picture_key
 from pseudogd.student.batch import GeometryBatch
 from pseudogd.student.chat import chat_text, encode_chats, user_turn
 from pseudogd.student.joint import Items, Joint
@@ -132,3 +137,24 @@ def test_items_count_what_a_step_holds(student, data_path, photos):
 def test_they_are_at_the_front_door():
     assert pseudogd.GeometryTargets is GeometryTargets and pseudogd.Joint is Joint
     assert pseudogd.load_student is load_student
+
+
+def test_a_marked_copy_is_seen_with_the_targets_of_its_photo(student, data_path, tmp_path):
+    folder = shutil.copytree(data_path, tmp_path / "data")
+    store = Store(folder)
+    image_id = store.geometry_ids()[0]
+    marked = Image.eval(load_photo(store.photo_path(image_id)), lambda value: 255 - value)
+    picture = keep_picture(folder, encoded(marked, ".png")[0], ".png")
+    for path in (folder / "questions").glob("*.parquet"):
+        rows = [{**row, "picture": picture} for row in pq.read_table(path).to_pylist() if row["image_id"] == image_id]
+        store.write_shard_at(path, "questions", "x", rows, path)
+    key, targets = picture_key(image_id, picture), GeometryTargets(folder, student.family)
+    copies, photos = [folder / picture], [store.photo_path(image_id)]
+    assert same(targets(copies, batch_of(student, copies)), targets(photos, batch_of(student, photos)))
+    ours = PhotoInputs(store, student.family, targets.taps.grid_place)
+    assert same(GeometryBatch.collate([ours[key].targets]), GeometryBatch.collate([ours[image_id].targets]))
+    shown, photo = (ours[name].pixels for name in (key, image_id))
+    own = student.family.encode_photo(marked)
+    for name in photo:
+        assert torch.equal(shown[name], own[name].to(shown[name].dtype))
+    assert any(not torch.equal(shown[name], photo[name]) for name in photo)

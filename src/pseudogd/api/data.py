@@ -10,8 +10,8 @@ from pseudogd.api.paths import PathLike
 from pseudogd.errors import InputError
 
 if TYPE_CHECKING:
-    from pseudogd.stages.annotate import AnnotateResult
     from pseudogd.stages._estimate import Estimate
+    from pseudogd.stages.annotate import AnnotateResult
     from pseudogd.stages.label import LabelResult
     from pseudogd.stages.packing.pack import Packed
     from pseudogd.stages.synth import SynthResult

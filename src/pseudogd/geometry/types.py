@@ -24,6 +24,10 @@ class Scale(str, Enum):
     """Some strictly decreasing function of a disparity with unknown scale and shift: only the order holds."""
 
 
+CAMERA_SOURCES = ("file", "exif", "teacher", "unknown")
+"""Who says what a photo's intrinsics are, the most trusted first: a given file, the photo's EXIF, the teacher."""
+
+
 @dataclass(frozen=True)
 class TeacherInfo:
     """Who made a label: enough to cite it, to make it again and to know whether it may be used.
@@ -77,6 +81,7 @@ class Geometry:
     normals     (H, W, 3) float32 unit, camera axes, facing the camera, nan = unknown; or None.
     confidence  (H, W) float32 in [0, 1]; or None.
     up          direction against gravity; or None.
+    camera_source  one of `CAMERA_SOURCES`, or None where nobody has written it down.
 
     Raises ValueError on shapes that do not fit, depth <= 0, normals that are not unit, confidence outside [0, 1].
     """
@@ -88,6 +93,7 @@ class Geometry:
     up: Up | None = None
     scale: Scale = field(kw_only=True)  # no default: a number has a unit only if somebody says so
     teacher: TeacherInfo = field(kw_only=True)
+    camera_source: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", Scale(self.scale))
@@ -100,6 +106,8 @@ class Geometry:
             raise ValueError(f"camera must be a Camera or None, got {type(self.camera).__name__}")
         if self.up is not None and not isinstance(self.up, Up):
             raise ValueError(f"up must be an Up or None, got {type(self.up).__name__}")
+        if self.camera_source not in (None, *CAMERA_SOURCES):
+            raise ValueError(f"camera_source {self.camera_source!r}: must be one of {', '.join(CAMERA_SOURCES)}")
 
     @property
     def known(self) -> NDArray[np.bool_]:

@@ -28,9 +28,13 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Annotated:
-    """Objects of one photo; a line for each annotation that is damaged; a line for each that was left out."""
+    """Objects of one photo; a line for each annotation that is damaged; a line for each that was left out.
+
+    ``unnamed``: those of them that no words point at alone, with empty names: a mark may be drawn on them.
+    """
 
     rows: list[ObjectRow] = field(default_factory=list)
+    unnamed: list[ObjectRow] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
@@ -116,6 +120,7 @@ class CocoSource:
         for one, name in zip(kept, _names(kept, rivals, pixels)):
             if name is None:
                 found.left_out.append(f"annotation {one.annotation.get('id', '?')}: {_why_nameless(one.described)}")
+                found.unnamed.append(self._row(one, ""))
                 continue
             found.rows.append(self._row(one, name))
         return found
@@ -217,9 +222,9 @@ class CocoSource:
     def _row(self, one: _Kept, name: str) -> ObjectRow:
         score, color = one.annotation.get("score", 1.0), one.described.color
         row = ObjectRow(
-            object_id=str(one.annotation.get("id", f"{name}")),
+            object_id=str(one.annotation.get("id", f"{name or one.box}")),
             name=name,
-            category=_category(one.described.category) or name.split()[-1],
+            category=_category(one.described.category) or (name.split() or ["object"])[-1],
             bbox=one.box,
             rle=None if one.mask is None else masks.encode(one.mask),
             score=float(score) if isinstance(score, (int, float)) and math.isfinite(score) else 1.0,

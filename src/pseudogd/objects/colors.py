@@ -109,15 +109,20 @@ def _between(hue: Array, low: float, high: float) -> Mask:
     return ((hue - low) % 360) <= (high - low)
 
 
-def _lab(values: Array) -> tuple[Array, Array, Array]:
-    """Lightness, chroma and hue (degrees, 0 to 360) of (n, 3) sRGB values 0 to 255; IEC 61966-2-1 and CIE 15."""
+def to_lab(values: Array) -> Array:
+    """(n, 3) CIELAB (D65) of (n, 3) sRGB values 0 to 255; IEC 61966-2-1 and CIE 15."""
     share = values / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
     xyz = linear @ to_xyz.T / np.array([0.9505, 1.0, 1.089])
     f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
-    a, b = 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])
-    return 116 * f[:, 1] - 16, np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+
+
+def _lab(values: Array) -> tuple[Array, Array, Array]:
+    """Lightness, chroma and hue (degrees, 0 to 360) of (n, 3) sRGB values 0 to 255."""
+    light, a, b = to_lab(values).T
+    return light, np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
 
 
 # Things whose picture shows another thing's colour (glass, screens), and people, of whom a colour word says no colour.

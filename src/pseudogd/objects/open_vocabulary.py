@@ -214,20 +214,18 @@ class OpenVocabulary:
         for number, (thing, name) in enumerate(zip(things, names)):
             if name is None:
                 found.left_out.append(_note(thing, "no words point at it alone"))
-                continue
             x0, y0, x1, y1 = (round(float(n), 2) for n in thing.place)
-            found.rows.append(
-                ObjectRow(
-                    object_id=str(number),
-                    name=name,
-                    category=thing.category,
-                    bbox=thing.bbox or [x0, y0, round(x1 - x0, 2), round(y1 - y0, 2)],
-                    rle=thing.rle,
-                    score=round(thing.score, 4),
-                    source=self.label,
-                    attributes={"color": thing.color.said} if thing.color.said else {},
-                )
+            row = ObjectRow(
+                object_id=str(number),
+                name=name or "",
+                category=thing.category,
+                bbox=thing.bbox or [x0, y0, round(x1 - x0, 2), round(y1 - y0, 2)],
+                rle=thing.rle,
+                score=round(thing.score, 4),
+                source=self.label,
+                attributes={"color": thing.color.said} if thing.color.said else {},
             )
+            (found.unnamed if name is None else found.rows).append(row)
         return found
 
 

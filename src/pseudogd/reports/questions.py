@@ -17,6 +17,7 @@ from PIL import Image
 
 from pseudogd.errors import InputError
 from pseudogd.reports import drawings
+from pseudogd.reports.asked import objects_asked
 from pseudogd.reports.drawings import Plan, colour_of
 from pseudogd.reports.margins import margin_unit
 from pseudogd.reports.page import environment, style
@@ -104,7 +105,7 @@ def _photo(
 ) -> dict[str, Any]:
     size = photo["width"], photo["height"]
     geometry = store.geometry(photo["image_id"])
-    rows = store.objects(photo["image_id"])
+    rows = objects_asked(store, photo)
     scene = build_scene(geometry, rows, image_id=photo["image_id"], size=size, settings=settings)
     near, far = depth_range({"depth": geometry.depth})
     plan = Plan(scene) if scene.has_camera else None
@@ -116,6 +117,7 @@ def _photo(
         "name": photo["path"],
         "size": size,
         "url": _photo_url(store, photo),
+        "marked": next((_photo_url(store, photo, q["picture"]) for q in questions if q.get("picture")), None),
         "depth": picture_url(depth.resize(_fitted(size), Image.Resampling.NEAREST)),
         "near": near,
         "far": far,
@@ -135,9 +137,9 @@ def _places(scene: Scene) -> list[tuple[np.ndarray, str, str]]:
     ]
 
 
-def _photo_url(store: Store, photo: Mapping[str, Any]) -> str | None:
+def _photo_url(store: Store, photo: Mapping[str, Any], picture: str | None = None) -> str | None:
     try:
-        return picture_url(load_photo(store.photo_path(photo["image_id"])))
+        return picture_url(load_photo(store.picture_path(photo["image_id"], picture)))
     except InputError:
         return None
 
@@ -185,6 +187,7 @@ def _question(question: dict[str, Any], scene: Scene, plan: Plan | None, size: t
     return {
         "id": question["question_id"],
         "task": question["task"],
+        "shows_marks": question.get("picture") is not None,
         "stem": evidence["question"],
         "options": question["options"],
         "right": question["answer_index"],

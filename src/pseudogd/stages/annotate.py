@@ -30,13 +30,13 @@ from pseudogd.store.dataset import Store
 if TYPE_CHECKING:
     from pseudogd.objects.open_vocabulary import OpenVocabulary
 
-NAMING = 1
+NAMING = 2
 """Changes whenever things that no file names are named in another way: their photos are done again then."""
 
 
 @dataclass(frozen=True)
 class AnnotateResult(StageResult):
-    """Counts of `annotate`: `objects` named things; `left_out` things that are not used, for the reasons that
+    """Counts of `annotate`: `objects` named things; `left_out` things that have no name, for the reasons that
     `Store(out).left_out("objects")` lists."""
 
     objects: int = 0
@@ -73,7 +73,7 @@ def annotate(
     source    ``coco:FILE``: a COCO annotation file. Its annotations' extra key ``name`` is taken where it points at one
               thing of the photo; else colour and category, the category alone, a measured colour, the place in a row.
               ``grounding-dino:``, ``mm-grounding-dino:`` or ``owlv2:FOLDER_OR_HUB_ID``: a detector.
-              What no words point at alone is left out.
+              What no words point at alone is kept without a name, for `synth marks=ambiguous`.
     segmenter  ``sam:`` or ``sam2:FOLDER_OR_HUB_ID``, for a detector: masks for its boxes. Without it boxes alone.
     classes, vocabulary   what a detector looks for: names with commas between, or a file with one a line.
     workers   processes; with a detector, threads that read photos.
@@ -277,7 +277,7 @@ def _annotated(coco: CocoSource, store: Store, item: _Item) -> Outcome:
             return None
 
     found = coco.read(item.name, item.width, item.height, pixels)
-    row: Mapping[str, Any] = {"image_id": item.image_id, "objects": found.rows}
+    row: Mapping[str, Any] = {"image_id": item.image_id, "objects": found.rows, "unnamed": found.unnamed or None}
     unknown = not coco.knows(item.name)
     notes = [] if unknown else found.left_out
     return Outcome(rows=[row], failures=found.failures + blind, notes=notes)

@@ -146,7 +146,7 @@ class Detecting:
             if isinstance(one, Exception):
                 outcomes[index] = Outcome(failures=[reason_of(one)])
             else:
-                row = {"image_id": self._items[index].image_id, "objects": one.rows}
+                row = {"image_id": self._items[index].image_id, "objects": one.rows, "unnamed": one.unnamed or None}
                 outcomes[index] = Outcome(rows=[row], failures=one.failures, notes=one.left_out)
         return outcomes
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,6 +16,8 @@ from pseudogd.engines.local import SHARD_SIZE, Advance, ShardFunction, attempt, 
 from pseudogd.engines.ray_engine import engine_of
 from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
+from pseudogd.geometry.camera import Camera
+from pseudogd.geometry.types import CAMERA_SOURCES
 from pseudogd.progress import notice
 from pseudogd.stages._entries import Entry, identify
 from pseudogd.stages._lanes import Bounded, Lanes, Steady
@@ -25,7 +28,7 @@ from pseudogd.store.rows import geometry_row
 from pseudogd.teachers import load_teacher
 from pseudogd.teachers.asking import Asker
 from pseudogd.teachers.base import Photo, Teacher
-from pseudogd.teachers.cameras import CameraFile, camera_of
+from pseudogd.teachers.cameras import CameraFile, camera_and_source, source_of
 from pseudogd.teachers.complete import complete
 from pseudogd.teachers.licences import terms_note
 
@@ -136,6 +139,8 @@ def label(
                 quiet=quiet,
             )
             lanes.close()
+            if result.complete:
+                _count_cameras(store, quiet)
         except BaseException:
             lanes.close(cancel=True)
             threads.shutdown(wait=True, cancel_futures=True)
@@ -229,10 +234,10 @@ class _Run:
         if loaded.image_id != entry.image_id:
             raise InputError(f"{entry.name}: changed while it was being read; run the same command again")
         width, height = loaded.image.size
-        camera = camera_of(entry.name, *loaded.full_size, self._cameras, loaded.exif)
+        camera, source = camera_and_source(entry.name, *loaded.full_size, self._cameras, loaded.exif)
         camera = None if camera is None else camera.resized(width, height)
         prepared = self._teacher.prepare(Photo(loaded.image, camera, entry.name))
-        return _Ready(entry, width, height, prepared, self._compact)
+        return _Ready(entry, width, height, prepared, self._compact, camera, source)
 
     def _infer(self, batch: Sequence[tuple[int, _Ready]], advance: Advance) -> Mapping[int, Future[Outcome]]:
         sizes = [(ready.width, ready.height) for _, ready in batch]
@@ -264,16 +269,18 @@ class _Ready:
     height: int
     prepared: Any
     compact_maps: bool | None = None
+    camera: Camera | None = None
+    source: str = "unknown"
 
 
 def _row(found: tuple[_Ready, Any]) -> list[dict[str, Any]]:
     ready, geometry = found
     if isinstance(geometry, Exception):
         raise geometry
-    entry = ready.entry
+    entry, source = ready.entry, source_of(geometry.camera, ready.camera, ready.source)
     return [
         geometry_row(
-            complete(geometry),
+            replace(complete(geometry), camera_source=source),
             image_id=entry.image_id,
             path=entry.name,
             width=ready.width,
@@ -283,6 +290,15 @@ def _row(found: tuple[_Ready, Any]) -> list[dict[str, Any]]:
             derived_normals=geometry.normals is None,
         )
     ]
+
+
+def _count_cameras(store: Store, quiet: bool) -> None:
+    """Write into the manifest, and say, whence the photos' intrinsics are."""
+    found = Counter(source for source in store.camera_sources() if source is not None)
+    counts = {source: found[source] for source in CAMERA_SOURCES if found[source]}
+    store.add_counts("geometry", {f"camera_{source}": count for source, count in counts.items()})
+    if counts:
+        notice("cameras: " + ", ".join(f"{source} {count:,}" for source, count in counts.items()), quiet)
 
 
 def _hint_at_cameras(photos: Path, used: CameraFile | None, quiet: bool) -> None:

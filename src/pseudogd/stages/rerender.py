@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from pseudogd.errors import InputError
 from pseudogd.progress import track
+from pseudogd.stages.marking import picture_of
 from pseudogd.store import shards
 from pseudogd.store.dataset import Store
 from pseudogd.store.manifest import StageEntry
@@ -81,5 +82,5 @@ def _in_other_words(
                 f"{path}: its questions were made by an earlier version and do not hold their facts; "
                 "make them again with `pseudogd synth --overwrite`"
             ) from error
-        found.append(again(row, evidence, fact, settings, seed))
+        found.append(picture_of(again(row, evidence, fact, settings, seed)))
     return found

@@ -12,12 +12,13 @@ from typing import Any
 from pseudogd.engines.jobs import Job
 from pseudogd.engines.local import SHARD_SIZE, run_stage
 from pseudogd.engines.ray_engine import engine_of
-from pseudogd.engines.result import StageResult
+from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
 from pseudogd.geometry.types import Scale
 from pseudogd.progress import notice
 from pseudogd.stages._estimate import Estimate, measured
 from pseudogd.stages._upstream import digest, origins
+from pseudogd.stages.marking import can_mark, marked_photo, tell_of_marks
 from pseudogd.stages.rerender import rerender as write_again
 from pseudogd.stages.settings_file import believing, merged, read_settings
 from pseudogd.store.dataset import Store
@@ -31,6 +32,7 @@ from pseudogd.vqa.vocabulary import wording_hash
 
 SETTINGS = (
     *("formats", "scene", "margins", "stability", "least_margin", "without", "wordings", "units", "numbers", "fair"),
+    "marks",
 )
 """Names of what may be set, besides tasks and seed."""
 _IN_WORDS = ("formats", "wordings", "units", "numbers")
@@ -62,6 +64,7 @@ def synth(
     units: str | None = None,
     numbers: str | None = None,
     fair: bool | None = None,
+    marks: str | None = None,
     settings_file: str | os.PathLike[str] | None = None,
     second: str | os.PathLike[str] | None = None,
     rerender: bool = False,
@@ -89,6 +92,8 @@ def synth(
     units     of lengths: "m" (default), "cm", "ft" or "in".
     numbers   "honest" (default): no finer than their error allows; "error": with the error said; "fixed".
     fair      True (default): no answer can be guessed from the flat picture or from what is usual; False asks more.
+    marks     "off" (default): things that no words tell apart are not asked about. "ambiguous": they get a number on a
+              copy of the photo, beside the data, and the questions that speak of one show that copy.
     settings_file   YAML with any of the above under their names; what is given beside it comes first.
     second    another data folder, of the same photos by another teacher: answers must be the same there.
     rerender  put the questions that are there in the words, units, numbers and formats given now, without geometry.
@@ -103,7 +108,7 @@ def synth(
     """
     given = {"tasks": _quotas(tasks), "formats": formats, "scene": scene, "margins": margins, "wordings": wordings}
     given |= {"stability": stability, "least_margin": least_margin, "without": without}
-    given |= {"units": units, "numbers": numbers, "fair": fair}
+    given |= {"units": units, "numbers": numbers, "fair": fair, "marks": marks}
     wanted = merged({} if settings_file is None else read_settings(settings_file), given)
     if rerender:
         if dry_run:
@@ -131,7 +136,13 @@ def synth(
             lambda photo: _questions(store, photo, plan, seed, other),
             store=store,
             stage="questions",
-            keys=[digest(p["image_id"], p["path"], *(known.get(p["image_id"]) for known in made_from)) for p in photos],
+            keys=[
+                digest(
+                    *(p["image_id"], p["path"], *(known.get(p["image_id"]) for known in made_from)),
+                    *(can_mark(store, p) if plan.marks != "off" else ()),
+                )
+                for p in photos
+            ],
             names=[photo["path"] for photo in photos],
             workers=workers,
             shard_size=shard_size,
@@ -143,6 +154,7 @@ def synth(
         )
     if not result.complete:
         return SynthResult(**{**asdict(result), "out": result.out})
+    tell_of_marks(Store(data), plan.marks, quiet)
     return SynthResult(**{**asdict(result), "out": result.out}, tasks=_counted(data, plan, quiet))
 
 
@@ -237,10 +249,12 @@ def _wording(settings: SynthSettings) -> str:
 
 def _questions(
     store: Store, photo: Mapping[str, Any], plan: SynthSettings, seed: int, other: _Second | None
-) -> list[dict[str, Any]]:
+) -> Outcome:
     image_id, objects = photo["image_id"], store.objects(photo["image_id"])
+    found = None if plan.marks == "off" else marked_photo(store, photo, objects, seed)
+    objects = objects if found is None else found.objects
     size = (photo["width"], photo["height"])
     scene = build_scene(store.geometry(image_id), objects, image_id=image_id, size=size, settings=plan.scene)
     second = None if other is None else other.scene(photo, objects, plan)
-    found = synthesise(scene, settings=plan, seed=seed, path=photo["path"], second=second)
-    return [question.row() for question in found]
+    rows = [q.row() for q in synthesise(scene, settings=plan, seed=seed, path=photo["path"], second=second)]
+    return Outcome(rows) if found is None else found.outcome(rows, scene.skipped)

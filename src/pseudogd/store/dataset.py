@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 
 from pseudogd.errors import InputError
 from pseudogd.geometry.types import Geometry
-from pseudogd.store import integrity, schemas, shards
+from pseudogd.store import integrity, pictures, schemas, shards
 from pseudogd.store.manifest import Manifest, StageEntry, check_settings, plain_settings
 from pseudogd.store.photos import photos_root, safe_join
 from pseudogd.store.rows import row_geometry
 from pseudogd.store.shards import Failure, Slice
+from pseudogd.store.tables import read_columns, read_stage
 
 FAILURES_NAME = "failures.parquet"
 THINNED_NAME = "thinned.parquet"
@@ -75,7 +76,7 @@ class Store:
         else:
             check_settings(root, stage, entry.settings, plain)
         manifest.save(root)
-        for folder in (root, root / stage):
+        for folder in (root, root / stage, *pictures.folders(root)):
             shards.remove_leftovers(folder)
         return cls(root)
 
@@ -88,8 +89,12 @@ class Store:
     def damage(self, stage: str, part: Slice) -> str | None:
         """One line if the shard is there but not as it was written, else None. Reads it from end to end."""
         path = shards.shard_path(self.root / stage, part.index)
-        reason = integrity.damage_of(path) if path.exists() else None
-        return None if reason is None else f"{path}: {reason}"
+        if not path.exists():
+            return None
+        reason = integrity.damage_of(path)
+        if reason is not None:
+            return f"{path}: {reason}"
+        return next(pictures.damaged(self.root, path), None) if stage == "questions" else None
 
     def write_shard(
         self,
@@ -136,6 +141,11 @@ class Store:
         self._write_ledger()
         self.manifest.save(self.root)
         return entry.counts
+
+    def add_counts(self, stage: str, counts: Mapping[str, int]) -> None:
+        """Put further counts of a finished stage on record."""
+        self.manifest.stages[stage].counts.update(counts)
+        self.manifest.save(self.root)
 
     def count_shards(self, stage: str, parts: Sequence[Slice]) -> dict[str, int]:
         """rows, failures and shards of some slices of a stage that others are still working on."""
@@ -186,6 +196,12 @@ class Store:
             return []
         return json.loads(self._row("objects", image_id)["objects"])
 
+    def unnamed(self, image_id: str) -> list[dict[str, Any]]:
+        """Things of one photo that no words point at alone, as `objects` but with empty names."""
+        if image_id not in self._rows_of("objects"):
+            return []
+        return json.loads(self._row("objects", image_id).get("unnamed") or "[]")
+
     def questions(self, columns: Sequence[str] | None = None) -> pa.Table:
         """All questions, or some of their columns, in row order."""
         return self._table("questions", columns)
@@ -200,6 +216,14 @@ class Store:
             table = self._table("geometry", ("image_id", "path"))
             self._paths = dict(zip(table["image_id"].to_pylist(), table["path"].to_pylist()))
         return safe_join(self.photos_folder, self._paths[image_id])
+
+    def camera_sources(self) -> list[str | None]:
+        """Who says what each photo's intrinsics are (`geometry.types.CAMERA_SOURCES`); None in folders of before."""
+        return self._table("geometry", ("camera_source",))["camera_source"].to_pylist()
+
+    def picture_path(self, image_id: str, picture: str | None) -> Path:
+        """Where the picture of a question lies: the photo, or the copy of it with marks that column `picture` names."""
+        return self.photo_path(image_id) if picture is None else safe_join(self.root, picture)
 
     @property
     def photos_folder(self) -> Path:
@@ -227,7 +251,7 @@ class Store:
             raise InputError(f"{self.root}: {stage} has no column {unknown[0]!r}")
         if not paths:
             return schemas.SCHEMAS[stage].empty_table().select(names)
-        return pa.concat_tables(_read(path, names) for path in paths)
+        return pa.concat_tables(read_stage(path, stage, names) for path in paths)
 
     def _rows_of(self, stage: str) -> dict[str, tuple[Path, int]]:
         """image_id -> (shard, row) of a stage with one row per photo."""
@@ -236,7 +260,7 @@ class Store:
             self._index[stage] = {
                 image_id: (path, row)
                 for path in shards.shard_paths(self.root / stage)
-                for row, image_id in enumerate(_read(path, ["image_id"])["image_id"].to_pylist())
+                for row, image_id in enumerate(read_columns(path, ["image_id"])["image_id"].to_pylist())
             }
         return self._index[stage]
 
@@ -263,10 +287,6 @@ class Store:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_files": OrderedDict()}
-
-
-def _read(path: Path, columns: Sequence[str]) -> pa.Table:
-    return pq.read_table(path, columns=list(columns), use_threads=False).replace_schema_metadata(None)
 
 
 def _count(paths: Sequence[Path]) -> dict[str, int]:
@@ -302,3 +322,5 @@ def _discard(root: Path, manifest: Manifest, stage: str) -> None:
         (root / THINNED_NAME).unlink(missing_ok=True)  # it speaks of the questions, which every stage comes before
     for name in gone:
         shutil.rmtree(root / name, ignore_errors=True)
+    if "questions" in gone:
+        shutil.rmtree(root / pictures.FOLDER, ignore_errors=True)

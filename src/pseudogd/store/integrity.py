@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from pseudogd.errors import InputError
 from pseudogd.store.manifest import Manifest
+from pseudogd.store.pictures import flaw_of, pictures_of
 from pseudogd.store.schemas import STAGES
 from pseudogd.store.shards import shard_path, shard_paths, sum_path
 
@@ -77,7 +78,10 @@ def file_digest(path: Path) -> str:
 
 
 def verify(root: str | os.PathLike[str], advance: Callable[[int], None] = lambda count: None) -> Verified:
-    """Read every shard of a data folder and compare it with its digest. InputError when ROOT is no data folder."""
+    """Read every shard of a data folder, and every marked picture, and compare it with its digest.
+
+    InputError when ROOT is no data folder.
+    """
     root = Path(root)
     manifest = Manifest.load(root)
     damaged: list[Damage] = []
@@ -97,6 +101,12 @@ def verify(root: str | os.PathLike[str], advance: Callable[[int], None] = lambda
                 damaged.append(Damage(path, reason, mend))
             count, size = count + 1, size + path.stat().st_size
             advance(1)
+            if stage == "questions" and reason is None:
+                for picture in pictures_of(path):
+                    flaw = flaw_of(root, picture)
+                    damaged += [] if flaw is None else [Damage(root / picture, flaw, mend)]
+                    count += 1
+                    size += 0 if flaw == "is missing" else (root / picture).stat().st_size
     return Verified(root, count, size, tuple(damaged))
 
 

@@ -49,6 +49,7 @@ def geometry_row(
             "settings_hash": teacher.settings_hash,
             "licence": teacher.licence,
         },
+        "camera_source": geometry.camera_source,
     }
 
 
@@ -88,6 +89,7 @@ def row_geometry(row: Mapping[str, Any]) -> Geometry:
         up=None if up is None else Up(up["vector"], up["confidence"]),
         scale=Scale(row["scale"]),
         teacher=TeacherInfo(**json.loads(row["teacher"])),
+        camera_source=row.get("camera_source"),
     )
 
 

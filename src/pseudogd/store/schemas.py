@@ -34,9 +34,12 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("up", _TEXT, nullable=True),
             _field("scale", _TEXT),
             _field("teacher", _TEXT),
+            _field("camera_source", _TEXT, nullable=True),
         ]
     ),
-    "objects": pa.schema([_field("image_id", _TEXT), _field("objects", _TEXT)]),
+    "objects": pa.schema(
+        [_field("image_id", _TEXT), _field("objects", _TEXT), _field("unnamed", _TEXT, nullable=True)]
+    ),
     "questions": pa.schema(
         [
             _field("question_id", _TEXT),
@@ -55,16 +58,24 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("stability", pa.float64(), nullable=True),
             _field("evidence", _TEXT),
             _field("messages", _TEXT),
+            _field("picture", _TEXT, nullable=True),
         ]
     ),
 }
 
 JSON_COLUMNS: dict[str, frozenset[str]] = {
     "geometry": frozenset({"camera", "up", "teacher"}),
-    "objects": frozenset({"objects"}),
+    "objects": frozenset({"objects", "unnamed"}),
     "questions": frozenset({"evidence", "messages"}),
 }
 """Columns of JSON text: a row may carry the plain Python value, which is written out here."""
+
+OPTIONAL: dict[str, frozenset[str]] = {
+    "geometry": frozenset({"camera_source"}),
+    "objects": frozenset({"unnamed"}),
+    "questions": frozenset({"picture"}),
+}
+"""Columns that a shard has only where some row has a value there; without them it is as earlier versions wrote it."""
 
 RAW_COLUMNS: dict[str, tuple[str, ...]] = {"geometry": ("depth", "normals", "confidence")}
 """Columns of bytes that are compressed already."""
@@ -81,18 +92,22 @@ def json_text(value: Any) -> str:
 
 
 def to_table(stage: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Rows of a stage as a table of its schema; missing nullable columns become null. ValueError names other flaws."""
+    """Rows of a stage as a table of its schema; missing nullable columns become null, `OPTIONAL` ones without any value
+    are left out. ValueError names other flaws."""
     schema, texts = SCHEMAS[stage], JSON_COLUMNS[stage]
     names = set(schema.names)
     for row in rows:
         if unknown := set(row) - names:
             raise ValueError(f"rows of {stage} have no column {sorted(unknown)[0]!r}")
-    columns = []
+    columns, kept = [], []
     for field in schema:
         values = [row.get(field.name) for row in rows]
+        if field.name in OPTIONAL[stage] and all(value is None for value in values):
+            continue
         if field.name in texts:
             values = [value if value is None or isinstance(value, str) else json_text(value) for value in values]
         if not field.nullable and any(value is None for value in values):
             raise ValueError(f"rows of {stage} need a value in column {field.name!r}")
+        kept.append(field)
         columns.append(pa.array(values, type=field.type))
-    return pa.table(columns, schema=schema)
+    return pa.table(columns, schema=pa.schema(kept))

@@ -58,10 +58,26 @@ class CameraFile:
 def camera_of(
     name: str, width: int, height: int, file: CameraFile | None = None, exif: Mapping[Any, Any] | None = None
 ) -> Camera | None:
-    """Camera of a photo from the file if it speaks of the photo, else from EXIF, else None. InputError as above."""
+    """The file's camera if it speaks of the photo, else the one from EXIF, else None. InputError as above."""
+    return camera_and_source(name, width, height, file, exif)[0]
+
+
+def camera_and_source(
+    name: str, width: int, height: int, file: CameraFile | None = None, exif: Mapping[Any, Any] | None = None
+) -> tuple[Camera | None, str]:
+    """As `camera_of`, and who says so (`geometry.types.CAMERA_SOURCES`); "unknown" without a camera."""
     if file is not None and file.has(name):
-        return file.camera(name, width, height)
-    return Camera.from_exif(exif, width, height) if exif else None
+        camera, source = file.camera(name, width, height), "file"
+    else:
+        camera, source = (Camera.from_exif(exif, width, height) if exif else None), "exif"
+    return camera, "unknown" if camera is None else source
+
+
+def source_of(found: Camera | None, given: Camera | None, source: str) -> str:
+    """Who says what the camera ``found`` in a teacher's answer is; it was ``given`` one by ``source``, or none."""
+    if found is None:
+        return "unknown"
+    return source if found == given else "teacher"
 
 
 def _camera(entry: Any, width: int, height: int) -> Camera:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
+from pseudogd.store.pictures import from_key, picture_key
 from pseudogd.training.balance import balance_of
 from pseudogd.training.messages import Exchange
 from pseudogd.training.rows import LeftOut, Limits, Piece, Rows, Size, WrittenPhotos
@@ -73,27 +75,30 @@ def question_rows(
     """
     by_photo, left_out = _questions(store, data)
     chunks: list[tuple[str, list[Exchange]]] = []
+    pictures: dict[str, Path] = {}
     most = min(data.turns_per_row, limits.max_turns or data.turns_per_row)
-    for image_id, exchanges in by_photo.items():
-        path = store.photo_path(image_id)
+    for key, exchanges in by_photo.items():
+        image_id, picture = from_key(key)
+        pictures[key] = path = store.picture_path(image_id, picture)
         if not path.is_file():
-            left_out.append(LeftOut(str(path), len(exchanges), "the photo is no longer there"))
+            gone = "the photo is no longer there" if picture is None else "the marked picture is no longer there"
+            left_out.append(LeftOut(str(path), len(exchanges), gone))
             continue
         order = np.random.default_rng([seed, int(image_id[:12], 16)]).permutation(len(exchanges))
         # as few rows as the limit allows, of like length: a short rest would be filled up to the others' length
         for part in np.array_split(order, -(-len(order) // most)):
-            chunks.append((image_id, [exchanges[i] for i in part]))
+            chunks.append((key, [exchanges[i] for i in part]))
     kept: list[Piece] = []
-    for (image_id, exchanges), tokens in zip(chunks, _encode(encoder, [e for _, e in chunks], data.turns)):
-        size = sizes[image_id]
+    for (key, exchanges), tokens in zip(chunks, _encode(encoder, [e for _, e in chunks], data.turns)):
+        size = sizes[from_key(key)[0]]
         try:
             reason = limits.broken_by(tokens, written.longer([size]))
         except InputError as error:  # the processor does not take every shape
             reason = str(error)
         if reason:
-            left_out.append(LeftOut(str(store.photo_path(image_id)), len(exchanges), reason))
+            left_out.append(LeftOut(str(pictures[key]), len(exchanges), reason))
         else:
-            kept.append(Piece((image_id,), (size,), tokens, "both", len(exchanges)))
+            kept.append(Piece((key,), (size,), tokens, "both", len(exchanges)))
     if not kept:
         why = f": {left_out[0].image}: {left_out[0].reason}" if left_out else ""
         raise InputError(f"{store.root}: no questions left to train on{why}")
@@ -101,8 +106,13 @@ def question_rows(
 
 
 def _questions(store: Store, data: DataSection) -> tuple[dict[str, list[Exchange]], list[LeftOut]]:
-    """image_id -> its questions, both in the data folder's order; and what balance left out."""
-    table = store.questions(["question_id", "image_id", "task", "messages", *(["evidence"] if data.balance else [])])
+    """What is looked at -> its questions, both in the data folder's order; and what balance left out.
+
+    What is looked at is a photo, or a copy of it with marks (`picture_key`): a row has one picture.
+    """
+    table = store.questions(
+        ["question_id", "image_id", "picture", "task", "messages", *(["evidence"] if data.balance else [])]
+    )
     if data.tasks is not None:
         known = sorted(set(table["task"].to_pylist()))
         if unknown := [task for task in data.tasks if task not in known]:
@@ -118,10 +128,10 @@ def _questions(store: Store, data: DataSection) -> tuple[dict[str, list[Exchange
         thinned = balance_of(store)(zip(table["question_id"].to_pylist(), told))
         thinned &= set(table["question_id"].to_pylist())
     by_photo: dict[str, list[Exchange]] = {}
-    columns = (table[name].to_pylist() for name in ("question_id", "image_id", "messages"))
-    for question_id, image_id, messages in zip(*columns):
+    columns = (table[name].to_pylist() for name in ("question_id", "image_id", "picture", "messages"))
+    for question_id, image_id, picture, messages in zip(*columns):
         if question_id not in thinned:
-            by_photo.setdefault(image_id, []).append(_exchange(json.loads(messages), question_id))
+            by_photo.setdefault(picture_key(image_id, picture), []).append(_exchange(json.loads(messages), question_id))
     if not thinned:
         return by_photo, []
     return by_photo, [LeftOut(str(store.root), len(thinned), "they can be answered without looking (data.balance)")]

@@ -29,8 +29,8 @@ class GeometryTargets:
         batch = student.processor(images=..., text=..., return_tensors="pt")
         geometry = targets(["a.jpg", "b.jpg"], batch)  # for `Joint`
 
-    A photo is known by its bytes, so it is found whatever its name and folder. The processor must have read it upright,
-    as `pseudogd.store.photos.load_photo` gives it. May be handed to data workers.
+    A photo, or a copy of it with marks, is known by its bytes, so it is found whatever its name and folder. The
+    processor must have read it upright, as `pseudogd.store.photos.load_photo` gives it. May be handed to data workers.
 
     Args:
         data: a data folder that `pseudogd label` made, or its `Store`.
@@ -88,6 +88,16 @@ class GeometryTargets:
         table = self.store.photos().select(["image_id", "width", "height"]).to_pydict()
         return {i: (w, h) for i, w, h in zip(table["image_id"], table["width"], table["height"])}
 
+    @cached_property
+    def _marked(self) -> dict[str, str]:
+        """Digest of a copy with marks -> image_id of the photo that it is of."""
+        entry = self.store.manifest.stages.get("questions")
+        if entry is None or not entry.complete:
+            return {}
+        table = self.store.questions(["image_id", "picture"]).to_pydict()
+        pairs = zip(table["image_id"], table["picture"])
+        return {Path(picture).stem: image_id for image_id, picture in pairs if picture is not None}
+
     def _photo(self, path: PathLike, encoding: Mapping[str, Any], index: int) -> PhotoTargets:
         image_id = self._id(path)
         known = image_id in self._sizes
@@ -112,5 +122,6 @@ class GeometryTargets:
             raise InputError(f"a photo is a {type(path).__name__}; give its file's path, by which geometry is found")
         name = str(Path(path))
         if name not in self._ids:
-            self._ids[name] = photo_id(name)
+            found = photo_id(name)
+            self._ids[name] = self._marked.get(found, found)
         return self._ids[name]

@@ -12,6 +12,7 @@ from math import ceil
 from pseudogd.errors import InputError
 from pseudogd.store.conversations import Conversations
 from pseudogd.store.dataset import Store
+from pseudogd.store.pictures import from_key
 from pseudogd.training import ranks
 from pseudogd.training.arms import total_steps
 from pseudogd.training.dataset import photo_sizes, question_rows
@@ -58,8 +59,8 @@ def mixed_rows(recipe: Recipe, store: Store, reader: Reader, general: Conversati
     if recipe.uses_questions:
         sizes = photo_sizes(store)
         pieces, left_out = question_rows(store, reader.encoder, recipe.data, recipe.seed, sizes, written, limits)
-        kind_of = split_photos([piece.photos[0] for piece in pieces], mix, recipe.seed)
-        pieces = [replace(piece, kind=kind_of[piece.photos[0]]) for piece in pieces]
+        kind_of = split_photos([_photo_of(piece) for piece in pieces], mix, recipe.seed)
+        pieces = [replace(piece, kind=kind_of[_photo_of(piece)]) for piece in pieces]
     if mix.geometry:
         alone, missing = _geometry_rows(recipe, store, reader.encoder, pieces, written, limits)
         known = {item.image for item in left_out}
@@ -122,7 +123,7 @@ def geometry_photos(usable: Sequence[str], asked: Sequence[Piece], data: DataSec
     """
     mix = data.mix
     assert mix is not None
-    kind_of = {piece.photos[0]: piece.kind for piece in asked}
+    kind_of = {_photo_of(piece): piece.kind for piece in asked}
     chosen = [image_id for image_id in usable if image_id not in kind_of][: data.photos]
     if not asked:
         return chosen
@@ -131,6 +132,11 @@ def geometry_photos(usable: Sequence[str], asked: Sequence[Piece], data: DataSec
         spare = shuffled([image_id for image_id in usable if kind_of.get(image_id) == kind], seed)
         chosen += spare[: max(0, wanted - len(chosen))]
     return chosen
+
+
+def _photo_of(piece: Piece) -> str:
+    """The photo of a row with questions, also of one that shows a marked copy of it."""
+    return from_key(piece.photos[0])[0]
 
 
 def shuffled(image_ids: Iterable[str], seed: int) -> list[str]:

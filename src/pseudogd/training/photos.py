@@ -15,6 +15,7 @@ from pseudogd.distill.targets import ViewTargets, cell_targets
 from pseudogd.store.conversations import PREFIX, Conversations
 from pseudogd.store.dataset import Store
 from pseudogd.store.photos import load_photo
+from pseudogd.store.pictures import from_key
 from pseudogd.student.batch import PhotoTargets
 from pseudogd.student.families.base import FamilyAdapter, View
 
@@ -33,7 +34,7 @@ class PhotoInput:
 
 
 class PhotoInputs:
-    """Photos by id, prepared on first use.
+    """Photos by id, prepared on first use; marked copies by `picture_key`, with the targets of the photo itself.
 
     Views and targets of a photo never change, so what was prepared is kept until `cache_mb` is used up, and what came
     first stays: rows come in shuffled passes, under which throwing out the oldest would keep nothing of use.
@@ -96,7 +97,7 @@ class PhotoInputs:
 
     def _image(self, image_id: str) -> Image.Image:
         if not image_id.startswith(PREFIX):
-            return load_photo(self.store.photo_path(image_id))
+            return load_photo(self.store.picture_path(*from_key(image_id)))
         assert self.general is not None
         return self.general.picture(image_id)
 
@@ -108,7 +109,7 @@ class PhotoInputs:
             return PhotoTargets([], 0)
         if image_id.startswith(PREFIX):
             return PhotoTargets([], self.family.token_count(size, encoding, place=self.place))
-        geometry = self.store.geometry(image_id)
+        geometry = self.store.geometry(from_key(image_id)[0])
         views = [
             (view, cell_targets(geometry, view.boxes, view.grid, view.cell, view.is_global, size, self.subcells))
             for view in self.family.views(size, encoding, place=self.place)

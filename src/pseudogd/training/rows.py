@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from pseudogd.store.conversations import PREFIX
+from pseudogd.store.pictures import from_key
 from pseudogd.training.order import MixedSampler, StepSampler, epoch_rows
 from pseudogd.training.sections import KINDS
 from pseudogd.training.tokens import PhotoTokens, Tokens, with_photos
@@ -35,7 +36,7 @@ class Row:
     """Tokens, those of the photos written out, and the photos in the order in which they stand there.
 
     Attributes:
-        photos: the photos' ids, or names of pictures of conversations; none for words alone.
+        photos: the photos' ids (see `picture_key`), or names of pictures of conversations; none for words alone.
         ids: (T,) int64; learn: (T,) bool; turn: (T,) int16: see `turns.Tokens`.
         kind: one of `recipe.KINDS`.
     """
@@ -145,14 +146,14 @@ class Rows(torch.utils.data.Dataset[Row]):
 
     @property
     def image_ids(self) -> list[str]:
-        """The photo of every row of the data folder; conversations are passed over."""
-        return [names[0] for names in self.photos if names and not names[0].startswith(PREFIX)]
+        """The photo of every row of the data folder, marked or not; conversations are passed over."""
+        return [from_key(names[0])[0] for names in self.photos if names and not names[0].startswith(PREFIX)]
 
     @property
     def geometry_ids(self) -> list[str]:
         """The photo of every row whose geometry is to be learnt."""
         taught = np.isin(self.kinds, [KINDS.index("both"), KINDS.index("geometry")])
-        return [names[0] for names, wanted in zip(self.photos, taught) if wanted]
+        return [from_key(names[0])[0] for names, wanted in zip(self.photos, taught) if wanted]
 
     @property
     def lengths(self) -> NDArray[np.int64]:

@@ -43,7 +43,9 @@ SMALL = frozenset(["doll", "miniature", "model", "plush", "stuffed", "toy"])
 
 _WITH_FRONT, _ON_FLOOR = frozenset(WITH_FRONT.split()), frozenset(ON_FLOOR.split())
 _NEITHER = frozenset(NEITHER.split("|"))
-_AFTER_HEAD = re.compile(r"\s(?:with|in|on|of|at|by|for|from|under|behind|beside|near|next|to|wearing|holding)\s")
+_AFTER_HEAD = re.compile(
+    r"\s(?:with|in|on|of|at|by|for|from|under|behind|beside|near|next|to|wearing|holding|marked)\s"
+)
 
 
 def head_noun(category: str) -> str:

@@ -101,7 +101,7 @@ def restored(row: Mapping[str, Any], evidence: Mapping[str, Any]) -> Fact:
     Raises KeyError for questions of an earlier version, whose evidence does not hold ``fact``.
     """
     kept = evidence["fact"]
-    own = ("form", "format", "question", "formula", "scale", "teacher", "seed", "twin", "turned_by", "fact")
+    own = ("form", "format", "question", "formula", "scale", "teacher", "seed", "twin", "turned_by", "marked", "fact")
     return Fact(
         task=row["task"],
         form=evidence["form"],

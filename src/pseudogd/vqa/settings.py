@@ -19,6 +19,7 @@ from pseudogd.vqa.tasks import TASKS, forms, quotas
 DEFAULT_TASKS = quotas()
 DEFAULT_FORMATS = {"mc": 0.6, "open": 0.2, "yesno": 0.2}
 WORDINGS = ("all", "plain")
+MARKS = ("off", "ambiguous")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class SynthSettings:
     errors of the geometry an answer must survive. ``least_margin``: by form, the least margin of a
     fact (in the margin's own unit), and ``without``: forms that are not asked. ``units`` of lengths (m, cm, ft, in),
     and how ``numbers`` are rounded (see `lengths.NUMBERS`). ``fair``: whether facts are drawn so that answers cannot be
-    guessed from the picture's flat layout or from what is usual (see `fairness`); fewer are found.
+    guessed from the picture's flat layout or from what is usual (see `fairness`); fewer are found. ``marks``: "off", or
+    "ambiguous": what no words point at gets a number drawn on a copy of the photo.
     Raises `InputError` on unknown names and on numbers that cannot be.
     """
 
@@ -45,6 +47,7 @@ class SynthSettings:
     units: str = "m"
     numbers: str = "honest"
     fair: bool = True
+    marks: str = "off"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "without", tuple(sorted(self.without)))
@@ -53,6 +56,7 @@ class SynthSettings:
         if not sum(self.formats.values()) > 0:
             raise InputError("formats: at least one share must be above zero")
         choices: dict[str, Collection[str]] = {"wordings": WORDINGS, "units": UNITS, "numbers": NUMBERS}
+        choices["marks"] = MARKS
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}")
@@ -97,6 +101,7 @@ class SynthSettings:
             "numbers": self.numbers,
             "fair": self.fair,
             "stability": asdict(self.stability),
+            **({} if self.marks == "off" else {"marks": self.marks}),  # folders of before know no marks
         }
 
 

@@ -4,7 +4,9 @@ const LAYERS = [['photo', 'Photo'], ['depth', 'Depth'], ['normals', 'Normals'], 
 const TOGGLES = [['evidence', 'Evidence', 'e'], ['all', 'All objects', 'a'], ['masks', 'Masks', 'm'], ['names', 'Names', 'n']];
 const NAME_LENGTH = 26;
 
-const layerUrl = (photo, layer) => layer === 'photo' ? photo.url : layer === 'normals' ? photo.normals : photo[layer] && photo[layer].url;
+// A question about marked things shows the copy of the photo that the marks are on.
+const markedUrl = photo => photo.marked && state.q && state.photo === photo && photo.marked[state.q.picture];
+const layerUrl = (photo, layer) => layer === 'photo' ? markedUrl(photo) || photo.url : layer === 'normals' ? photo.normals : photo[layer] && photo[layer].url;
 const colourOf = (photo, mark) => mark.o !== undefined && photo.objects[mark.o] ? photo.objects[mark.o].colour : `var(--${GREY.includes(mark.t) ? mark.t : 'main'})`;
 const usedBy = q => new Set((q && q.operands || []).map(o => o[0]).filter(k => k !== null && k !== undefined));
 const shownObjects = () => state.photo.objects.map((_, k) => k).filter(k => !state.q || state.all || usedBy(state.q).has(k));

@@ -13,6 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pseudogd.errors import InputError
+from pseudogd.reports.asked import objects_asked
 from pseudogd.reports.build import json_ready
 from pseudogd.reports.drawings import PLAN
 from pseudogd.reports.page import environment, style
@@ -82,7 +83,7 @@ def page_data(store: Store, sample: Sample, side: int) -> dict[str, Any]:
         photo_data(
             store,
             photo,
-            store.objects(photo["image_id"]) if has_objects else [],
+            objects_asked(store, photo) if has_objects else [],
             sample.questions.get(photo["image_id"], []),
             settings,
             reasons.get(photo["path"], []),

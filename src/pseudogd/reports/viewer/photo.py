@@ -28,6 +28,9 @@ _SCALES = {
 }
 
 
+_SOURCES = {"file": ", from a file", "exif": ", from EXIF", "teacher": ", by the teacher's own estimate"}
+
+
 def photo_data(
     store: Store,
     photo: Mapping[str, Any],
@@ -45,6 +48,9 @@ def photo_data(
     canvas = Canvas(scene, size, plan)
     names = {str(row["object_id"]): row["name"] for row in rows}
     url, missing = _photo_url(store, photo, side)
+    pictures = {question.get("picture") for question in questions} - {None}
+    marked = {name: _photo_url(store, photo, side, name) for name in sorted(pictures)}
+    flaws += [f"questions: {reason}" for _, reason in marked.values() if reason]
     return {
         "id": photo["image_id"],
         "path": photo["path"],
@@ -59,7 +65,10 @@ def photo_data(
         "reasons": [*reasons, *flaws],
         "facts": _facts(scene, geometry),
         "plan": None if plan is None else plan_data(plan),
-        "questions": [question_data(question, canvas) for question in questions],
+        "questions": [
+            {**question_data(question, canvas), "picture": question.get("picture")} for question in questions
+        ],
+        "marked": {name: shown for name, (shown, _) in marked.items() if shown},
     }
 
 
@@ -80,11 +89,14 @@ def failed_data(store: Store, path: str, reasons: Sequence[str], side: int) -> d
     }
 
 
-def _photo_url(store: Store, photo: Mapping[str, Any], side: int) -> tuple[str | None, str | None]:
+def _photo_url(
+    store: Store, photo: Mapping[str, Any], side: int, picture: str | None = None
+) -> tuple[str | None, str | None]:
+    """The photo, or the copy of it with marks, or why it cannot be shown."""
     try:
-        return layers.photo_layer(load_photo(store.photo_path(photo["image_id"])), side), None
+        return layers.photo_layer(load_photo(store.picture_path(photo["image_id"], picture)), side), None
     except InputError:
-        return None, "the photo is no longer there"
+        return None, "the photo is no longer there" if picture is None else f"{picture} is no longer there"
 
 
 # ---------------------------------------------------------------- the scene
@@ -148,7 +160,8 @@ def _facts(scene: Scene, geometry: Geometry) -> list[str]:
     if camera is None:
         said.append("focal length unknown: no lengths, bearings or real sizes")
     else:
-        said.append(f"focal length {camera.fx:.0f} px ({np.degrees(camera.fov_x):.0f}° wide)")
+        whence = _SOURCES.get(geometry.camera_source or "", "")
+        said.append(f"focal length {camera.fx:.0f} px ({np.degrees(camera.fov_x):.0f}° wide){whence}")
     if up is None:
         said.append("gravity unknown")
     else:

@@ -23,7 +23,10 @@ TASK_TYPES = {"hypothetical": "Perspective_Taking", "direction": "Perspective_Ta
 
 
 class Format(Protocol):
-    """Writes into the folder `root`. ``files``: split -> pattern of its files, for the card."""
+    """Writes into the folder `root`. ``files``: split -> pattern of its files, for the card.
+
+    `add` takes questions that show one picture, whose id is the photo's ``file_id``.
+    """
 
     files: dict[str, str]
 
@@ -77,7 +80,7 @@ class Messages:
         self._lines = _Lines(root)
 
     def add(self, split: str, photo: Row, path: Path, questions: Sequence[Row]) -> int:
-        name = self.pictures.put(path, photo["image_id"], self.root)
+        name = self.pictures.put(path, photo["file_id"], self.root)
         self.files[split] = f"{split}.jsonl"
         file, _ = self._lines.of(f"{split}.jsonl")
         parts = list(_parts(questions, self.turns))
@@ -100,7 +103,7 @@ class Llava:
         self._lines = _Lines(root)
 
     def add(self, split: str, photo: Row, path: Path, questions: Sequence[Row]) -> int:
-        name = self.pictures.put(path, photo["image_id"], self.root)
+        name = self.pictures.put(path, photo["file_id"], self.root)
         self.files[split] = f"{split}.json"
         parts = list(_parts(questions, self.turns))
         for part in parts:
@@ -130,7 +133,7 @@ class OmniSpatial:
 
     def add(self, split: str, photo: Row, path: Path, questions: Sequence[Row]) -> int:
         offered = [row for row in questions if row["options"] is not None]
-        image = photo["image_id"][:24]
+        image = photo["file_id"][:24]
         for number, row in enumerate(offered):
             kind = TASK_TYPES.get(row["task"], "Spatial_Interaction")
             target = self.root / split / kind / f"{image}.png"
@@ -192,7 +195,7 @@ class Parquet:
 
     def add(self, split: str, photo: Row, path: Path, questions: Sequence[Row]) -> int:
         self.files[split] = f"data/{split}-*.parquet"
-        data, name = self.pictures.bytes_of(path, photo["image_id"])
+        data, name = self.pictures.bytes_of(path, photo["file_id"])
         parts = list(_parts(questions, self.turns))
         held = self._held.setdefault(split, [])
         for part in parts:

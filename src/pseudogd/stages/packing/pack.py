@@ -94,7 +94,7 @@ def pack(
                     chosen = [q for q in questions if format != "omnispatial" or q["options"] is not None]
                     if chosen:
                         split = choice.split_of(photo["image_id"])
-                        rows += writer.add(split, photo, store.photo_path(photo["image_id"]), chosen)
+                        rows += sum(writer.add(split, *shown) for shown in _by_picture(store, photo, chosen))
                         _count(counts, split, chosen)
                         used.add(photo["image_id"])
                     bar.advance()
@@ -110,6 +110,18 @@ def pack(
         (root / MARKER).write_text(json.dumps(made, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     left_out = int(store.counts("questions")["rows"]) - sum(told["splits"].values())
     return Packed(target, format, rows, told["splits"], len(used), pictures.located, left_out)
+
+
+def _by_picture(
+    store: Store, photo: Mapping[str, Any], questions: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[dict[str, Any], Path, list[Mapping[str, Any]]]]:
+    """(photo, picture, its questions): the photo itself first, then the marked copy; `file_id` names the picture."""
+    groups: dict[str | None, list[Mapping[str, Any]]] = {}
+    for row in questions:
+        groups.setdefault(row.get("picture"), []).append(row)
+    for name in sorted(groups, key=lambda name: name or ""):
+        path = store.picture_path(photo["image_id"], name)
+        yield {**photo, "file_id": photo["image_id"] if name is None else path.stem}, path, groups[name]
 
 
 def _count(counts: Mapping[str, Counter[str]], split: str, questions: Sequence[Mapping[str, Any]]) -> None:

@@ -7,6 +7,7 @@ heading on the ground. What an error of depth does to the place is found by movi
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pseudogd.vqa.scene import Q02, Q50, Q98, Scene
@@ -43,11 +44,16 @@ class Seen:
 
 def seen_after(scene: Scene, index: int, motion: Motion | None, factor: float = 1.0) -> Seen:
     """Where object ``index`` is then, ``factor`` times as far away as measured; now if there is no motion."""
-    camera, rotation = scene.geometry.camera, scene.rotation
-    assert camera is not None and rotation is not None
     x, y, z = (float(value) * factor for value in scene.centres[index])
     if motion is not None:
         x, z = _moved(scene, x, z, motion)
+    return picture_place(scene, x, y, z)
+
+
+def picture_place(scene: Scene, x: float, y: float, z: float) -> Seen:
+    """Where a place (x, y, z), in the scene's frame from where the camera is, stands in its picture."""
+    camera, rotation = scene.geometry.camera, scene.rotation
+    assert camera is not None and rotation is not None
     own = [x * float(rotation[0, k]) + y * float(rotation[1, k]) + z * float(rotation[2, k]) for k in range(3)]
     depth = own[2] if abs(own[2]) > 1e-9 else 1e-9
     u = (camera.fx * own[0] / depth + camera.cx + 0.5) / camera.width
@@ -89,3 +95,15 @@ def half_size(scene: Scene, index: int, factor: float = 1.0) -> tuple[float, flo
 def side_now(scene: Scene, index: int) -> str:
     """left or right of the picture's middle."""
     return "right" if float(scene.objects[index].u[Q50]) > 0.5 else "left"
+
+
+def where(then: Sequence[float] | None) -> str:
+    """A place in the picture or out of it, in words; None is behind the camera."""
+    if then is None:
+        return "behind the camera"
+    u, v = then
+    beyond = {"left": -u, "right": u - 1, "upper": -v, "lower": v - 1}
+    border = max(beyond, key=lambda name: beyond[name])
+    if beyond[border] > 0:
+        return f"beyond the {border} border"
+    return f"{round(100 * u)} percent from the left border and {round(100 * v)} percent from the upper one"

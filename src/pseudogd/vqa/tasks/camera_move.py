@@ -1,4 +1,4 @@
-"""The camera turns on the spot, or moves without turning: where is A in the picture then, and is it nearer?
+"""The camera turns on the spot, or moves without turning, so far or to the place of X: where is A then, is it nearer?
 
 Frame: see `_camera`. ``side``: A's middle is then left or right of the picture's middle column; ``seen``: A is then
 inside the picture's borders or outside (what stands in between is not asked about); ``range``: the middle of A is then
@@ -8,12 +8,13 @@ answer as with the other: then neither the way and size of the motion nor the pl
 answer, but only both together. ``seen`` is asked as often of what stays as of what leaves, also for motions of equal
 size, on either side where there is both. Every answer keeps a margin that exceeds the error from A's depth; A must be
 seen whole, and in ``side`` it must stay in the picture. A turn to the other side by as much sends A out of the picture
-or leaves it where it was, so there are no opposite twins.
+or leaves it where it was, so there are no opposite twins. To the place of X: see `_camera_to`; facts come in rounds in
+which rules of thumb are right as often as wrong, and need no metres.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +23,8 @@ from pseudogd.vqa import phrasing
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import MOSTLY_KNOWN, Margins, about, blend, in_turns
 from pseudogd.vqa.scene import Q50, Scene
-from pseudogd.vqa.tasks._camera import Motion, Seen, error_of, half_size, seen_after, side_now
+from pseudogd.vqa.tasks._camera import Motion, Seen, error_of, half_size, seen_after, side_now, where
+from pseudogd.vqa.tasks._camera_to import to_answer, to_facts, to_steps
 from pseudogd.vqa.words.camera_move import FORMS as FORMS
 from pseudogd.vqa.words.camera_move import PLACES
 from pseudogd.vqa.words.telling import DEPTH, SIDE
@@ -57,6 +59,8 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         ahead = [Motion("moved", "forward", by) for by in MOVES]
         streams += [_stream(scene, rng, margins, moved, asked) for asked in ("side", "range")]
         streams.append(_stream(scene, rng, margins, ahead, "seen"))
+    whole = [index for index in range(len(scene)) if _is_whole(scene, index)]
+    streams += [to_facts(scene, rng, margins, whole, asked) for asked in ("side", "seen", "range")]
     yield from blend(rng, *((1, stream) for stream in streams))
 
 
@@ -65,6 +69,8 @@ def answer(scene: Scene, fact: Fact) -> str | None:
     if not scene.has_gravity:
         return None
     index, (motion, asked) = scene.index(fact.operands[0]), parts(fact)
+    if motion.way == "to":
+        return to_answer(scene, fact, asked)
     then = seen_after(scene, index, motion)
     if asked == "range":
         return "nearer" if then.distance < seen_after(scene, index, None).distance else "farther"
@@ -82,6 +88,8 @@ def parts(fact: Fact) -> tuple[Motion, str]:
 def steps(fact: Fact) -> list[str]:
     """From the place of A now to that after the motion."""
     name, (motion, asked), then = fact.slots["a"], parts(fact), fact.evidence["then"]
+    if motion.way == "to":
+        return to_steps(fact, asked)
     before = (
         f"The {name} is {round(100 * fact.evidence['now'][0])} percent of the picture's width from its left border."
     )
@@ -100,20 +108,8 @@ def steps(fact: Fact) -> list[str]:
             f"Then it is {round(100 * then[0])} percent from the left border, so {PLACES[fact.answer]} of the middle."
         )
     else:
-        after = f"Then it is {_where(then)}, so it is {PLACES[fact.answer]}."
+        after = f"Then it is {where(then)}, so it is {PLACES[fact.answer]}."
     return [before, effect, after]
-
-
-def _where(then: Sequence[float] | None) -> str:
-    """A place in the picture or out of it, in words; None is behind the camera."""
-    if then is None:
-        return "behind the camera"
-    u, v = then
-    beyond = {"left": -u, "right": u - 1, "upper": -v, "lower": v - 1}
-    border = max(beyond, key=lambda name: beyond[name])
-    if beyond[border] > 0:
-        return f"beyond the {border} border"
-    return f"{round(100 * u)} percent from the left border and {round(100 * v)} percent from the upper one"
 
 
 # ---------------------------------------------------------------- what is asked
@@ -122,9 +118,8 @@ def _stream(
 ) -> Iterator[Fact]:
     rule = {"side": _side, "seen": _seen, "range": _range}[asked]
     found: dict[float, dict[bool, list[Found]]] = {}
-    for index, thing in enumerate(scene.objects):
-        whole = not (thing.boxes_only or thing.truncated or thing.cut) and thing.known >= MOSTLY_KNOWN
-        if whole and thing.occluded < scene.settings.occluded:
+    for index in range(len(scene)):
+        if _is_whole(scene, index):
             for motion in motions:
                 told = rule(scene, index, motion, margins)
                 if told is not None:
@@ -133,6 +128,12 @@ def _stream(
     both = [kinds for kinds in found.values() if len(kinds) == 2]
     if both:
         yield from blend(rng, *((1, _evenly(scene, rng, kinds, asked)) for kinds in both))
+
+
+def _is_whole(scene: Scene, index: int) -> bool:
+    thing = scene.objects[index]
+    seen = not (thing.boxes_only or thing.truncated or thing.cut) and thing.known >= MOSTLY_KNOWN
+    return seen and thing.occluded < scene.settings.occluded
 
 
 def _evenly(scene: Scene, rng: np.random.Generator, kinds: dict[bool, list[Found]], asked: str) -> Iterator[Fact]:

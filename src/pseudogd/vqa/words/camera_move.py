@@ -18,6 +18,11 @@ BEGIN = {
         "Suppose that the camera moves {d} %s without turning: ",
         "After the camera has moved {d} %s, facing the same way, ",
     ),
+    "to": (
+        "If the camera moved to the place of the {x}, at its present height and without turning, ",
+        "Suppose that the camera moves to the place of the {x}, as high as now and without turning: ",
+        "After the camera has moved to the place of the {x}, at the same height and facing the same way, ",
+    ),
 }
 TAILS = {
     "side": (
@@ -78,7 +83,8 @@ CLAIMED = {
 
 def _form(kind: str, way: str, asked: str) -> Form:
     towards = way if way == "forward" else f"to the {way}"
-    begins = [text.replace("%s", towards) for text in BEGIN[kind]]
+    motion = rf"(turn|move)\w* \{{d\}} {towards}\b" if way != "to" else r"moved?s? to the place of the \{x\}"
+    begins = [text.replace("%s", towards) for text in BEGIN["to" if way == "to" else kind]]
 
     def joined(tails: Sequence[str]) -> tuple[str, ...]:
         return tuple(begin + tail for begin, tail in product(begins, tails))
@@ -90,7 +96,7 @@ def _form(kind: str, way: str, asked: str) -> Form:
         open=joined(TAILS[asked]),
         yesno={key: joined(tails) for key, tails in claims.items()},
         answers={key: PLACES[key] for key in claims},
-        says=rf"^(?=.*(turn|move)\w* \{{d\}} {towards}\b)(?=.*({says}))",
+        says=rf"^(?=.*{motion})(?=.*({says}))",
         never=never,
         claims={key: CLAIMED[key] for key in claims},
     )
@@ -100,5 +106,6 @@ _ASKED = [
     *(("turned", way, asked) for way in ("left", "right") for asked in ("side", "seen")),
     *(("moved", way, asked) for way in ("left", "right") for asked in ("side", "range")),
     ("moved", "forward", "seen"),
+    *(("moved", "to", asked) for asked in ("side", "seen", "range")),
 ]
 FORMS = {f"camera_move.{'_'.join(parts)}": _form(*parts) for parts in _ASKED}

@@ -22,6 +22,18 @@ ROOMS = tuple(
     Room((*CARDS, *_MORE), view)
     for view in ({"eye": EYE}, {"eye": EYE, "pitch_deg": 8.0}, {"eye": EYE, "pitch_deg": 5.0, "roll_deg": 3.0})
 )
+# Things beside and behind one on the same side, seen on one side of it and standing on either.
+_BESIDE = tuple(
+    Block(f"{color} card", x, z, 0.2, 0.3, base=EYE - 0.15)
+    for color, x, z in (
+        ("red", 1.0, 2.2),
+        ("blue", 1.9, 6.0),
+        ("green", 0.3, 5.0),
+        ("white", -1.1, 2.5),
+        ("black", -1.6, 5.5),
+    )
+)
+ROOMS = (*ROOMS, Room(_BESIDE, {"eye": EYE}))
 SIGN = {"left": -1, "right": 1}
 
 
@@ -31,12 +43,23 @@ def flaw(room: Room, scene: Scene, fact: Fact) -> str | None:
     assert scene.rotation is not None
     ahead = complex(scene.rotation[0, 2], scene.rotation[2, 2])
     ahead /= abs(ahead)
-    if kind == "turned":
+    if way == "to":
+        place = middle(room.block(fact.operands[1]), room.eye)
+        moved = replace(block, x=block.x - place[0], z=block.z - place[2])
+    elif kind == "turned":
         moved = block.turned(-math.radians(SIGN[way] * by))
     else:
         step = by * ahead * (1 if way == "forward" else -1j * SIGN[way])
         moved = replace(block, x=block.x - step.real, z=block.z - step.imag)
-    if f"{by:.1f} m" != fact.slots["d"] and f"{by:.0f} degrees" != fact.slots["d"]:
+    if way == "to":
+        if fact.slots["x"] != room.block(fact.operands[1]).name:
+            return f"says {fact.slots['x']}, it is {room.block(fact.operands[1]).name}"
+        now, then = (float(np.linalg.norm(middle(one, room.eye))) for one in (block, moved))
+        if asked == "range":
+            return near(fact.value, then / now, absolute=0.04) or expect(
+                fact.answer, "nearer" if then < now else "farther"
+            )
+    elif f"{by:.1f} m" != fact.slots["d"] and f"{by:.0f} degrees" != fact.slots["d"]:
         return f"says {fact.slots['d']}, it is {by}"
     if asked == "range":
         change = float(np.linalg.norm(middle(moved, room.eye)) - np.linalg.norm(middle(block, room.eye)))
