@@ -48,7 +48,9 @@ class Opposed:
         size = [len(group.picks) for group in groups]
         none = np.zeros((0, 2), np.int64)
         picks = np.concatenate([none, *(group.picks for group in groups)])
-        return cls(picks, np.concatenate([none, *(group.signs for group in groups)]), np.repeat(np.arange(len(size)), size))
+        return cls(
+            picks, np.concatenate([none, *(group.signs for group in groups)]), np.repeat(np.arange(len(size)), size)
+        )
 
 
 def opposed(
