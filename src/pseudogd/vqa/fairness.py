@@ -74,6 +74,30 @@ def in_rounds(groups: Sequence[Sequence[list[int]]], rng: np.random.Generator) -
         alive = [group for group in alive if all(group)]
 
 
+def opposites(signs: ArrayLike, rng: np.random.Generator, kinds: Sequence[Hashable] | None = None) -> Iterator[int]:
+    """Indices in pairs of facts of which one is the opposite of the other: each of the signs (N, rules) is.
+
+    By rules of two answers, such as "lower" and "nearer", the right answer is then as often the one as the other; signs
+    of 0, where a rule says nothing, are their own opposites. ``kinds``: of each fact; opposites are of one kind. Pairs
+    of all kinds and signs come in turn; what has no opposite is never asked.
+    """
+    queues: dict[tuple[Hashable, tuple[int, ...]], list[int]] = {}
+    rows = np.asarray(signs, np.int64).tolist()
+    for index in rng.permutation(len(rows)):
+        queues.setdefault((None if kinds is None else kinds[index], tuple(rows[index])), []).append(int(index))
+    alive = sorted((key for key in queues if key[1] >= _opposite(key)[1] and _opposite(key) in queues), key=repr)
+    while alive:
+        for k in rng.permutation(len(alive)):
+            both = [alive[k], _opposite(alive[k])]
+            for key in both[:1] if both[0] == both[1] else [both[j] for j in rng.permutation(2)]:
+                yield queues[key].pop()
+        alive = [key for key in alive if queues[key] and queues[_opposite(key)]]
+
+
+def _opposite(key: tuple[Hashable, tuple[int, ...]]) -> tuple[Hashable, tuple[int, ...]]:
+    return key[0], tuple(-sign for sign in key[1])
+
+
 def ranks_of(*rules: ArrayLike) -> NDArray[np.int64]:
     """(N, rules) ranks of the right answers; each rule is (N, K): its number of the right one (first) and of the wrong.
 

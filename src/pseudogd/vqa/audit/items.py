@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +35,8 @@ class Item:
     """One question. ``stem``: without the options; ``template``: without names and numbers; ``things``: as mentioned.
 
     ``candidates``: the answers among which it chooses, empty if it is open; ``right``: index of the right one.
+    ``as_camera``: whether its fact's answer is what the camera sees (None: it is not of another view), and ``choices``:
+    how many answers the fact has.
     """
 
     question_id: str
@@ -57,6 +60,8 @@ class Item:
     things: tuple[Thing, ...]
     candidates: tuple[str, ...] = ()
     right: int = -1
+    as_camera: bool | None = None
+    choices: int = 0
 
     @property
     def said(self) -> str:
@@ -130,7 +135,28 @@ def _item(row: Mapping[str, Any], size: tuple[int, int] | None) -> Item:
         rule_right=None if not shortcut else bool(shortcut["right"]),
         twin=evidence.get("twin"),
         things=things,
+        as_camera=as_camera(evidence, row, things),
+        choices=1 + len((evidence.get("fact") or {}).get("wrong", ())),
     )
+
+
+def as_camera(evidence: Mapping[str, Any], row: Mapping[str, Any], things: Sequence[Thing]) -> bool | None:
+    """Whether the answer is what the camera sees; None for questions of no other view than the camera's.
+
+    Tasks note what the camera sees, in the words of their answers; `hypothetical` does not, and there it is where the
+    asked thing lies from the stand, with the camera's own forward.
+    """
+    seen, fact = evidence.get("camera_view"), evidence.get("fact")
+    if seen is not None and fact:
+        return bool(seen == fact["answer"])
+    roles = {thing.role: thing.centre for thing in things}
+    stand, asked = roles.get("stand"), roles.get("asked")
+    if row["task"] != "hypothetical" or stand is None or asked is None or row.get("value") is None:
+        return None
+    if len(stand) != 3 or len(asked) != 3 or row.get("unit") != "deg":
+        return None
+    angle = math.degrees(math.atan2(asked[0] - stand[0], asked[2] - stand[2]))
+    return abs((angle - float(row["value"]) + 180) % 360 - 180) < 45
 
 
 def _things(objects: Iterable[Mapping[str, Any]], stem: str, size: tuple[int, int] | None) -> tuple[Thing, ...]:

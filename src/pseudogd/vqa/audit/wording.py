@@ -96,22 +96,21 @@ def soundness_check(items: Sequence[Item]) -> Check:
 
 
 def view_check(items: Sequence[Item], limits: Limits) -> Check:
-    """Hypothetical questions whose answer is not the direction that is seen from the camera.
+    """Questions from another view than the camera's whose answer is not what the camera sees: of all, and by task.
 
-    What stands there from the camera's view: the asked thing relative to the stand, with the camera's own forward.
+    Of two answers, no more than half can be asked that way without the opposite becoming a rule: a task is held to what
+    is fair for its number of answers, as far as the camera's answer may be more frequent than others (`Limits.prior`).
     """
-    asked = [(item, same) for item in items if (same := _as_camera(item)) is not None]
-    parts = []
-    if asked:
-        other = np.array([not same for _, same in asked], np.float64)
-        interval = share_interval(other, [item.image_id for item, _ in asked])
-        value = float(other.mean())
-        verdict = judge(value, interval, len(asked), limits.view, limits.few, False)
-        parts.append(Part("hypothetical", value, interval, len(asked), verdict))
+    asked = [item for item in items if item.as_camera is not None]
+    parts = [_other_view("all tasks", asked, limits.view, limits)] if asked else []
+    for task, group in grouped(asked, lambda i: i.task).items():
+        chance = float(np.mean([1 / max(item.choices, 1) for item in group]))
+        least = limits.view if chance == 1 else min(limits.view, 1 - chance - limits.prior)
+        parts.append(_other_view(task, group, least, limits))
     return Check(
         "view",
         "Another view than the camera's",
-        "share of hypothetical questions whose answer differs from what the camera sees",
+        "share of questions from another view whose answer differs from what the camera sees",
         limits.view,
         False,
         tuple(parts),
@@ -120,16 +119,12 @@ def view_check(items: Sequence[Item], limits: Limits) -> Check:
     )
 
 
-def _as_camera(item: Item) -> bool | None:
-    """Whether the answer's side is that in which the camera sees the asked thing from the stand; None: not told."""
-    roles = {thing.role: thing.centre for thing in item.things}
-    stand, asked = roles.get("stand"), roles.get("asked")
-    if stand is None or asked is None or len(stand) != 3 or len(asked) != 3 or item.value is None:
-        return None
-    if item.unit != "deg":
-        return None
-    seen = math.degrees(math.atan2(asked[0] - stand[0], asked[2] - stand[2]))
-    return abs((seen - item.value + 180) % 360 - 180) < 45
+def _other_view(name: str, items: Sequence[Item], least: float, limits: Limits) -> Part:
+    other = np.array([not item.as_camera for item in items], np.float64)
+    interval, value = share_interval(other, [item.image_id for item in items]), float(other.mean())
+    twins = twins_share(items)
+    told = f"at least {least:.0%}" + ("" if twins is None else f"; opposite-facing twins asked of {twins:.0%}")
+    return Part(name, value, interval, len(items), judge(value, interval, len(items), least, limits.few, False), told)
 
 
 def _flaw(item: Item) -> str | None:

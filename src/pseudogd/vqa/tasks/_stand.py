@@ -8,8 +8,9 @@ flat picture says if it is taken for a map on which up is ahead.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -156,6 +157,34 @@ def in_sectors(
             Sectored(x, y, z, "facing", own, angle, sigma, room, mapped, camera),
             Sectored(x, y, z, "away", (own + half) % count, turned, sigma, room, (mapped + half) % count, camera),
         )
+
+
+FAIR_TWINS = 48
+FAIR_ROUNDS = 12
+
+
+def beside_others(
+    twins: Iterable[tuple[Sectored, Sectored]], count: int, gap: int, most: int, rng: np.random.Generator
+) -> Iterator[tuple[tuple[Sectored, Sectored], list[int]]]:
+    """Twins with what to offer beside the sector of the one that faces: other sectors of the same photo.
+
+    Sectors are at least ``gap`` of ``count`` apart and no more than ``most`` with the right one, which is equally
+    likely to be any of them: that 12 o'clock is the most frequent hour does not tell. A photo with one alone is not
+    asked.
+    """
+    queues: dict[int, list[tuple[Sectored, Sectored]]] = {}
+    for both in islice(twins, FAIR_TWINS):
+        queues.setdefault(both[0].sector, []).append(both)
+    for _ in range(FAIR_ROUNDS):
+        keys = sorted(key for key, queue in queues.items() if queue)
+        chosen: list[int] = []
+        for key in (keys[k] for k in rng.permutation(len(keys))):
+            if len(chosen) < most and all(gap <= (key - other) % count <= count - gap for other in chosen):
+                chosen.append(key)
+        if len(chosen) < 2:
+            return
+        own = chosen[int(rng.integers(len(chosen)))]
+        yield queues[own].pop(), [key for key in chosen if key != own]
 
 
 def frame(stand: SceneObject, facing: SceneObject, stance: str) -> str:

@@ -10,13 +10,14 @@ none, and told of others where their front has been stated.
 
 "It cannot be told from this picture" is always an option. *behind* and *facing* are asked as often of things of which
 it can be told as of others, in every scene; of sizes it can be told more often than not. A picture does not say which
-depth is metric: whether *meters* can be told is the teacher's.
+depth is metric: whether *meters* can be told is the teacher's. Drawn fairly, sizes are asked of photos alone in which
+some cannot be told and others can, each of the three answers as often.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -24,10 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import Fact
+from pseudogd.vqa.fairness import alternatives
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs, seen_well
 from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Scene, SceneObject
-from pseudogd.vqa.tasks.distance import LONGEST, spaced
+from pseudogd.vqa.tasks.distance import LONGEST, RATIO, spaced
 from pseudogd.vqa.tasks.size import size_margin
 from pseudogd.vqa.words.cannot_tell import CANNOT
 from pseudogd.vqa.words.cannot_tell import FORMS as FORMS
@@ -152,7 +154,9 @@ def _sizes(scene: Scene, form: str, rng: np.random.Generator, margins: Margins) 
         found.append((big, small, margin, unsure))
     # Being cut off must not give it away: those that can be told although one is cut off come as a kind of their own.
     kinds = [(unsure, _open_ended(big, quantity) or unsure) for big, _, _, unsure in found]
-    for k in in_turns(kinds, rng):
+    larger = [_on_screen(big, quantity) > _on_screen(small, quantity) for big, small, *_ in found]
+    order = _fair_order(kinds, larger, rng) if margins.fair else in_turns(kinds, rng)
+    for k in order:
         big, small, margin, unsure = found[k]
         a, b = (big, small) if rng.integers(2) else (small, big)
         word = "tall" if quantity == "tall" else "wide"
@@ -168,6 +172,34 @@ def _sizes(scene: Scene, form: str, rng: np.random.Generator, margins: Margins) 
         answer = CANNOT if unsure else big.name
         wrong = (big.name, small.name) if unsure else (small.name, CANNOT)
         yield _fact(scene, form, "ratio", "camera", [a, b], answer, wrong, math.exp(margin), "ratio", margin, reason)
+
+
+def _on_screen(obj: SceneObject, quantity: str) -> float:
+    return float(obj.bbox[3 if quantity == "tall" else 2])
+
+
+def _fair_order(kinds: list[tuple[bool, bool]], larger: list[bool], rng: np.random.Generator) -> Iterator[int]:
+    """Indices in rounds of three: one that cannot be told, one that can where the larger in the picture is the larger,
+    and one where it is not; of the two that can be told, one of a thing that is cut off. So each of the three answers
+    is as often right as the others, whatever is seen of the things; a photo that lacks one of them is not asked.
+
+    ``kinds``: of each whether it cannot be told, and whether a thing is cut off; ``larger``: in the picture too.
+    """
+    queues: dict[tuple[bool, bool, bool], list[int]] = {}
+    for k in rng.permutation(len(kinds)):
+        queues.setdefault((*kinds[k], larger[k] and not kinds[k][0]), []).append(int(k))
+    cannot = queues.get((True, True, False), [])
+    while True:
+        cut = bool(rng.integers(2))
+        rounds = [
+            [cannot, queues.get((False, one, True), []), queues.get((False, other, False), [])]
+            for one, other in ((cut, not cut), (not cut, cut))
+        ]
+        found = next((group for group in rounds if all(group)), None)
+        if found is None:
+            return
+        for k in rng.permutation(len(found)):
+            yield found[k].pop()
 
 
 # ---------------------------------------------------------------- behind a thing
@@ -240,6 +272,9 @@ def _as_many(told: list[Entry], cannot: list[Entry], rng: np.random.Generator) -
 # ---------------------------------------------------------------- meters
 def _meters(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
     metric = scene.supports("metric")
+    if metric and margins.fair:
+        yield from _fair_meters(scene, rng, margins)
+        return
     couples = pairs(len(scene))
     for k in rng.permutation(len(couples)):
         i, j = couples[k] if rng.integers(2) else couples[k][::-1]
@@ -258,11 +293,34 @@ def _meters(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterato
             yield _fact(scene, "meters", "ordinal", "none", [a, b], CANNOT, wrong, 0.0, "none", 1.0, reason)
             continue
         value, sigma = float(scene.distances[i, j]), float(scene.distance_errors[i, j])
-        if max(margins.min_distance, SURER * margins.distance_sigmas * sigma) < value < LONGEST:
-            wrong = (*spaced(value, rng)[:2], CANNOT)
-            reason = [f"The {a.name} and the {b.name} are about {metres(value)} apart, from middle to middle."]
-            sure = value / max(sigma, 1e-9)
-            yield _fact(scene, "meters", "metric", "none", [a, b], metres(value), wrong, value, "m", sure, reason)
+        if _sure_length(value, sigma, margins):
+            yield _told_length(scene, a, b, value, sigma, spaced(value, rng)[:2])
+
+
+def _fair_meters(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
+    """Lengths that can be told, beside other lengths of the same photo."""
+    lengths = {}
+    for i, j in pairs(len(scene)):
+        value, sigma = float(scene.distances[i, j]), float(scene.distance_errors[i, j])
+        whole = seen_well(scene.objects[i], scene) and seen_well(scene.objects[j], scene)
+        if whole and _sure_length(value, sigma, margins):
+            lengths[i, j] = value
+    for key, others in alternatives(lengths, RATIO, 3, rng):
+        a, b = (scene.objects[k] for k in (key if rng.integers(2) else key[::-1]))
+        sigma = float(scene.distance_errors[key])
+        yield _told_length(scene, a, b, lengths[key], sigma, [metres(lengths[other]) for other in others])
+
+
+def _sure_length(value: float, sigma: float, margins: Margins) -> bool:
+    return max(margins.min_distance, SURER * margins.distance_sigmas * sigma) < value < LONGEST
+
+
+def _told_length(
+    scene: Scene, a: SceneObject, b: SceneObject, value: float, sigma: float, others: Sequence[str]
+) -> Fact:
+    reason = [f"The {a.name} and the {b.name} are about {metres(value)} apart, from middle to middle."]
+    sure, wrong = value / max(sigma, 1e-9), (*others, CANNOT)
+    return _fact(scene, "meters", "metric", "none", [a, b], metres(value), wrong, value, "m", sure, reason)
 
 
 # ---------------------------------------------------------------- fronts

@@ -10,7 +10,7 @@ right. Every fact has a twin with the opposite facing, six hours away.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,10 +31,17 @@ LEAST_GAP = 2
 
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
-    """Facts in pairs of twins, all hours in turn as far as the scene has them."""
-    for twins in _stand.in_sectors(scene, rng, margins, HOURS, margins.hour, margins.hour_error):
-        for found in twins if rng.integers(2) else twins[::-1]:
-            yield _fact(scene, found, rng)
+    """Facts in pairs of twins, all hours in turn as far as the scene has them (drawn fairly, beside one another)."""
+    found = _stand.in_sectors(scene, rng, margins, HOURS, margins.hour, margins.hour_error)
+    if margins.fair:
+        for twins, wrong in _stand.beside_others(found, HOURS, LEAST_GAP, CHOICES, rng):
+            both = [_fact(scene, one, [(hour + HOURS // 2 * k) % HOURS or HOURS for hour in wrong])
+                    for k, one in enumerate(twins)]  # fmt: skip
+            yield from both if rng.integers(2) else both[::-1]
+        return
+    for twins in found:
+        for one in twins if rng.integers(2) else twins[::-1]:
+            yield _fact(scene, one, others(one.sector, rng))
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:
@@ -72,7 +79,7 @@ def others(hour: int, rng: np.random.Generator) -> list[int]:
     return [int((hour + gap) % HOURS or HOURS) for gap in np.cumsum(gaps)[:-1]]
 
 
-def _fact(scene: Scene, found: _stand.Sectored, rng: np.random.Generator) -> Fact:
+def _fact(scene: Scene, found: _stand.Sectored, wrong: Sequence[int]) -> Fact:
     x, y, z = (scene.objects[i] for i in (found.x, found.y, found.z))
     hour = str(found.sector or HOURS)
     degrees = math.degrees(found.angle)
@@ -84,7 +91,7 @@ def _fact(scene: Scene, found: _stand.Sectored, rng: np.random.Generator) -> Fac
         operands=(x.object_id, y.object_id, z.object_id),
         style="value",
         answer=hour,
-        wrong=tuple(str(other) for other in others(found.sector, rng)),
+        wrong=tuple(str(other) for other in wrong),
         value=degrees,
         unit="deg",
         margin=math.degrees(found.margin),

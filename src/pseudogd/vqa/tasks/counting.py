@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.fairness import opposites
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Q05, Q50, Scene, SceneObject
@@ -88,7 +89,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         (2, _counted(scene, ("nearer", "farther"), _depth_splits(scene, stands, placed_others, surer), rng)),
         (1, _counted(scene, ("left", "right"), _side_splits(references, others, surer), rng)),
         (1, _counted(scene, ("higher",), _height_splits(scene, stands, placed_others, surer), rng)),
-        (1, _counted(scene, ("within",), _within_splits(scene, stands, placed_others, surer), rng)),
+        (1, _counted(scene, ("within",), _within_splits(scene, stands, placed_others, surer), rng, margins.fair)),
     )
 
 
@@ -218,10 +219,13 @@ def _sure(things: Sequence[tuple[SceneObject, float | None]]) -> list[tuple[Scen
 
 
 # ---------------------------------------------------------------- how many of them are listed
-def _counted(scene: Scene, forms: tuple[str, ...], splits: Iterable[Split], rng: np.random.Generator) -> Iterator[Fact]:
+def _counted(
+    scene: Scene, forms: tuple[str, ...], splits: Iterable[Split], rng: np.random.Generator, opposed: bool = False
+) -> Iterator[Fact]:
     """Facts of one condition (and its opposite): every number of things that it allows, in turn.
 
     Few things about a reference allow little but none and all, so where there is a choice those are mostly put last.
+    ``opposed``: of each limit as many facts of n of m things as of m - n of them, so that the limit does not tell.
     """
     found = []
     for split in splits:
@@ -232,17 +236,25 @@ def _counted(scene: Scene, forms: tuple[str, ...], splits: Iterable[Split], rng:
             for size in (3, 4):
                 least, most = max(0, size - len(outside)), min(size, len(inside))
                 found += [(split, form, size, count) for count in range(least, most + 1)]
+    if opposed:
+        kinds = [(split.limit, form, size) for split, form, size, _ in found]
+        order = opposites([[2 * count - size] for *_, size, count in found], rng, kinds)
+        yield from (_number(scene, *found[k], rng) for k in order)
+        return
     last = {(size, count) for size in (3, 4) for count in (0, size) if rng.random() < POSTPONED}
     classes = [(size, count) for *_, size, count in found]
     parts = [[k for k, key in enumerate(classes) if (key in last) == late] for late in (False, True)]
     for k in (part[n] for part in parts for n in in_turns([classes[k] for k in part], rng)):
-        split, form, size, count = found[k]
-        inside, outside = split.inside, split.outside
-        if form in ("farther", "right"):
-            inside, outside = outside, inside
-        chosen = [inside[n] for n in rng.permutation(len(inside))[:count]]
-        rest = [outside[n] for n in rng.permutation(len(outside))[: size - count]]
-        yield _fact(scene, form, split, chosen, rest, rng)
+        yield _number(scene, *found[k], rng)
+
+
+def _number(scene: Scene, split: Split, form: str, size: int, count: int, rng: np.random.Generator) -> Fact:
+    inside, outside = split.inside, split.outside
+    if form in ("farther", "right"):
+        inside, outside = outside, inside
+    chosen = [inside[n] for n in rng.permutation(len(inside))[:count]]
+    rest = [outside[n] for n in rng.permutation(len(outside))[: size - count]]
+    return _fact(scene, form, split, chosen, rest, rng)
 
 
 def _fact(

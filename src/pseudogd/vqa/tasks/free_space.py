@@ -8,11 +8,18 @@ thing's farthest seen part (nearer than its nearest) along the level line of sig
 across it. *between*: 0.25-0.75 along the ground line between two middles and within 0.15 of its length beside it.
 Asked of things that stand on the floor and are seen well. Wrong points are clearly elsewhere, and at least one of them
 is on the floor too. Behind and in front, a picture is read well enough by "above the thing" and "below it".
+
+Drawn fairly, it is one of two points in nearly the same row and about as far from the thing in the picture (see
+`_opposed`). The wrong one is then most often on something else that stands there: what is in the same row and as far
+away on the floor, is there as well.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,6 +31,7 @@ from pseudogd.vqa.marks import Marks, build_marks
 from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Q50, Array, Scene, SceneObject
 from pseudogd.vqa.tasks._marked import CHOICES, draw_points, points_of, seen_again, spread_out, texts_of
+from pseudogd.vqa.tasks._opposed import Opposed, opposed
 from pseudogd.vqa.words.free_space import FORMS as FORMS
 
 QUOTA = 1
@@ -35,6 +43,12 @@ CELL = 0.1
 LOWEST, HIGHEST = 0.06, 2.0
 UPWARD = 0.9
 REACH = 2.0
+RISEN = 0.2
+ACROSS = 1.3
+"""Half widths from the line of sight beyond which a place is not in line with a thing."""
+FAIR_MOST = 12
+FAIR_OFF = {"next": 10.0, "behind": 5.0, "front": 5.0, "between": 10.0}
+"""Percent by which two points of a fair draw may differ in how far they are from the thing in the picture."""
 FORMULAS = {
     "next": "on the ground plane, ground distance to the closest visible part below 0.5 m",
     "behind": "on the ground plane, beyond the farthest seen part along the level line of sight, within the width",
@@ -52,12 +66,66 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     if not free.any():
         return
     standing = [k for k in range(len(scene)) if _stands(scene, scene.objects[k])]
+    if margins.fair:
+        yield from _fair_facts(scene, marks, free, standing, rng)
+        return
     singles = [
         (1, _single(scene, marks, free, standing, relation, rng))
         for relation in ("next", "behind", "front")
         if relation != "next" or scene.supports("metric")
     ]
     yield from blend(rng, *singles, (1, _between(scene, marks, free, standing, rng)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What is asked of one or two things: bools (M,) of which marks are right, and which others are surely not;
+    ``measure`` (M,) as in the evidence."""
+
+    things: list[SceneObject]
+    right: NDArray[np.bool_]
+    wrong: NDArray[np.bool_]
+    measure: Array
+
+
+def _fair_facts(
+    scene: Scene, marks: Marks, free: NDArray[np.bool_], standing: list[int], rng: np.random.Generator
+) -> Iterator[Fact]:
+    """All four relations in turn, each of one of two points."""
+    assert scene.ground is not None and marks.points is not None
+    risen = scene.ground.height(marks.points) > RISEN * scene.unit
+
+    def facts_of(relation: str) -> Iterator[Fact]:
+        asked = list(_between_of(scene, marks, standing, rng) if relation == "between" else singles(relation))
+        groups = [
+            opposed(
+                marks.percent,
+                free & one.right,
+                (free & one.wrong) | risen,
+                rng,
+                _picture_distance(scene, marks, one.things),
+                FAIR_OFF[relation],
+            )
+            for one in asked
+        ]
+        for picks, number in islice(Opposed.joined(groups).drawn(rng), FAIR_MOST):
+            one = asked[number]
+            yield _fact(scene, marks, one.things, relation, picks.tolist(), one.measure)
+
+    def singles(relation: str) -> Iterator[_Asked]:
+        return (_single_of(scene, marks, scene.objects[k], relation, fair=True) for k in standing)
+
+    relations = [name for name in FORMULAS if name != "next" or scene.supports("metric")]
+    yield from blend(rng, *((1, facts_of(name)) for name in relations))
+
+
+def _picture_distance(scene: Scene, marks: Marks, things: list[SceneObject]) -> Array:
+    """(M,) percent of the picture from the middle between the boxes of the things."""
+    camera = scene.geometry.camera
+    assert camera is not None  # without one there is no gravity frame
+    boxes = np.array([thing.bbox for thing in things])
+    middle = (boxes[:, :2] + boxes[:, 2:] / 2).mean(axis=0) / (camera.width, camera.height)
+    return np.asarray(np.hypot(*(marks.percent - 100 * middle).T), np.float64)
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:
@@ -75,7 +143,7 @@ def answer(scene: Scene, fact: Fact) -> str | None:
         fits = (along > 0.1) & (along < 0.9) & (aside < 0.3)
     else:
         before, beyond, across = _sight(things[0], seen.points)
-        fits = ((beyond if relation == "behind" else before) > 0) & (across < 1.3)
+        fits = ((beyond if relation == "behind" else before) > 0) & (across < ACROSS)
     places = np.flatnonzero(fits & low)
     return (fact.answer, *fact.wrong)[int(places[0])] if len(places) == 1 else None
 
@@ -161,26 +229,35 @@ def _along(a: SceneObject, b: SceneObject, points: Array) -> tuple[Array, Array]
 def _single(
     scene: Scene, marks: Marks, free: NDArray[np.bool_], standing: list[int], relation: str, rng: np.random.Generator
 ) -> Iterator[Fact]:
+    for k in rng.permutation(standing):
+        yield from _facts_of(scene, marks, free, _single_of(scene, marks, scene.objects[k], relation), relation, rng)
+
+
+def _single_of(scene: Scene, marks: Marks, thing: SceneObject, relation: str, fair: bool = False) -> _Asked:
     assert marks.points is not None
     error = 2 * scene.settings.depth_sigma * marks.z
-    for k in rng.permutation(standing):
-        thing = scene.objects[k]
-        if relation == "next":
-            measure = _away(thing, marks.points)
-            right = measure < SURELY_NEXT * scene.unit
-            wrong = measure > 2 * NEXT_TO * scene.unit + error
-        else:
-            before, beyond, across = _sight(thing, marks.points)
-            measure, other = (beyond, before) if relation == "behind" else (before, beyond)
-            # What is seen of the floor is not under the thing; how deep the thing is, nobody has seen.
-            right = (measure > 0.15 * scene.unit) & (measure < REACH * scene.unit) & (across < 0.8)
-            wrong = (other > 0.1 * scene.unit) | (across * (thing.wide or 0.0) / 2 > (thing.wide or 0.0) + error)
-        yield from _facts_of(scene, marks, free, [thing], relation, right, wrong, measure, rng)
+    if relation == "next":
+        measure = _away(thing, marks.points)
+        return _Asked([thing], measure < SURELY_NEXT * scene.unit, measure > 2 * NEXT_TO * scene.unit + error, measure)
+    before, beyond, across = _sight(thing, marks.points)
+    measure, other = (beyond, before) if relation == "behind" else (before, beyond)
+    # What is seen of the floor is not under the thing; how deep the thing is, nobody has seen.
+    right = (measure > 0.15 * scene.unit) & (measure < REACH * scene.unit) & (across < 0.8)
+    if fair:  # the line of sight goes through the camera: a place beside it is as much in error as it is far from it
+        aside = across * max(1 - 2 * math.sqrt(2) * scene.settings.depth_sigma, 0.0) > ACROSS
+    else:
+        aside = across * (thing.wide or 0.0) / 2 > (thing.wide or 0.0) + error
+    return _Asked([thing], right, (other > 0.1 * scene.unit) | aside, measure)
 
 
 def _between(
     scene: Scene, marks: Marks, free: NDArray[np.bool_], standing: list[int], rng: np.random.Generator
 ) -> Iterator[Fact]:
+    for one in _between_of(scene, marks, standing, rng):
+        yield from _facts_of(scene, marks, free, one, "between", rng)
+
+
+def _between_of(scene: Scene, marks: Marks, standing: list[int], rng: np.random.Generator) -> Iterator[_Asked]:
     assert marks.points is not None
     couples = [(standing[i], standing[j]) for i, j in pairs(len(standing))]
     for k in rng.permutation(len(couples)):
@@ -192,32 +269,34 @@ def _between(
         error = 2 * scene.settings.depth_sigma * marks.z / float(scene.distances[i, j])
         right = (along > 0.25) & (along < 0.75) & (aside < 0.15)
         wrong = (along < -0.1) | (along > 1.1) | (aside > 0.45 + error)
-        yield from _facts_of(scene, marks, free, [a, b], "between", right, wrong, along, rng)
+        yield _Asked([a, b], right, wrong, along)
 
 
 def _facts_of(
     scene: Scene,
     marks: Marks,
     free: NDArray[np.bool_],
-    things: list[SceneObject],
+    asked: _Asked,
     relation: str,
-    right: Any,
-    wrong: Any,
-    measure: Array,
     rng: np.random.Generator,
 ) -> Iterator[Fact]:
     """At most one fact: one right point, one wrong one on the floor, two that are anywhere wrong."""
     assert scene.ground is not None and marks.points is not None
-    good, beside = np.flatnonzero(free & right), np.flatnonzero(free & wrong)
-    risen = np.flatnonzero(scene.ground.height(marks.points) > 0.2 * scene.unit)
+    good, beside = np.flatnonzero(free & asked.right), np.flatnonzero(free & asked.wrong)
+    risen = np.flatnonzero(scene.ground.height(marks.points) > RISEN * scene.unit)
     if not len(good) or not len(beside):
         return
     picks = spread_out(marks.percent, rng.permutation(beside).tolist(), [int(rng.choice(good))], 2)
     if len(picks) < 2:
         return
     picks = spread_out(marks.percent, rng.permutation(np.concatenate([beside, risen])).tolist(), picks, CHOICES)
-    if len(picks) < CHOICES:
-        return
+    if len(picks) == CHOICES:
+        yield _fact(scene, marks, asked.things, relation, picks, asked.measure)
+
+
+def _fact(
+    scene: Scene, marks: Marks, things: list[SceneObject], relation: str, picks: list[int], measure: Array
+) -> Fact:
     texts, first = texts_of(marks, picks), float(measure[picks[0]])
     slots = {name: thing.name for name, thing in zip("ab", things)}
     middle = things[0].v[Q50]
@@ -230,9 +309,11 @@ def _facts_of(
     }
     if relation in flat:
         rule = "above the thing in the picture" if relation == "behind" else "below the thing in the picture"
-        evidence["shortcut"] = {"rule": rule, "right": bool(flat[relation][0] and not flat[relation][1:].any())}
+        told = flat[relation]
+        if len(picks) > 2 or told[0] != told[1]:  # of two it says nothing where it is true of both, or of none
+            evidence["shortcut"] = {"rule": rule, "right": bool(told[0] and not told[1:].any())}
     metric = relation == "next"
-    yield Fact(
+    return Fact(
         task="free_space",
         form=f"free_space.{relation}",
         kind="metric" if metric else "ratio",

@@ -9,7 +9,7 @@ Every fact has a twin with the opposite facing and direction.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -29,10 +29,16 @@ COUNT = len(SECTORS)
 
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
-    """Facts in pairs of twins, all eight answers in turn as far as the scene has them."""
-    for twins in _stand.in_sectors(scene, rng, margins, COUNT, margins.octant, margins.octant_error):
-        for found in twins if rng.integers(2) else twins[::-1]:
-            yield _fact(scene, found)
+    """Facts in pairs of twins, all eight answers in turn (drawn fairly, beside one another)."""
+    found = _stand.in_sectors(scene, rng, margins, COUNT, margins.octant, margins.octant_error)
+    if margins.fair:
+        for twins, wrong in _stand.beside_others(found, COUNT, 2, COUNT // 2, rng):
+            both = [_fact(scene, one, [other + COUNT // 2 * k for other in wrong]) for k, one in enumerate(twins)]
+            yield from both if rng.integers(2) else both[::-1]
+        return
+    for twins in found:
+        for one in twins if rng.integers(2) else twins[::-1]:
+            yield _fact(scene, one, [one.sector + step for step in (2, 4, 6)])
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:
@@ -59,7 +65,7 @@ def steps(fact: Fact) -> list[str]:
     ]
 
 
-def _fact(scene: Scene, found: _stand.Sectored) -> Fact:
+def _fact(scene: Scene, found: _stand.Sectored, wrong: Sequence[int]) -> Fact:
     x, y, z = (scene.objects[i] for i in (found.x, found.y, found.z))
     degrees = math.degrees(found.angle)
     return Fact(
@@ -70,7 +76,7 @@ def _fact(scene: Scene, found: _stand.Sectored) -> Fact:
         operands=(x.object_id, y.object_id, z.object_id),
         style="value",
         answer=SECTORS[found.sector],
-        wrong=tuple(SECTORS[(found.sector + step) % COUNT] for step in (2, 4, 6)),
+        wrong=tuple(SECTORS[other % COUNT] for other in wrong),
         value=degrees,
         unit="deg",
         margin=math.degrees(found.margin),

@@ -11,14 +11,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.phrasing import point
 from pseudogd.vqa.scene import Array, Scene
-from pseudogd.vqa.tasks._marked import CHOICES, apart, draw_points, points_of, spread_out, texts_of
+from pseudogd.vqa.tasks._marked import APART, CHOICES, apart, draw_points, points_of, spread_out, texts_of
+from pseudogd.vqa.tasks._opposed import Opposed, opposed
 from pseudogd.vqa.tasks._surfaces import Surfaces, build_surfaces, kind_of, normals_at, some_of_each, sure_kinds
 from pseudogd.vqa.words.planes import FORMS as FORMS
 
@@ -32,11 +35,17 @@ FORMULA = "arccos |n1 . n2| of the mean normals of flat patches"
 
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
-    """Pairs of points, and which of four points has a surface parallel (perpendicular) to that of a fifth."""
+    """Pairs of points, and which of four points has a surface parallel (perpendicular) to that of a fifth.
+
+    Drawn fairly it is which of two, in nearly the same row; and of pairs, one of two points with a third.
+    """
     surfaces = build_surfaces(scene, margins) if scene.supports("bearing") else None
     if surfaces is None:
         return
     chosen = some_of_each(surfaces, rng, MOST)
+    if margins.fair:
+        yield from _fair_facts(scene, surfaces, chosen, margins, rng)
+        return
     pairs = _Pairs.of(surfaces, chosen, margins)
     yield from blend(
         rng,
@@ -44,6 +53,49 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         (1, _choices(scene, surfaces, pairs, "parallel", rng)),
         (1, _choices(scene, surfaces, pairs, "perpendicular", rng)),
     )
+
+
+def _fair_facts(
+    scene: Scene, surfaces: Surfaces, chosen: list[int], margins: Margins, rng: np.random.Generator
+) -> Iterator[Fact]:
+    """For each of the chosen points two others of which one makes the asked angle with it (or a coin says which)."""
+    percent = surfaces.marks.percent
+
+    def asked_of(name: str | None) -> Iterator[Fact]:
+        for anchor in (chosen[k] for k in rng.permutation(len(chosen))):
+            angles, sigma, kinds, room = _to_one(scene, surfaces, anchor, margins)
+            groups = []
+            for one, other in combinations(range(len(KINDS)), 2):
+                pair = (one, other) if name is None or KINDS[one] == name else (other, one)
+                if name in (None, KINDS[pair[0]]):
+                    groups.append(opposed(percent, kinds == pair[0], kinds == pair[1], rng))
+            found = next(Opposed.joined(groups).drawn(rng), None)
+            if found is None:
+                continue
+            k, beside = (int(p) for p in (found[0] if name or rng.integers(2) else found[0][::-1]))
+            numbers = (float(angles[k]), float(room[k]), float(sigma[k]))
+            if name is None:
+                picks = [anchor, k] if rng.integers(2) else [k, anchor]
+                yield _fact(scene, surfaces, "pair", picks, KINDS[kinds[k]], (KINDS[kinds[beside]],), numbers)
+            else:
+                picks, texts = [k, beside, anchor], texts_of(surfaces.marks, [k, beside])
+                yield _fact(scene, surfaces, f"which_{name}", picks, texts[0], (texts[1],), numbers)
+
+    yield from blend(rng, (2, asked_of(None)), (1, asked_of("parallel")), (1, asked_of("perpendicular")))
+
+
+def _to_one(
+    scene: Scene, surfaces: Surfaces, anchor: int, margins: Margins
+) -> tuple[Array, Array, NDArray[np.int64], Array]:
+    """(M,) angles of all surfaces with one, their errors, sure kinds (-1: unsure, too near, or the same plane) and
+    room."""
+    percent, normal = surfaces.marks.percent, surfaces.normal
+    angles: Array = np.arccos(np.clip(np.abs(normal @ normal[anchor]), 0.0, 1.0))
+    sigma: Array = np.hypot(surfaces.sigma, surfaces.sigma[anchor])
+    kinds, room = sure_kinds(angles, sigma, surfaces.wide & surfaces.wide[anchor], margins)
+    clear = ((percent - percent[anchor]) ** 2).sum(axis=1) >= APART**2
+    one = np.array([not _different(scene, surfaces, anchor, k) if kinds[k] == 0 else False for k in range(len(kinds))])
+    return angles, sigma, np.where(clear & ~one, kinds, -1), room
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:

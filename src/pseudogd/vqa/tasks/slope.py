@@ -3,12 +3,17 @@
 Frame: gravity. Angle between the surface's plane and the level: arccos |n . up| of the mean normal of a flat patch, in
 [0, 90] degrees; level below 22.5, vertical above 67.5, sloped between. Asked only with normals and confident gravity,
 if the angle keeps 15 degrees and twice the error of normal and gravity from these edges.
+
+Floors and ceilings lie low and high in pictures, walls between them. Drawn fairly, every question is of two points in
+nearly the same row (see `_opposed`): of one of them the kind is asked, with the kind of the other as the wrong answer,
+or which of the two is of a kind.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -16,6 +21,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.scene import Array, Scene
 from pseudogd.vqa.tasks._marked import CHOICES, draw_points, points_of, spread_out, texts_of
+from pseudogd.vqa.tasks._opposed import Opposed, opposed
 from pseudogd.vqa.tasks._surfaces import Surfaces, build_surfaces, kind_of, normals_at, some_of_each, sure_kinds
 from pseudogd.vqa.words.slope import FORMS as FORMS
 
@@ -33,6 +39,9 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     surfaces = build_surfaces(scene, margins) if scene.supports("bearing") and scene.has_gravity else None
     if surfaces is None:
         return
+    if margins.fair:
+        yield from _fair_facts(scene, surfaces, margins, rng)
+        return
     chosen = some_of_each(surfaces, rng, MOST)
     tilt = tilts(surfaces.normal[chosen])
     sigma = np.hypot(surfaces.sigma[chosen], scene.settings.up_sigma)
@@ -43,6 +52,38 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         (2, _single(scene, surfaces, chosen, tilt, sigma, sure, rng)),
         *((1, _choice(scene, surfaces, chosen, tilt, sigma, sure, asked, rng)) for asked in ("level", "vertical")),
     )
+
+
+def _fair_facts(scene: Scene, surfaces: Surfaces, margins: Margins, rng: np.random.Generator) -> Iterator[Fact]:
+    """The same of two points that lie in the same row, as far from the middle of the picture."""
+    tilt, sigma = tilts(surfaces.normal), np.hypot(surfaces.sigma, scene.settings.up_sigma)
+    kinds, room = sure_kinds(tilt, sigma, surfaces.wide, margins)
+    percent = surfaces.marks.percent
+
+    def lower_is_level(k: int, other: int, kind: str) -> bool | None:
+        """Whether the rule is right; None where it says nothing."""
+        gap = int(percent[k, 1] - percent[other, 1])
+        return None if gap == 0 or kind == "sloped" else (gap > 0) == (kind == "level")
+
+    def single() -> Iterator[Fact]:
+        groups = [opposed(percent, kinds == a, kinds == b, rng) for a, b in combinations(range(len(KINDS)), 2)]
+        for pair, _ in Opposed.joined(groups).drawn(rng):
+            k, other = (int(p) for p in (pair if rng.integers(2) else pair[::-1]))
+            kind, wrong = KINDS[kinds[k]], (KINDS[kinds[other]],)
+            right = lower_is_level(k, other, kind)
+            yield _fact(scene, surfaces, "at", [k], kind, wrong, float(tilt[k]), float(room[k]), sigma[k], right)
+
+    def choice(asked: str) -> Iterator[Fact]:
+        own = KINDS.index(asked)
+        for pair, _ in opposed(percent, kinds == own, (kinds >= 0) & (kinds != own), rng).drawn(rng):
+            k, other = picks = [int(p) for p in pair]
+            texts, right = texts_of(surfaces.marks, picks), lower_is_level(k, other, asked)
+            margin = float(room[picks].min())
+            yield _fact(
+                scene, surfaces, f"which_{asked}", picks, texts[0], (texts[1],), float(tilt[k]), margin, sigma[k], right
+            )
+
+    yield from blend(rng, (2, single()), *((1, choice(asked)) for asked in ("level", "vertical")))
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:
@@ -130,7 +171,7 @@ def _fact(
     tilt: float,
     margin: float,
     sigma: float,
-    shortcut: bool,
+    shortcut: bool | None,
 ) -> Fact:
     marks = surfaces.marks
     on = [scene.objects[k] for k in dict.fromkeys(int(marks.label[p]) for p in picks) if k >= 0]
@@ -153,7 +194,7 @@ def _fact(
             "points": points_of(scene, marks, picks),
             "normals": rounded(surfaces.normal[picks], 3),
             "sigma": rounded(math.degrees(float(sigma)), 2),
-            "shortcut": {"rule": RULE, "right": shortcut},
+            **({} if shortcut is None else {"shortcut": {"rule": RULE, "right": shortcut}}),
             "draw": draw_points(marks, picks),
         },
     )

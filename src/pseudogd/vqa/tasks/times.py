@@ -10,16 +10,28 @@ error asks for it; where a factor of 2 is too little, nothing is asked.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.fairness import alternatives
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs, seen_well
 from pseudogd.vqa.phrasing import Form, meant, metres
 from pseudogd.vqa.scene import Scene, SceneObject
 from pseudogd.vqa.tasks._plan import well_placed
-from pseudogd.vqa.tasks._written import few, has_middle, ratio_grid, size_error, snapped, spaced, spacing, times, unseen
+from pseudogd.vqa.tasks._written import (
+    CHOICES,
+    few,
+    has_middle,
+    ratio_grid,
+    size_error,
+    snapped,
+    spaced,
+    spacing,
+    times,
+    unseen,
+)
 from pseudogd.vqa.tasks.size import SMALLEST
 from pseudogd.vqa.words.telling import DEPTH, SIZE
 
@@ -133,12 +145,31 @@ def _ratios(
         apart = spacing(sigma, margins, RATIO)
         if margins.size_ratio < ratio < LARGEST and apart is not None:
             found.append((a, b, ratio, sigma, apart))
+    if margins.fair:
+        yield from _fair_ratios(scene, form, found, rng)
+        return
     # Small ratios are far more frequent than large ones: one of each in turn.
     for k in in_turns([int(math.log(ratio) / math.log(RATIO)) for *_, ratio, _, _ in found], rng):
         a, b, ratio, sigma, apart = found[k]
         if rng.integers(2):
             a, b, ratio = b, a, 1 / ratio
-        yield _fact(scene, form, (a, b), ratio, sigma, apart, rng)
+        wrong = spaced(snapped(ratio, ratio_grid), rng, ratio_grid, apart, 2 * LARGEST)
+        yield _fact(scene, form, (a, b), ratio, sigma, apart, wrong)
+
+
+def _fair_ratios(
+    scene: Scene,
+    form: str,
+    found: list[tuple[SceneObject, SceneObject, float, float, float]],
+    rng: np.random.Generator,
+) -> Iterator[Fact]:
+    """Ratios beside other ones of the same photo, each as likely to be asked for."""
+    either = [(a, b, ratio) if rng.integers(2) else (b, a, 1 / ratio) for a, b, ratio, *_ in found]
+    values = {k: snapped(ratio, ratio_grid) for k, (*_, ratio) in enumerate(either)}
+    apart = max((entry[4] for entry in found), default=RATIO)
+    for k, others in alternatives(values, apart, CHOICES, rng):
+        a, b, ratio = either[k]
+        yield _fact(scene, form, (a, b), ratio, found[k][3], apart, [values[other] for other in others])
 
 
 def _fact(
@@ -148,7 +179,7 @@ def _fact(
     ratio: float,
     sigma: float,
     apart: float,
-    rng: np.random.Generator,
+    wrong: Sequence[float],
 ) -> Fact:
     written = snapped(ratio, ratio_grid)
     return Fact(
@@ -159,7 +190,7 @@ def _fact(
         operands=tuple(thing.object_id for thing in things),
         style="number",
         answer=times(written),
-        wrong=tuple(times(number) for number in spaced(written, rng, ratio_grid, apart, 2 * LARGEST)),
+        wrong=tuple(times(number) for number in wrong),
         value=ratio,
         unit="ratio",
         margin=1 / max(sigma, 1e-9),

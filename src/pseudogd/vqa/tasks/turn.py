@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.fairness import in_rounds, opposites
 from pseudogd.vqa.guards import Margins, blend, in_turns
 from pseudogd.vqa.scene import Array, Scene
 from pseudogd.vqa.tasks import _stand
@@ -44,7 +45,7 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     clear = far_enough(scene, margins)
     yield from blend(
         rng,
-        (1, _ways(scene, clear, needed, rng)),
+        (1, (_fair_ways if margins.fair else _ways)(scene, clear, needed, rng)),
         (1, _amounts(scene, clear, needed, rng)),
     )
 
@@ -116,6 +117,31 @@ def _ways(scene: Scene, clear: NDArray[np.bool_], needed: Array, rng: np.random.
                     _fact(scene, (x, y, z), f"way_{stance}", way_of(angle), wrong, angle, margin, shortcut, camera)
                 )
         yield from twins if rng.integers(2) else twins[::-1]
+
+
+def _fair_ways(scene: Scene, clear: NDArray[np.bool_], needed: Array, rng: np.random.Generator) -> Iterator[Fact]:
+    """Each way as often as the other ways of the same photo that stand beside it, by a map of the picture or not."""
+    found = _stand.turns(scene)
+
+    def stance(name: str, theta: Array, mapped: Array) -> Iterator[Fact]:
+        triples = np.argwhere(clear & (way_margin(theta) > needed))
+        ways = [way_of(angle) for angle in theta[tuple(triples.T)]]
+        shortcuts = [way == way_of(angle) for way, angle in zip(ways, mapped[tuple(triples.T)])]
+        queues: dict[str, list[int]] = {}
+        for k in opposites([[1 if right else -1] for right in shortcuts], rng, ways):
+            queues.setdefault(ways[k], []).append(k)
+        if len(queues) < 2:
+            return
+        for k in in_rounds([[queues[way][::-1] for way in sorted(queues)]], rng):
+            x, y, z = (int(i) for i in triples[k])
+            angle, margin = float(theta[x, y, z]), float(way_margin(theta[x, y, z]))
+            wrong, camera = tuple(way for way in WAYS if way in queues and way != ways[k]), found.by_camera[x, z]
+            yield _fact(
+                scene, (x, y, z), f"way_{name}", ways[k], wrong, angle, margin, shortcuts[k], way_of(float(camera))
+            )
+
+    back = (_stand.wrapped(found.theta + math.pi), _stand.wrapped(found.on_map + math.pi))
+    yield from blend(rng, (1, stance("facing", found.theta, found.on_map)), (1, stance("away", *back)))
 
 
 def _amounts(scene: Scene, clear: NDArray[np.bool_], needed: Array, rng: np.random.Generator) -> Iterator[Fact]:

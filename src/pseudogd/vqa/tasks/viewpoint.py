@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.fairness import opposites
 from pseudogd.vqa.guards import Margins, in_turns, nested
 from pseudogd.vqa.scene import Q50, Array, Scene
 from pseudogd.vqa.tasks import _stand
@@ -52,7 +53,10 @@ class _View:
 
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
-    """What the camera sees the same way and the other way in turn, as far as there is both, and both answers."""
+    """What the camera sees the same way and the other way in turn, as far as there is both, and both answers.
+
+    Drawn fairly, a photo that has not both is not asked.
+    """
     if not (scene.supports("bearing") and scene.has_gravity) or len(scene) < 4:
         return
     views = list(_views(scene, rng, margins))
@@ -61,7 +65,8 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
     for k, view in enumerate(views):
         others.setdefault((view.a, view.b, view.side), []).append(k)
     done: set[int] = set()
-    for k in in_turns([view.side == seen for view, seen in zip(views, camera)], rng):
+    as_seen = [view.side == seen for view, seen in zip(views, camera)]
+    for k in opposites([[1 if same else -1] for same in as_seen], rng) if margins.fair else in_turns(as_seen, rng):
         if k in done:
             continue
         view = views[k]
