@@ -11,7 +11,7 @@ import pseudogd
 from pseudogd.benchmarks.probe import depth_probe, probe_maps
 from pseudogd.benchmarks.truth import true_photos
 from pseudogd.embedded import ARMS, RECIPE
-from pseudogd.errors import InputError
+from pseudogd.errors import InputError, PseudoGDError
 from pseudogd.training.recipe import parse_recipe
 
 SIZES = {"photos": 24, "items": 40, "split": "dev", "steps": 3, "workers": 2}
@@ -85,24 +85,11 @@ def test_the_demo_refuses_the_photos_that_trained_the_checkpoints(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_road_takes_a_student_of_another_family(tmp_path):
-    """Photos at their own size and chats: the same stages, the same report."""
-    student = FAMILIES["qwen2_5_vl"].save(tmp_path / "student")
-    sizes = {"photos": 12, "items": 24, "split": "dev", "steps": 2, "workers": 2}
-    page = pseudogd.demo(tmp_path / "run", student=student, quiet=True, **sizes)
-    report = json.loads((tmp_path / "run" / "report.json").read_text())
-    assert page.is_file() and report["export"]["max_abs_logit_diff"] == 0
-    for arm in ("base", "vqa_only", "joint"):
-        assert report["arms"][arm]["n"]["overall"] == 24
-        assert report["depth_probe"][arm]["abs_rel"] > 0
-    config = json.loads((tmp_path / "run" / "joint" / "export" / "config.json").read_text())
-    assert config["model_type"] == "qwen2_5_vl"
-
-
-@pytest.mark.slow
-def test_its_steps_take_a_student_in_tiles(run, tmp_path):
-    """Tiles and isolated questions: what the demo does with a student, by the verbs themselves in this process."""
-    student, photos = FAMILIES["smolvlm"].save(tmp_path / "student"), list(true_photos(run / "photos"))[:12]
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "smolvlm"])
+def test_the_road_takes_students_of_other_families(family, run, tmp_path):
+    """Photos at their own size and in tiles, chats and isolated questions: what the demo does with its student, by the
+    same verbs in this process."""
+    student, photos = FAMILIES[family].save(tmp_path / "student"), list(true_photos(run / "photos"))[:12]
     models = {"base": student, **{arm: tmp_path / arm / "model" for arm in ARMS}}
     for arm in ARMS:
         recipe = {"arm": arm, "out": str(tmp_path / arm), "model": {"path": str(student)}, **RECIPE}
@@ -114,7 +101,14 @@ def test_its_steps_take_a_student_in_tiles(run, tmp_path):
         (depth,) = probe_maps(model, photos[:8], photos[8:9])
         assert (depth[np.isfinite(depth)] > 0).any()
     assert pseudogd.export(tmp_path / "joint", tmp_path / "export", quiet=True).max_abs_logit_diff == 0
-    assert json.loads((tmp_path / "export" / "config.json").read_text())["model_type"] == "smolvlm"
+    assert json.loads((tmp_path / "export" / "config.json").read_text())["model_type"] == family
     assert pseudogd.report(tmp_path).is_file()
     report = json.loads((tmp_path / "report.json").read_text())
     assert {arm: report["arms"][arm]["n"]["overall"] for arm in models} == dict.fromkeys(models, 24)
+
+
+@pytest.mark.slow
+def test_another_student_in_the_same_folder_is_refused(run, tmp_path):
+    student = FAMILIES["smolvlm"].save(tmp_path / "student")
+    with pytest.raises(PseudoGDError, match=rf"another recipe .*model\.path: .* -> {re.escape(str(student))}"):
+        pseudogd.demo(run, student=student, quiet=True, **SIZES)
