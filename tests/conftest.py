@@ -15,6 +15,11 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no flaw of the code under test.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and every process they start with them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

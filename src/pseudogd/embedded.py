@@ -67,6 +67,9 @@ DRAWS: dict[str, Any] = {"wordings": "plain", "fair": False, "without": ["distan
 """In the student's few words. Fair draws would find a sixth as many hypothetical questions in rooms of five things; the
 audit's thinning leaves questions as hard to guess, four times as many. Gaps are too few to balance their numbers."""
 
+LIMITS = {"wordings": 2.0}
+"""A student of few words is asked in one plain wording for each form and format; else the audit's defaults."""
+
 
 @dataclass(frozen=True)
 class Demo:
@@ -178,7 +181,9 @@ class _Demo:
                 **DRAWS,
             )
         with self._stage("audit"):
-            self.audit = pseudogd.audit(self.data, thin=True, most=1_000_000, workers=self.workers, quiet=self.quiet)
+            self.audit = pseudogd.audit(
+                self.data, thin=True, most=1_000_000, workers=self.workers, quiet=self.quiet, **LIMITS
+            )
 
     def _label(self) -> None:
         """In a process of its own: half a GB of torch in this one would stand beside the trainings."""

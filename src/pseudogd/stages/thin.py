@@ -68,7 +68,7 @@ def thin(
     sizes = {row["image_id"]: (row["width"], row["height"]) for row in store.photos().to_pylist()}
     reasons: dict[str, str] = {}
     forms: Counter[str] = Counter()
-    with track("thin", total, unit="questions", quiet=quiet) as bar:
+    with track("thin", total - len(dropped), unit="questions", quiet=quiet) as bar:
         for group in _groups(shards, total - len(dropped), dropped):
             items = read_items(group, sizes)
             found = too_easy(items, chosen)
