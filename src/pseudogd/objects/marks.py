@@ -162,7 +162,7 @@ class _Layout:
         return next((tag for tag in self._at_its_box(k) if self._is_clear(k, tag, tags)), None)
 
     def _on_it(self, k: int, tags: Sequence[Rect]) -> Rect | None:
-        """In the middle of the widest part of this thing alone: in no other box, else off their lines."""
+        """In the middle of the widest part of this thing alone, in no other box or off their lines if there is room."""
         free = self.seen[k].copy()
         if (self.reach + 1) ** 2 > HIDES * free.sum():
             return None

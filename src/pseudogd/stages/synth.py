@@ -1,4 +1,4 @@
-"""Geometry and objects to spatial questions, each with its evidence. Needs no GPU and never opens a photo."""
+"""Geometry and objects to spatial questions, each with its evidence. Needs no GPU; photos are opened to be marked."""
 
 from __future__ import annotations
 
