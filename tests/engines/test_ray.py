@@ -1,6 +1,6 @@
 """Ray's actors make the rows of a local run in every stage, also when one of them is killed on the way.
 
-The cluster is two nodes of one core each on this machine, with a token of its own, and ends with the tests.
+The cluster is this machine, with two actors and a token of its own, and ends with the tests.
 """
 
 import os
@@ -61,34 +61,31 @@ def cluster():
             patch.setenv(name, value)
         ray = pytest.importorskip("ray", reason="needs the ray extra: pip install 'pseudogd[ray]'")
         pytest.importorskip("ray.data", reason="needs the ray extra: pip install 'pseudogd[ray]'")
-        nodes = two_nodes()
+        context = started(ray)
         try:
-            ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
-            assert ray.cluster_resources()["CPU"] == 2
-            session = nodes.head_node.get_session_dir_path()
-            yield nodes.address
+            yield context.address_info["gcs_address"]
         finally:
             ray.shutdown()
-            nodes.shutdown()
-        for process in running(session):
+        for process in running(context.address_info["session_dir"]):
             os.kill(process, signal.SIGKILL)
 
 
-def two_nodes():
-    """Ray itself waits 30 seconds for a node and no longer, which a busy machine may need more than once."""
-    from ray.cluster_utils import Cluster
-
-    node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
-    for trial in range(3):
-        nodes = Cluster()
+def started(ray):
+    """Ray itself waits 30 seconds for its processes and no longer, which a busy machine may need more than once."""
+    for _ in range(3):
         try:
-            nodes.add_node(**node, include_dashboard=False)
-            nodes.add_node(**node)
-            return nodes
-        except Exception:
-            nodes.shutdown()
-            if trial == 2:
+            return ray.init(
+                num_cpus=2,
+                include_dashboard=False,
+                object_store_memory=100 * 2**20,
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
+        except Exception as error:
+            ray.shutdown()
+            if "timed out during startup" not in str(error):
                 raise
+    pytest.skip("Ray did not start in the 30 seconds that it allows itself, three times: this machine is too busy")
 
 
 def running(*words):
@@ -200,7 +197,7 @@ def test_a_detectors_objects_are_those_of_a_local_run(cluster, golden, tmp_path,
 
 @pytest.mark.slow
 def test_a_cluster_by_its_address_and_paths_relative_to_the_commands_folder(cluster, golden, tmp_path):
-    """From a process and a folder of its own, which the nodes were not started in."""
+    """From a process and a folder of its own, which the cluster was not started in."""
     shutil.copytree(golden, tmp_path / "golden")
     shutil.move(tmp_path / "golden" / "labelled", tmp_path / "data")
     words = [
