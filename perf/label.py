@@ -1,6 +1,7 @@
 """Photos per second of `pseudogd label` against the teacher's network alone and transformers' own pipeline.
 
     python perf/label.py --photos 192 --workers 2
+    python perf/label.py --random small --photos 16 --size 518 --batch-size 8 --rounds 2 --stored 0
 
 `label` reads, hashes, decodes and resizes photos, runs the network, fills in normals and gravity, encodes the maps and
 writes shards. `network` is the bare forward pass on batches of ready pixels: no way of labelling can be faster.
@@ -8,18 +9,24 @@ writes shards. `network` is the bare forward pass on batches of ready pixels: no
 reads, resizes and runs the network, and writes nothing. `storage` says what a photo takes on disk with its maps at
 `--side` pixels, normals and confidence with them, and what the 16-bit code does to depth. Where the teacher has no
 confidence, the agreement with the mirrored photo stands in for it.
+
+`--random small` takes a Depth Anything of ViT-S's size, weights at random, at 518 pixels: the embedded teacher is a
+thousand times cheaper than what users run, so that everything beside the network weighs a thousand times as much.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from common import arguments, emit, in_turns, one_thread, per, ratio, rooms
+from depth_teachers import SIZES, save_teacher
 from PIL import ImageOps
 
 from pseudogd.stages.label import label
@@ -31,14 +38,25 @@ from pseudogd.teachers import load_teacher
 from pseudogd.teachers.base import Photo
 from pseudogd.teachers.cameras import CameraFile
 
+_SIDE = 518
+
 
 def main() -> None:
     parser = arguments(__doc__, photos=192, size=128, batch_size=16, workers=2, rounds=3, threads=1, side=512, stored=8)
     parser.add_argument("--teacher", default="embedded", help="as in pseudogd label")
+    parser.add_argument("--random", choices=sorted(SIZES), help="a teacher of this size, weights at random, instead")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     one_thread()
     torch.set_num_threads(args.threads)
+    with tempfile.TemporaryDirectory() as scratch:
+        if args.random:
+            args.teacher = f"depth-anything:{save_teacher(Path(scratch), args.random, _SIDE)}"
+        measure(args)
+
+
+def measure(args: Any) -> None:
+    """Run all and print the figures."""
     teacher = load_teacher(args.teacher, device=args.device)
     with rooms(args.photos, args.size) as folder:
         paths = list_photos(folder)
@@ -79,8 +97,9 @@ def main() -> None:
         },
         "input_pixels": list(photo.shape[-2:]),
         "storage": {
-            "png": storage(args.teacher, args.device, args.side, args.stored, compact_maps=False),
-            "compact_maps": storage(args.teacher, args.device, args.side, args.stored, compact_maps=True),
+            name: storage(args.teacher, args.device, args.side, args.stored, compact_maps=name == "compact_maps")
+            for name in ("png", "compact_maps")
+            if args.stored
         },
         "floor": "forward passes of the teacher's network on batches of ready pixels",
     }

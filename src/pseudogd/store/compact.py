@@ -1,6 +1,6 @@
 """Geometry maps in less room than PNG: for large maps.
 
-Depth is counted in steps of its logarithm as in `codec`, over 1 cm to 4.5 km, and each count is foretold from its left
+Depth is counted in steps of its logarithm as in `codec`, over 1 cm to 4.6 km, and each count is foretold from its left
 and upper neighbours as on a plane; what remains is small. Blocks of 8 x 8 pixels are sorted by how much remains in
 them, so that one pass of Huffman's code, which changes its table as it goes, fits each. Decoding is one sort back and
 two running sums. Normals that follow from depth and camera are not stored but computed on reading. Confidence has 16
@@ -39,7 +39,7 @@ def is_compact(data: bytes) -> bool:
 
 
 def encode_depth(depth: np.ndarray, derive_normals: bool = False) -> bytes:
-    """(H, W) z-depth in metres, nan unknown, inf sky. Between 1 cm and 4.5 km the relative error is below 1e-4.
+    """(H, W) z-depth in metres, nan unknown, inf sky. Between 1 cm and 4.6 km the relative error is below 1e-4.
 
     `derive_normals` notes that the reader shall compute the normals.
     """
