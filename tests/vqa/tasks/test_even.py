@@ -125,7 +125,8 @@ def test_a_photo_that_shows_all_things_whole_is_not_asked_what_cannot_be_told():
     fair = {fact.form for fact in first_facts(scene, "cannot_tell", 20, 40)}
     all_of_it = SynthSettings(fair=False)
     asked = {fact.form for fact in task_facts(scene, "cannot_tell", all_of_it)}
-    assert {"cannot_tell.taller", "cannot_tell.wider"} & asked and not {"cannot_tell.taller", "cannot_tell.wider"} & fair
+    sizes = {"cannot_tell.taller", "cannot_tell.wider"}
+    assert sizes & asked and not sizes & fair
 
 
 @pytest.mark.parametrize("task", ["clock", "octant", "times", "turn"])
