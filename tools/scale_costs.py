@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,7 @@ def _gpus(hours: float, given: Mapping[str, Any]) -> tuple[str, str]:
     return f"{_number(hours / given['gpus'])} on {given['gpus']} GPUs", _number(hours * given["gpu_hour"])
 
 
+@cache
 def teacher_teraflop() -> float:
     """Floating-point operations of a Depth Anything with DINOv2 ViT-L on one photo, counted on tensors without data."""
     import torch

@@ -71,21 +71,16 @@ def cluster():
 
 
 def started(ray):
-    """Ray itself waits 30 seconds for its processes and no longer, which a busy machine may need more than once."""
+    """Ray's processes end when they are not all up in 30 seconds, which a busy machine may not manage at once."""
+    options = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
     for _ in range(3):
         try:
-            return ray.init(
-                num_cpus=2,
-                include_dashboard=False,
-                object_store_memory=100 * 2**20,
-                log_to_driver=False,
-                logging_level="ERROR",
-            )
+            return ray.init(num_cpus=2, object_store_memory=100 * 2**20, **options)
         except Exception as error:
             ray.shutdown()
             if "timed out during startup" not in str(error):
                 raise
-    pytest.skip("Ray did not start in the 30 seconds that it allows itself, three times: this machine is too busy")
+    pytest.skip("Ray was not up in the 30 seconds that it allows itself, three times: this machine is too busy")
 
 
 def running(*words):

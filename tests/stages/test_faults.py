@@ -15,7 +15,7 @@ from helpers.golden_folder import write_folder
 from helpers.tiny_depth_anything import save_tiny_depth_anything
 
 from pseudogd.errors import InputError
-from pseudogd.geometry.types import Geometry, TeacherInfo
+from pseudogd.geometry.types import Geometry, Scale, TeacherInfo
 from pseudogd.stages.annotate import annotate
 from pseudogd.stages.label import label
 from pseudogd.stages.synth import synth
@@ -167,7 +167,7 @@ def test_two_that_start_together(commands, before, tmp_path, name):
         process.join()
         assert process.exitcode == 0
     ends = sorted((tmp_path / f"{index}").read_text() for index in range(2))
-    assert ends[0] == "did 6" and (ends[1] == "had 6" or "already writing" in ends[1])
+    assert ends[0] == "did 6" and (ends[1] == "had 6" or "is writing there" in ends[1])
     assert stage_of(content(out), name) == stage_of(content(before["all"]), name)
 
 
@@ -237,6 +237,7 @@ def test_a_huge_photo_is_refused_before_it_fills_the_memory(teacher, tmp_path):
 class Flat(Teacher):
     """A wall 1.5 m away, whatever the photo."""
 
+    scale = Scale.METRIC
     info = TeacherInfo("flat", "1", "0", "Apache-2.0")
     settings = {"name": "flat"}  # noqa: RUF012
 
@@ -244,7 +245,9 @@ class Flat(Teacher):
         return photo.image.size
 
     def infer(self, prepared):
-        return [Geometry(np.full((h, w), 1.5, np.float32), None, teacher=self.info) for w, h in prepared]
+        return [
+            Geometry(np.full((h, w), 1.5, np.float32), None, scale=self.scale, teacher=self.info) for w, h in prepared
+        ]
 
 
 @pytest.mark.slow
