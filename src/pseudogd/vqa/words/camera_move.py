@@ -20,7 +20,7 @@ BEGIN = {
     ),
     "to": (
         "If the camera moved level to the place of the {x} without turning, ",
-        "Suppose that the camera moves level to the place of the {x} without turning: ",
+        "Suppose the camera moves level to the place of the {x} without turning: ",
         "After the camera moved level to the place of the {x} without turning, ",
     ),
 }
