@@ -6,7 +6,9 @@ import shutil
 
 import numpy as np
 import pytest
+from helpers.chrome import Chrome, find_chrome
 from helpers.golden_folder import write_folder
+from helpers.viewer_page import content
 from PIL import Image
 
 from pseudogd.reports.questions import build_questions_page
@@ -194,3 +196,23 @@ def test_a_folder_that_moved_finds_its_pictures(data, tmp_path):
     row = next(row for row in rows_of(moved) if row["picture"])
     assert Image.open(Store(moved).picture_path(row["image_id"], row["picture"])).size == (160, 160)
     assert not verify(moved).damaged
+
+
+@pytest.mark.skipif(find_chrome() is None, reason="no Chromium or Chrome found")
+def test_the_viewer_changes_the_picture_with_the_question(asked, tmp_path):
+    page = build_view(asked, tmp_path / "view.html")
+    questions = [question for photo in content(page)["photos"] for question in photo["questions"]]
+    (tmp_path / "profile").mkdir()
+    chrome = Chrome(find_chrome(), tmp_path / "profile")
+    try:
+        shown = {}
+        for question in (next(q for q in questions if q["picture"]), next(q for q in questions if not q["picture"])):
+            chrome.open(f"{page.as_uri()}#{question['id']}")
+            chrome.wait(f"decodeURIComponent(location.hash.slice(1)) === {json.dumps(question['id'])}")
+            shown[question["picture"]] = chrome.js("document.querySelector('#shot img').src")
+        assert chrome.errors() == []
+    finally:
+        chrome.close()
+    photo = content(page)["photos"][0]
+    urls = {url for each in content(page)["photos"] for url in each["marked"].values()}
+    assert photo["marked"] and {shown[name] in urls for name in shown if name} == {True} and shown[None] not in urls

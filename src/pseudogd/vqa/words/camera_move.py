@@ -19,9 +19,9 @@ BEGIN = {
         "After the camera has moved {d} %s, facing the same way, ",
     ),
     "to": (
-        "If the camera moved to the place of the {x}, at its present height and without turning, ",
-        "Suppose that the camera moves to the place of the {x}, as high as now and without turning: ",
-        "After the camera has moved to the place of the {x}, at the same height and facing the same way, ",
+        "If the camera moved level to the place of the {x} without turning, ",
+        "Suppose the camera moves level to the place of the {x} without turning: ",
+        "After the camera moved level to the place of the {x} without turning, ",
     ),
 }
 TAILS = {
@@ -83,7 +83,7 @@ CLAIMED = {
 
 def _form(kind: str, way: str, asked: str) -> Form:
     towards = way if way == "forward" else f"to the {way}"
-    motion = rf"(turn|move)\w* \{{d\}} {towards}\b" if way != "to" else r"moved?s? to the place of the \{x\}"
+    motion = rf"(turn|move)\w* \{{d\}} {towards}\b" if way != "to" else r"move\w* level to the place of the \{x\}"
     begins = [text.replace("%s", towards) for text in BEGIN["to" if way == "to" else kind]]
 
     def joined(tails: Sequence[str]) -> tuple[str, ...]:
