@@ -120,3 +120,17 @@ def test_relative_depth_is_compared_by_its_order(folder, tmp_path):
     assert result.figures["depth"]["abs_rel_aligned"] < 0.01 and "scale" not in result.figures["depth"]
     assert result.figures["tasks"]["nearer"]["share"] == 1.0
     assert "scene" not in result.figures["proposed"]
+
+
+def test_a_teacher_that_is_far_worse_than_it_states_is_named(folder, data, capfd):
+    """Off by 22 % for all of a photo (log 1.25): five times what is stated here; and little for single things."""
+    manifest = data / "manifest.json"
+    stated = json.loads(manifest.read_text())
+    stated["stages"]["geometry"]["settings"]["depth_error"] = {"own": 0.05, "shared": 0.04}
+    manifest.write_text(json.dumps(stated))
+    figures = pseudogd.calibrate(data, folder / "depth", tasks="nearer").figures
+    said = capfd.readouterr()
+    assert "off by 22% for all depths of a photo together, and states 4%" in said.out + said.err
+    assert "single things" not in said.out + said.err
+    assert figures["stated"] == {"own": 0.05, "shared": 0.04}
+    assert figures["all_tasks"]["count"] == figures["tasks"]["nearer"]["count"]

@@ -27,7 +27,7 @@ from pseudogd.teachers.complete import complete
 from pseudogd.teachers.files import DepthFiles
 from pseudogd.vqa.build import build_scene
 from pseudogd.vqa.calibration import Proposal, Tried, curve, error_sizes, object_errors, propose, share_of, try_scene
-from pseudogd.vqa.scene import Scene
+from pseudogd.vqa.scene import Scene, SceneSettings
 from pseudogd.vqa.settings import SynthSettings
 from pseudogd.vqa.tasks import quotas
 
@@ -35,6 +35,7 @@ PAGE = "calibration.json"
 SETTINGS = "calibrated.yaml"
 _RESAMPLES = 2000
 _LEAST_SIGMA = 0.01
+_FAR_ABOVE = 1.5
 
 
 @dataclass(frozen=True)
@@ -147,9 +148,12 @@ class _Run:
             "wanted": precision,
             "depth": _depth_summary(depths, first.scale is Scale.METRIC),
             "objects": sizes,
+            "stated": self.store.settings("geometry").get("depth_error") or {},
             "tasks": _by("task", tried, _share_figures),
             "with_proposed_depth_sigma": _by("task", again, _share_figures),
             "with_all_proposed": _by("task", _kept(again, proposal), _share_figures),
+            "all_tasks": share_of([one for one in tried if not one.loose]).to_dict(),
+            "all_tasks_with_all_proposed": share_of([one for one in _kept(again, proposal) if not one.loose]).to_dict(),
             "forms": _by("form", tried, _form_figures),
             "too_few": list(proposal.unknown),
             "proposed": proposed,
@@ -166,18 +170,29 @@ class _Run:
         scene = (plan or self.plan).scene
         with track(f"calibrate: {what}", len(self.rows), unit="photos", quiet=self.quiet) as bar:
             for row in self.rows:
-                told = self.store.geometry(row["image_id"])
-                size, objects = (row["width"], row["height"]), self.store.objects(row["image_id"])
-                camera = told.camera
-                if self.cameras is not None and self.cameras.has(row["path"]):
-                    camera = self.cameras.camera(row["path"], *size)
-                blank = Image.new("1", size)  # only its size is asked
-                true = complete(self.guide.infer([self.guide.prepare(Photo(blank, camera, row["path"]))])[0])
-                yield (
-                    build_scene(told, objects, image_id=row["image_id"], size=size, settings=scene),
-                    build_scene(true, objects, image_id=row["image_id"], size=size, settings=scene),
-                )
+                yield scenes(self.store, self.guide, row, scene, self.cameras)
                 bar.advance(1)
+
+
+def scenes(
+    store: Store,
+    guide: DepthFiles,
+    row: Mapping[str, Any],
+    settings: SceneSettings | None = None,
+    cameras: CameraFile | None = None,
+) -> tuple[Scene, Scene]:
+    """One photo (a row of `Store.photos`) as the teacher says it is, and with the depth and camera that are true."""
+    told = store.geometry(row["image_id"])
+    size, objects = (row["width"], row["height"]), store.objects(row["image_id"])
+    camera = told.camera
+    if cameras is not None and cameras.has(row["path"]):
+        camera = cameras.camera(row["path"], *size)
+    blank = Image.new("1", size)  # only its size is asked
+    true = complete(guide.infer([guide.prepare(Photo(blank, camera, row["path"]))])[0])
+    return (
+        build_scene(told, objects, image_id=row["image_id"], size=size, settings=settings),
+        build_scene(true, objects, image_id=row["image_id"], size=size, settings=settings),
+    )
 
 
 def _kept(tried: Sequence[Tried], proposal: Proposal) -> list[Tried]:
@@ -260,9 +275,27 @@ def _say(figures: Mapping[str, Any], quiet: bool) -> None:
         low, high = scale["interval"]
         said += f", {depth['abs_rel']:.3f} raw; truth = {scale['factor']:.3f} [{low:.3f}, {high:.3f}] x the teacher's"
     notice(said, quiet)
+    for line in _worse_than_stated(figures["objects"], figures["stated"]):
+        notice(line, quiet)
     for task, share in figures["tasks"].items():
         after = figures["with_all_proposed"].get(task)
         notice(f"{task:16s} right {_shown(share)}; with what is proposed {_shown(after)}", quiet)
+    now, then = figures["all_tasks"], figures["all_tasks_with_all_proposed"]
+    notice(f"{'all':16s} right {_shown(now)}; with what is proposed {_shown(then)}", quiet)
+    refused = figures["proposed"].get("without")
+    if refused:
+        notice(f"not good enough here, and left out by what is proposed: {', '.join(refused)}", quiet)
+    if figures["too_few"]:
+        few = ", ".join(figures["too_few"])
+        notice(f"too few to tell (give more photos, or leave them out by without=[...]): {few}", quiet)
+
+
+def _worse_than_stated(found: Mapping[str, float], stated: Mapping[str, float]) -> Iterator[str]:
+    """What to say of a teacher whose errors are far above those that it states of itself."""
+    for name, whose in (("own", "single things"), ("shared", "all depths of a photo together")):
+        if name in found and found[name] > _FAR_ABOVE * stated.get(name, math.inf):
+            off = f"the teacher is off by {found[name]:.0%} for {whose}, and states {stated[name]:.0%}"
+            yield f"{off}: these are not the photos that it was made for"
 
 
 def _shown(share: Mapping[str, Any] | None) -> str:

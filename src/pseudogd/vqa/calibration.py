@@ -130,7 +130,7 @@ def curve(tried: Sequence[Tried]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Least margins by form, and forms that do not reach the wanted share at any margin."""
+    """Least margins by form, forms that do not reach the wanted share, and those of which too little is known."""
 
     least_margin: Mapping[str, float]
     without: Sequence[str]
@@ -140,15 +140,17 @@ class Proposal:
 def propose(tried: Sequence[Tried], wanted: float) -> Proposal:
     """The smallest raise of each form's margin with which the wanted share of its facts is right.
 
-    A form that is right often enough at the default margins stays as it is. One of which fewer than 30 facts were tried
-    is unknown, and stays as it is too.
+    A form that is right often enough at the default margins stays as it is. Fewer than 30 facts tell no margin, but
+    they do tell of a form that is far from right: it goes, alone or together with the other rare forms of its task, if
+    the wanted share is above the interval of theirs. Otherwise it is unknown, and stays as it is too.
     """
     least: dict[str, float] = {}
-    without, unknown = [], []
+    without: list[str] = []
+    rare: dict[str, list[Tried]] = {}
     for form in sorted({one.form for one in tried}):
         own = sorted((one for one in tried if one.form == form and not one.loose), key=lambda one: one.margin)
         if len(own) < ENOUGH:
-            unknown.append(form)
+            rare[form] = own
             continue
         right = np.array([one.right for one in own], dtype=np.float64)
         shares = right[::-1].cumsum()[::-1] / np.arange(len(own), 0, -1)
@@ -157,7 +159,19 @@ def propose(tried: Sequence[Tried], wanted: float) -> Proposal:
             without.append(form)
         elif good[0] > 0:
             least[form] = round(own[int(good[0])].margin, 4)
-    return Proposal(least, without, unknown)
+    wrong = {form for form in rare if _surely_below(rare[form], wanted)}
+    wrong |= {form for form in rare if _surely_below(_of_the_task(form, rare), wanted)}
+    return Proposal(least, sorted({*without, *wrong}), sorted(rare.keys() - wrong))
+
+
+def _of_the_task(form: str, rare: Mapping[str, Sequence[Tried]]) -> list[Tried]:
+    """What was tried of the rare forms of a form's task."""
+    task = form.split(".")[0]
+    return [one for other in rare if other.split(".")[0] == task for one in rare[other]]
+
+
+def _surely_below(own: Sequence[Tried], wanted: float) -> bool:
+    return share_of(own).interval[1] < wanted
 
 
 def object_errors(told: Scene, true: Scene) -> list[float]:
