@@ -125,7 +125,10 @@ def test_a_photo_that_shows_all_things_whole_is_not_asked_what_cannot_be_told():
     fair = {fact.form for fact in first_facts(scene, "cannot_tell", 5, 20)}
     all_of_it = SynthSettings(fair=False)
     asked = {fact.form for fact in task_facts(scene, "cannot_tell", all_of_it)}
-    assert {"cannot_tell.taller", "cannot_tell.wider"} & asked and not {"cannot_tell.taller", "cannot_tell.wider"} & fair
+    assert {"cannot_tell.taller", "cannot_tell.wider"} & asked and not {
+        "cannot_tell.taller",
+        "cannot_tell.wider",
+    } & fair
 
 
 @pytest.mark.parametrize("task", ["clock", "octant", "turn"])
