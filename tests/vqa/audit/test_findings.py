@@ -172,6 +172,21 @@ def test_hypothetical_answers_as_the_camera_sees_them():
     assert checks(rows)["view"].verdict == "pass"
 
 
+def test_each_task_of_another_view_is_held_to_what_is_fair():
+    """Of two answers half may be what the camera sees, and a few more; all of them may not."""
+    rows = [row for row in made.fair() if row["task"] == "hypothetical"]
+    for k, row in enumerate(rows):
+        own, other = ("left", "right") if k % 2 else ("right", "left")
+        row["task"] = "viewpoint"
+        row["evidence"] |= {"camera_view": "left", "fact": {"answer": own, "wrong": [other]}}
+    part = next(part for part in checks(rows)["view"].parts if part.name == "viewpoint")
+    assert part.value == pytest.approx(0.5, abs=0.02) and part.text.startswith("at least 40%")
+    assert part.verdict == "pass"
+    for row in rows:
+        row["evidence"]["fact"]["answer"] = "left"
+    assert checks(rows)["view"].verdict == "fail"
+
+
 def test_small_samples_do_not_fail():
     rows = [made.answered(row, 0) if row["options"] else {**row, "answer": "yes"} for row in made.fair(photos=5)]
     found = checks(rows)

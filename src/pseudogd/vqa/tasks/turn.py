@@ -33,6 +33,8 @@ STEP = 10
 APART = 50
 SURE = 2.0
 """Times `Margins.sigmas`: turns of half a circle are asked about, where errors of both lines matter most."""
+FAIR_SURER = 1.5
+"""Times the margin of ways where they are drawn fairly: those that the flat picture answers wrongly err more often."""
 SIDES = ("left", "right")
 
 
@@ -124,7 +126,7 @@ def _fair_ways(scene: Scene, clear: NDArray[np.bool_], needed: Array, rng: np.ra
     found = _stand.turns(scene)
 
     def stance(name: str, theta: Array, mapped: Array) -> Iterator[Fact]:
-        triples = np.argwhere(clear & (way_margin(theta) > needed))
+        triples = np.argwhere(clear & (way_margin(theta) > FAIR_SURER * needed))
         ways = [way_of(angle) for angle in theta[tuple(triples.T)]]
         shortcuts = [way == way_of(angle) for way, angle in zip(ways, mapped[tuple(triples.T)])]
         queues: dict[str, list[int]] = {}
