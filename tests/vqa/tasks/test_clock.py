@@ -40,7 +40,7 @@ def test_less_sure_never_asks_more():
         scene = golden(CARDS, settings=SceneSettings(depth_sigma=sigma))
         counts.append(len(list(clock.facts(scene, np.random.default_rng(0), Margins()))))
     assert counts == sorted(counts, reverse=True) and counts[0] > counts[-1]
-    scene = golden(CARDS)
+    scene = golden(CARDS, settings=SceneSettings(depth_sigma=0.005))
     wide = replace(Margins(), hour=math.radians(10))
     assert len(list(clock.facts(scene, np.random.default_rng(0), wide))) < counts[0]
 
