@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -259,16 +260,16 @@ class Scene:
         """
         self.require("bearing")
         samples = [o.skin for o in self.objects if o.skin is not None]
-        gaps = np.zeros((len(samples), len(samples)))
+        if not samples:
+            return np.zeros((0, 0))
         stacked = np.concatenate(samples)
-        squared = (stacked**2).sum(axis=1)
-        all_pairs = squared[:, None] + squared[None] - 2 * stacked @ stacked.T
-        starts = np.concatenate([[0], np.cumsum([len(s) for s in samples])])
-        for i in range(len(samples)):
-            for j in range(i):
-                block = all_pairs[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]
-                ends = [_low(block.min(axis=1)), _low(block.min(axis=0))]
-                gaps[i, j] = gaps[j, i] = math.sqrt(max(min(ends), 0.0))
+        square = (stacked**2).sum(axis=1)
+        all_pairs = square[:, None] + square[None] - 2 * stacked @ stacked.T
+        starts = np.cumsum([0, *(len(sample) for sample in samples)])
+        nearest = np.minimum.reduceat(all_pairs, starts[:-1], axis=1)  # of every point, to every object
+        low = np.stack([_low(nearest[begin:end]) for begin, end in pairwise(starts.tolist())])
+        gaps = np.sqrt(np.maximum(np.minimum(low, low.T), 0.0))
+        np.fill_diagonal(gaps, 0.0)
         return gaps
 
     def gap(self, i: int, j: int) -> float:
@@ -278,7 +279,7 @@ class Scene:
         first, second = self.objects[i].skin, self.objects[j].skin
         assert first is not None and second is not None
         squared = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None] - 2 * first @ second.T
-        return math.sqrt(max(min(_low(squared.min(axis=1)), _low(squared.min(axis=0))), 0.0))
+        return math.sqrt(max(min(float(_low(squared.min(axis=1))), float(_low(squared.min(axis=0)))), 0.0))
 
     def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> tuple[Array, Array | None]:
         """(n,) z-depth and (n, 3) points in the scene's frame (None without a camera) at pixels of the depth map."""
@@ -298,9 +299,11 @@ class Scene:
         return np.stack([first[squared[:, place].argmin()], second[place]])
 
 
-def _low(squared: Array) -> float:
+def _low(squared: Array) -> Array:
+    """A low quantile along the first axis."""
     place = _low_place(len(squared))
-    return float(np.partition(squared, place)[place])
+    low: Array = np.partition(squared, place, axis=0)[place]
+    return low
 
 
 def _low_place(count: int) -> int:

@@ -32,7 +32,7 @@ def nearest_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins:
         usable = np.flatnonzero(marks.label != index)
         if len(usable) < CHOICES or anchor.boxes_only:
             continue
-        away = np.linalg.norm(marks.points[usable][:, None] - anchor.skin[None], axis=-1).min(axis=1)
+        away = _nearest(marks.points[usable], anchor.skin)
         in_picture = _picture_distance(scene, marks.percent[usable], anchor)
         # Both ends of every line carry a depth error; the nearer end's share is bounded by the longer ray.
         error = scene.settings.depth_sigma * marks.z[usable]
@@ -60,20 +60,25 @@ def nearest_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins:
         )
 
 
+def _nearest(points: Array, others: Array) -> Array:
+    """(M,) distances of (M, 3) points to the nearest of (N, 3) others."""
+    square = sum((points[:, axis, None] - others[:, axis]) ** 2 for axis in range(3))
+    return np.sqrt(np.asarray(square).min(axis=1))
+
+
 def camera_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
     """Which of four points is closest to (farthest from) the camera. Depth order alone is enough."""
     if len(marks) < CHOICES:
         return
-    metric_order = scene.geometry.scale.value != "affine_disparity"
+    if scene.geometry.scale.value != "affine_disparity":
+        score, least = np.log(marks.z), max(math.log(1.2), margins.sigmas * 1.5 * scene.settings.depth_sigma)
+    else:
+        score, least = np.argsort(np.argsort(marks.z)) / len(marks), 2 * margins.rank_gap
+    flat = _flat(scene, marks.percent) if margins.fair else None
     for _ in range(CHOICES):
         near = bool(rng.integers(2))
         sign = 1.0 if near else -1.0
-        if metric_order:
-            score, least = np.log(marks.z), max(math.log(1.2), margins.sigmas * 1.5 * scene.settings.depth_sigma)
-        else:
-            score, least = np.argsort(np.argsort(marks.z)) / len(marks), 2 * margins.rank_gap
         lower = -marks.percent[:, 1].astype(float) * sign
-        flat = _flat(scene, marks.percent) if margins.fair else None
         chosen = _draw(sign * score, np.full(len(marks), least), lower, marks.percent, rng, flat)
         if chosen is None:
             continue
@@ -101,25 +106,29 @@ def between_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins:
     if not (scene.supports("ratio") and scene.has_gravity) or marks.points is None or not marks.floor.any():
         return
     couples = pairs(len(scene))
+    low = [_near_floor(scene, k) for k in range(len(scene))]
+    places = np.ascontiguousarray(marks.points[:, ::2])
+    error = 2 * scene.settings.depth_sigma * marks.z
+    height = scene.ground.height(marks.points) if scene.ground is not None else np.zeros(len(marks))
+    risen = np.flatnonzero(height > 0.2 * scene.unit)
     for k in rng.permutation(len(couples)):
         i, j = couples[k]
         start, end = scene.centres[i, ::2], scene.centres[j, ::2]
         line = end - start
         length = float(np.linalg.norm(line))
-        if length < 1.2 * scene.unit or not (_near_floor(scene, i) and _near_floor(scene, j)):
+        if length < 1.2 * scene.unit or not (low[i] and low[j]):
             continue
-        offset = marks.points[:, ::2] - start
+        offset = places - start
         along = offset @ line / length**2
         aside = np.abs(offset[:, 0] * line[1] - offset[:, 1] * line[0]) / length
         inside = (along > 0.25) & (along < 0.75) & (aside < 0.15 * length)
         right = np.flatnonzero(marks.floor & inside)
-        error = 2 * scene.settings.depth_sigma * marks.z
+        if not len(right):
+            continue
         beside = (along < -0.1) | (along > 1.1) | (aside > 0.45 * length + error)
-        height = scene.ground.height(marks.points) if scene.ground is not None else np.zeros(len(marks))
-        risen = height > 0.2 * scene.unit
         a, b = scene.objects[i], scene.objects[j]
         flat = _flat(scene, marks.percent, a, b) if margins.fair else None
-        picks = _right_and_wrong(right, np.flatnonzero(beside & marks.floor), np.flatnonzero(risen), marks, rng, flat)
+        picks = _right_and_wrong(right, np.flatnonzero(beside & marks.floor), risen, marks, rng, flat)
         if picks is None:
             continue
         margin = float(min(0.5 - abs(along[picks[0]] - 0.5), 0.3 - aside[picks[0]] / length))
@@ -148,6 +157,7 @@ def front_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins: M
     if not (scene.supports("metric") and scene.has_gravity) or marks.points is None or not marks.floor.any():
         return
     floor, risen = np.flatnonzero(marks.floor), _risen(scene, marks)
+    places = np.ascontiguousarray(marks.points[:, ::2])
     for index in rng.permutation(len(scene)):
         thing = scene.objects[index]
         if thing.points is None or thing.truncated or not _near_floor(scene, int(index)):
@@ -159,9 +169,12 @@ def front_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins: M
         face = float(along[round(0.05 * (len(along) - 1))])
         reach = float(rng.choice(REACH))
         target = sight * (face - reach)
-        away = np.linalg.norm(marks.points[:, ::2] - target, axis=1)
+        step = places - target
+        away = np.sqrt(step[:, 0] ** 2 + step[:, 1] ** 2)
         right = floor[away[floor] < 0.15]
         wrong = floor[away[floor] > max(0.6, 2 * thing.sigma * far + 0.3)]
+        if not (len(right) and len(wrong)):
+            continue
         flat = _flat(scene, marks.percent, thing) if margins.fair else None
         picks = _right_and_wrong(right, wrong, risen, marks, rng, flat)
         if face <= reach + 0.3 or picks is None or 2 * thing.sigma * far > 0.4:
@@ -199,7 +212,7 @@ def answer(scene: Scene, fact: Fact) -> str | None:
     assert seen.points is not None
     if form == "point_nearest":
         assert things[0].skin is not None
-        away = np.linalg.norm(seen.points[:, None] - things[0].skin[None], axis=-1).min(axis=1)
+        away = _nearest(seen.points, things[0].skin)
         return texts[int(away.argmin())]
     if scene.ground is None:
         return None
@@ -281,8 +294,8 @@ def _flat(scene: Scene, percent: Any, *things: SceneObject) -> _fair_points.Flat
     height, width = scene.depth.shape
     camera = scene.geometry.camera
     wide, high = (width, height) if camera is None else (camera.width, camera.height)
-    boxes = np.array([thing.bbox for thing in things])
-    x, y = (boxes[:, 0] + boxes[:, 2] / 2).mean() / wide, (boxes[:, 1] + boxes[:, 3] / 2).mean() / high
+    x = sum(thing.bbox[0] + thing.bbox[2] / 2 for thing in things) / len(things) / wide
+    y = sum(thing.bbox[1] + thing.bbox[3] / 2 for thing in things) / len(things) / high
     away = np.hypot((percent[:, 0] / 100 - x) * wide, (percent[:, 1] / 100 - y) * high)
     return _fair_points.Flat(percent, away / np.hypot(wide, high))
 
