@@ -188,6 +188,12 @@ class Scene:
         return seen if self.rotation is None else seen @ self.rotation.T.astype(np.float32)
 
     @cached_property
+    def typical_depths(self) -> tuple[float, float]:
+        """The median of all known depths, and their 90 % quantile; 0 and 1 where none is known."""
+        known = self.depth[np.isfinite(self.depth)]
+        return (float(np.median(known)), float(np.quantile(known, 0.9))) if known.size else (0.0, 1.0)
+
+    @cached_property
     def _places(self) -> dict[str, int]:
         return {thing.object_id: index for index, thing in enumerate(self.objects)}
 
