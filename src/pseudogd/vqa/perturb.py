@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pseudogd.geometry.boxes import YawBox
 from pseudogd.geometry.gravity import Plane
 from pseudogd.vqa.outlines import eroded
 from pseudogd.vqa.scene import Q50, QUANTILES, Array, Scene, SceneObject
@@ -78,36 +79,53 @@ class _Changed(Scene):
         own = self.__dict__  # the class is frozen
         of = scene.__dict__
         own.update({name: of[name] for name in _SHARED})
-        own.update(_source=scene, _factors=factors, _behind=behind, _linear=linear, _places=scene._places)
+        own.update(_source=scene, _factors=factors, _behind=behind, _map=linear, _places=scene._places)
         own["unit"] = scene.unit * behind
 
     @cached_property
     def objects(self) -> tuple[SceneObject, ...]:  # type: ignore[override]
-        factors, linear = self.__dict__["_factors"], self.__dict__["_linear"]
-        maps = linear.T * factors[:, None, None]
-        things = self.__dict__["_source"].objects
-        return tuple(_ChangedObject(*parts) for parts in zip(things, factors.tolist(), maps))
+        factors = self.__dict__["_factors"]
+        maps = self._linear.T * factors[:, None, None]
+        even = self._linear is _SAME
+        parts = zip(self.measured.objects, factors.tolist(), maps)
+        return tuple(_ChangedObject(thing, factor, own, even) for thing, factor, own in parts)
 
     @cached_property
     def centres(self) -> Array:
-        return self.__dict__["_source"].centres @ self.__dict__["_linear"].T * self.__dict__["_factors"][:, None]
+        turned = self.measured.centres if self._linear is _SAME else self.measured.centres @ self._linear.T
+        return turned * self.__dict__["_factors"][:, None]
 
     @cached_property
     def ground(self) -> Plane | None:  # type: ignore[override]
-        ground = self.__dict__["_source"].ground
-        return None if ground is None else _moved(ground, self.__dict__["_linear"], self.__dict__["_behind"])
+        ground = self.measured.ground
+        return None if ground is None else _moved(ground, self._linear, self.__dict__["_behind"])
 
     @cached_property
     def normals(self) -> NDArray[np.float32] | None:
         """Those of the source: what is changed are places."""
-        normals: NDArray[np.float32] | None = self.__dict__["_source"].normals
-        return normals
+        return self.measured.normals
+
+    @property
+    def measured(self) -> Scene:
+        source: Scene = self.__dict__["_source"]
+        return source
 
     def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> tuple[Array, Array | None]:
-        z, points = self.__dict__["_source"].at(rows, columns)
-        factor = self._factors_by_label[self.labels[rows, columns]]
-        turned = None if points is None else (points @ self.__dict__["_linear"].T) * factor[:, None]
-        return z * factor, turned
+        return self.moved(*self.measured.at(rows, columns), self.labels[rows, columns])
+
+    def factor(self, label: int) -> float:
+        return float(self._factors_by_label[label])
+
+    def moved(self, z: Array, points: Array | None, label: NDArray[np.int16]) -> tuple[Array, Array | None]:
+        factor = self._factors_by_label[label]
+        if points is not None:
+            points = (points if self._linear is _SAME else points @ self._linear.T) * factor[:, None]
+        return z * factor, points
+
+    @property
+    def _linear(self) -> Array:
+        linear: Array = self.__dict__["_map"]
+        return linear
 
     @cached_property
     def _factors_by_label(self) -> Array:
@@ -121,33 +139,42 @@ class _Changed(Scene):
 
     @cached_property
     def depth(self) -> NDArray[np.float32]:  # type: ignore[override]
-        depth: NDArray[np.float32] = self.__dict__["_source"].depth * self._factor_map
+        depth: NDArray[np.float32] = self.measured.depth * self._factor_map
         return depth
 
     @cached_property
     def points(self) -> NDArray[np.float32] | None:  # type: ignore[override]
-        points = self.__dict__["_source"].points
+        points = self.measured.points
         if points is None:
             return None
-        turned: NDArray[np.float32] = points @ self.__dict__["_linear"].T.astype(np.float32)
+        turned: NDArray[np.float32] = points @ self._linear.T.astype(np.float32)
         return turned * self._factor_map[..., None]
 
 
 class _ChangedObject(SceneObject):
     """An object whose points lie elsewhere on their rays."""
 
-    def __init__(self, thing: SceneObject, factor: float, linear: Array) -> None:
+    def __init__(self, thing: SceneObject, factor: float, linear: Array, even: bool) -> None:
         own = self.__dict__
         own.update(thing.__dict__)
         for name in _OWN.intersection(own):
             del own[name]
-        own.update(_source=thing, _factor=factor, _map=linear)
+        own.update(_source=thing, _factor=factor, _map=linear, _even=even)
         own["z"] = thing.z * factor
         own["rank"] = thing.rank  # an order within the photo: small errors leave it nearly where it is
 
     def _turned(self, name: str) -> Any:
         values = getattr(self.__dict__["_source"], name)
-        return None if values is None else values @ self.__dict__["_map"]
+        if values is None:
+            return None
+        return values * self.__dict__["_factor"] if self.__dict__["_even"] else values @ self.__dict__["_map"]
+
+    @cached_property
+    def box(self) -> YawBox:
+        if not self.__dict__["_even"]:
+            return super().box
+        box, factor = self.__dict__["_source"].box, self.__dict__["_factor"]
+        return YawBox(box.center * factor, box.size * factor, box.yaw)
 
     @cached_property
     def points(self) -> Array | None:  # type: ignore[override]
@@ -163,11 +190,17 @@ class _ChangedObject(SceneObject):
 
     @cached_property
     def distance(self) -> Array | None:  # type: ignore[override]
+        own = self.__dict__
+        if own["_even"]:
+            return None if own["_source"].distance is None else own["_source"].distance * own["_factor"]
         return None if self.points is None else _quantiles(np.linalg.norm(self.points, axis=1))
 
     @cached_property
     def height(self) -> Array | None:  # type: ignore[override]
-        if self.__dict__["_source"].height is None or self.points is None:
+        height: Array | None = self.__dict__["_source"].height
+        if height is None or self.__dict__["_even"]:
+            return None if height is None else height * self.__dict__["_factor"]
+        if self.points is None:
             return None
         return _quantiles(-self.points[:, 1])
 
@@ -191,6 +224,8 @@ class _ChangedObject(SceneObject):
     def _extent(self, name: str, along: Array) -> float | None:
         """A length along ``along`` after the change."""
         length = getattr(self.__dict__["_source"], name)
+        if length is not None and self.__dict__["_even"]:
+            return float(length * self.__dict__["_factor"])
         return None if length is None else float(length * np.linalg.norm(along @ self.__dict__["_map"]))
 
 
@@ -212,7 +247,7 @@ class _Shrunk(_Changed):
 
     @cached_property
     def objects(self) -> tuple[SceneObject, ...]:  # type: ignore[override]
-        scene, pixels = self.__dict__["_source"], self.__dict__["_pixels"]
+        scene, pixels = self.measured, self.__dict__["_pixels"]
         return tuple(_shrunk(scene, thing, pixels) for thing in scene.objects)
 
     @cached_property

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,6 +188,24 @@ class Scene:
         seen = given[np.ix_(rows, columns)]
         return seen if self.rotation is None else seen @ self.rotation.T.astype(np.float32)
 
+    @property
+    def measured(self) -> Scene:
+        """The scene as it was measured, where this is that scene with other numbers (see `perturb`); else itself."""
+        return self
+
+    @cached_property
+    def memo(self) -> dict[Any, Any]:
+        """What several facts of this scene need and none should compute twice; the key says what it is."""
+        return {}
+
+    def factor(self, label: int) -> float:
+        """The depth of what has this label, by that in the measured scene."""
+        return 1.0
+
+    def moved(self, z: Array, points: Array | None, label: NDArray[np.int16]) -> tuple[Array, Array | None]:
+        """z-depths and points of pixels in this scene, from those of the measured one."""
+        return z, points
+
     @cached_property
     def typical_depths(self) -> tuple[float, float]:
         """The median of all known depths, and their 90 % quantile; 0 and 1 where none is known."""
@@ -238,6 +257,12 @@ class Scene:
         """(N, 3) centres in the scene's frame."""
         self.require("bearing")
         return np.array([o.centre for o in self.objects], dtype=np.float64).reshape(-1, 3)
+
+    @cached_property
+    def centre_list(self) -> list[list[float]]:
+        """The same as plain numbers: arithmetic on a few of them is faster than on arrays."""
+        listed: list[list[float]] = self.centres.tolist()
+        return listed
 
     @cached_property
     def errors(self) -> Array:

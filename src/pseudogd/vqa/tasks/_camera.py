@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pseudogd.vqa.scene import Q02, Q50, Q98, Scene
 from pseudogd.vqa.tasks import _stand
@@ -26,8 +27,7 @@ class Motion:
     by: float
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """Place of a middle as share of the picture (columns from the left, rows from the top), depth and distance."""
 
     u: float
@@ -43,23 +43,27 @@ class Seen:
 
 def seen_after(scene: Scene, index: int, motion: Motion | None, factor: float = 1.0) -> Seen:
     """Where object ``index`` is then, ``factor`` times as far away as measured; now if there is no motion."""
-    camera, rotation = scene.geometry.camera, scene.rotation
-    assert camera is not None and rotation is not None
-    x, y, z = (float(value) * factor for value in scene.centres[index])
+    camera = scene.geometry.camera
+    assert camera is not None and scene.rotation is not None
+    x, y, z = scene.centre_list[index]
+    x, y, z = x * factor, y * factor, z * factor
     if motion is not None:
         x, z = _moved(scene, x, z, motion)
-    own = [x * float(rotation[0, k]) + y * float(rotation[1, k]) + z * float(rotation[2, k]) for k in range(3)]
-    depth = own[2] if abs(own[2]) > 1e-9 else 1e-9
-    u = (camera.fx * own[0] / depth + camera.cx + 0.5) / camera.width
-    v = (camera.fy * own[1] / depth + camera.cy + 0.5) / camera.height
-    return Seen(u, v, own[2], math.sqrt(own[0] ** 2 + own[1] ** 2 + own[2] ** 2))
+    if "rotation" not in scene.measured.memo:
+        scene.measured.memo["rotation"] = scene.rotation.tolist()
+    (a, b, c), (d, e, f), (g, h, i) = scene.measured.memo["rotation"]
+    right, down, ahead = x * a + y * d + z * g, x * b + y * e + z * h, x * c + y * f + z * i
+    depth = ahead if abs(ahead) > 1e-9 else 1e-9
+    u = (camera.fx * right / depth + camera.cx + 0.5) / camera.width
+    v = (camera.fy * down / depth + camera.cy + 0.5) / camera.height
+    return Seen(u, v, ahead, math.sqrt(right**2 + down**2 + ahead**2))
 
 
 def _moved(scene: Scene, x: float, z: float, motion: Motion) -> tuple[float, float]:
-    heading = _stand.heading(scene)
     if motion.kind == "turned":
         c, s = math.cos(math.radians(motion.by)), WAYS[motion.way] * math.sin(math.radians(motion.by))
         return x * c - z * s, x * s + z * c
+    heading = _stand.heading(scene)
     if motion.way == "forward":
         return x - motion.by * math.sin(heading), z - motion.by * math.cos(heading)
     step = WAYS[motion.way] * motion.by
