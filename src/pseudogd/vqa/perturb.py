@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from pseudogd.geometry.boxes import YawBox
 from pseudogd.geometry.gravity import Plane
-from pseudogd.vqa.outlines import eroded
-from pseudogd.vqa.scene import Q50, QUANTILES, Array, Scene, SceneObject
+from pseudogd.vqa.outlines import around, eroded
+from pseudogd.vqa.scene import Q50, Array, Scene, SceneObject, median, quantiles
 
 _SHARED = {field.name for field in fields(Scene)} - {"objects", "depth", "points", "ground", "unit"}
 _OWN = {"z", "rank", "distance", "points", "centre", "skin", "height", "tall", "wide", "ground_gap", "box"}
@@ -193,7 +193,7 @@ class _ChangedObject(SceneObject):
         own = self.__dict__
         if own["_even"]:
             return None if own["_source"].distance is None else own["_source"].distance * own["_factor"]
-        return None if self.points is None else _quantiles(np.linalg.norm(self.points, axis=1))
+        return None if self.points is None else quantiles(np.linalg.norm(self.points, axis=1))
 
     @cached_property
     def height(self) -> Array | None:  # type: ignore[override]
@@ -202,7 +202,7 @@ class _ChangedObject(SceneObject):
             return None if height is None else height * self.__dict__["_factor"]
         if self.points is None:
             return None
-        return _quantiles(-self.points[:, 1])
+        return quantiles(-self.points[:, 1])
 
     @cached_property
     def tall(self) -> float | None:  # type: ignore[override]
@@ -258,9 +258,7 @@ class _Shrunk(_Changed):
 def _shrunk(scene: Scene, thing: SceneObject, pixels: int) -> SceneObject:
     if thing.boxes_only:
         return thing
-    top, left, bottom, right = thing.window
-    # With a row and column of the surroundings, where there are any: what touches them is taken away.
-    rows, columns = (slice(max(first - 1, 0), last + 2) for first, last in ((top, bottom), (left, right)))
+    rows, columns = around(thing.mask)
     mask, depth = thing.mask[rows, columns], scene.depth[rows, columns]
     known = np.isfinite(depth)
     for _ in range(pixels):
@@ -270,30 +268,24 @@ def _shrunk(scene: Scene, thing: SceneObject, pixels: int) -> SceneObject:
         mask = smaller
     ys, xs = np.nonzero(mask & known)
     height, width = thing.mask.shape
-    u, v = _quantiles((xs + columns.start + 0.5) / width), _quantiles((ys + rows.start + 0.5) / height)
+    u, v = quantiles((xs + columns.start + 0.5) / width), quantiles((ys + rows.start + 0.5) / height)
     step = max(1, len(ys) // _MOST_POINTS)
     ys, xs = ys[::step], xs[::step]
     z = depth[ys, xs].astype(np.float64)
     log = np.log(z)
-    away = np.abs(log - np.median(log))
-    keep = away <= 4.0 * 1.4826 * np.median(away) + 0.04  # as the object was measured at first
+    away = np.abs(log - median(log))
+    keep = away <= 4.0 * 1.4826 * median(away) + 0.04  # as the object was measured at first
     ys, xs, z = ys[keep] + rows.start, xs[keep] + columns.start, z[keep]
     whole = np.zeros(thing.mask.shape, bool)
     whole[rows, columns] = mask
-    values: dict[str, Any] = {"mask": whole, "u": u, "v": v, "z": _quantiles(z)}
+    values: dict[str, Any] = {"mask": whole, "u": u, "v": v, "z": quantiles(z)}
     if scene.points is not None and thing.centre is not None:
         points = scene.points[ys, xs].astype(np.float64)
-        values |= {"points": points, "centre": np.median(points, axis=0), "skin": points[:: max(1, len(points) // 66)]}
-        values["distance"] = _quantiles(np.sqrt((points * points).sum(axis=1)))
+        values |= {"points": points, "centre": median(points), "skin": points[:: max(1, len(points) // 66)]}
+        values["distance"] = quantiles(np.sqrt((points * points).sum(axis=1)))
         if thing.height is not None:
-            values["height"] = _quantiles(-points[:, 1])
+            values["height"] = quantiles(-points[:, 1])
     return SceneObject(**{**{field.name: getattr(thing, field.name) for field in fields(SceneObject)}, **values})
-
-
-def _quantiles(values: Array) -> Array:
-    """`QUANTILES` of (n,) finite values, by the nearest rank."""
-    ordered = np.sort(values)
-    return ordered[np.rint(np.array(QUANTILES) * (len(ordered) - 1)).astype(int)]
 
 
 def noisy(scene: Scene, draws: int, rng: np.random.Generator) -> Iterator[Scene]:

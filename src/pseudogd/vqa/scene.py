@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 KINDS = ("ordinal", "ratio", "bearing", "metric")
 QUANTILES = (0.02, 0.05, 0.10, 0.50, 0.90, 0.95, 0.98)
 Q02, Q05, Q10, Q50, Q90, Q95, Q98 = range(7)
+SHARES = np.array(QUANTILES)
 NOT_BELIEVED = -2
 """Label of pixels of a thing that was left out because its depth cannot be right."""
 
@@ -125,6 +126,24 @@ class SceneObject:
             raise CannotAnswer("a footprint needs a camera")
         low, high = _ends(self.points[:, ::2])
         return float((high - low).max() / 2)
+
+
+def quantiles(values: Array) -> Array:
+    """`QUANTILES` of (n,) finite values, by the nearest rank."""
+    ordered = np.sort(values)
+    return ordered[np.rint(SHARES * (len(ordered) - 1)).astype(int)].astype(np.float64)
+
+
+def counted_quantiles(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`QUANTILES`, by the nearest rank, of a sample in which each number k stands ``counts[k]`` times."""
+    places = np.rint(SHARES * (int(counts.sum()) - 1))
+    return np.searchsorted(np.cumsum(counts), places, side="right")
+
+
+def median(values: NDArray[Any]) -> Any:
+    """As `numpy.median` along the first axis, of finite values, in less time."""
+    ordered, half = np.sort(values, axis=0), len(values) // 2
+    return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def kept_pixels(count: int, side: int) -> NDArray[np.int64]:
