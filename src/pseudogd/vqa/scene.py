@@ -119,7 +119,7 @@ class SceneObject:
         rows, columns = np.flatnonzero(self.mask.any(axis=1)), np.flatnonzero(self.mask.any(axis=0))
         return int(rows[0]), int(columns[0]), int(rows[-1]), int(columns[-1])
 
-    @property
+    @cached_property
     def footprint(self) -> float:
         """Half the longer visible extent on the ground (x and z of the scene's frame)."""
         if self.points is None:

@@ -76,7 +76,7 @@ class Stability:
         """The changed scenes by name, without those that leave this kind of question alone by what they are."""
         if kind not in self._by_kind:
             left = [name for name, kinds in _LEAVES.items() if kind in kinds]
-            self._by_kind[kind] = [(name, scene) for name, scene in self._scenes if name.split()[0] not in left]
+            self._by_kind[kind] = [(name, scene) for name, scene in self._scenes.items() if name.split()[0] not in left]
         return self._by_kind[kind]
 
     @cached_property
@@ -84,8 +84,8 @@ class Stability:
         return {}
 
     @cached_property
-    def _scenes(self) -> list[tuple[str, Scene]]:
-        return list(self._changes())
+    def _scenes(self) -> dict[str, Scene]:
+        return dict(self._changes())
 
     def _changes(self) -> Iterator[tuple[str, Scene]]:
         scene, settings = self._scene, self._settings

@@ -72,16 +72,24 @@ def _moved(scene: Scene, x: float, z: float, motion: Motion) -> tuple[float, flo
 
 def error_of(scene: Scene, index: int, motion: Motion, what: str) -> float:
     """Standard error of ``u``, ``v`` or of the change of ``distance``, from that of the thing's depth."""
-    sigma = scene.objects[index].sigma
-    if motion.kind == "moved":  # metres: the scale of all depths counts as well
-        sigma = scene.length_error(1.0, sigma)
-    ends = []
-    for factor in (1 - sigma, 1 + sigma):
-        value = getattr(seen_after(scene, index, motion, factor), what)
-        if what == "distance":
-            value -= seen_after(scene, index, None, factor).distance
-        ends.append(value)
+    ends = [getattr(seen, what) for seen in _ends(scene, index, motion)]
+    if what == "distance":
+        ends = [end - seen.distance for end, seen in zip(ends, _ends(scene, index, None, motion))]
     return float(abs(ends[1] - ends[0]) / 2)
+
+
+def errors_in_picture(scene: Scene, index: int, motion: Motion) -> tuple[float, float]:
+    """`error_of` both ``u`` and ``v``."""
+    near, far = _ends(scene, index, motion)
+    return abs(far.u - near.u) / 2, abs(far.v - near.v) / 2
+
+
+def _ends(scene: Scene, index: int, motion: Motion | None, about: Motion | None = None) -> tuple[Seen, Seen]:
+    """The thing one standard error of its depth nearer, and farther, by what counts as error for ``about``."""
+    sigma, asked = scene.objects[index].sigma, about or motion
+    if asked is not None and asked.kind == "moved":  # metres: the scale of all depths counts as well
+        sigma = scene.length_error(1.0, sigma)
+    return seen_after(scene, index, motion, 1 - sigma), seen_after(scene, index, motion, 1 + sigma)
 
 
 def half_size(scene: Scene, index: int, factor: float = 1.0) -> tuple[float, float]:

@@ -157,6 +157,14 @@ def sector_index(theta: Array) -> NDArray[np.int64]:
 
 def far_enough(scene: Scene, margins: Margins) -> NDArray[np.bool_]:
     """(N, N, N) bool: all three differ, and Y and Z keep clear of the stand at X and of each other."""
+    key = ("far enough", margins.stand_off)  # of one scene six tasks ask
+    if key not in scene.memo:
+        scene.memo[key] = _far_enough(scene, margins)
+    far: NDArray[np.bool_] = scene.memo[key]
+    return far
+
+
+def _far_enough(scene: Scene, margins: Margins) -> NDArray[np.bool_]:
     ground = scene.centres[:, ::2]
     level = np.linalg.norm(ground[None] - ground[:, None], axis=-1)
     around = np.array([obj.footprint for obj in scene.objects])
