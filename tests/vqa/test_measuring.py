@@ -131,10 +131,8 @@ def test_gaps_of_all_are_those_of_each_pair():
     mask, depth = card()
     other = np.zeros_like(mask)
     other[10:40, 20:24] = True
-    camera_up = Up([0, -1, 0], 1.0)
-    geometry = Geometry(
-        np.where(other, 3.0, depth).astype(np.float32), CAMERA, None, None, camera_up, Scale.METRIC, TEACHER
-    )
+    depth = np.where(other, 3.0, depth).astype(np.float32)
+    geometry = Geometry(depth, CAMERA, up=Up([0, -1, 0], 1.0), scale=Scale.METRIC, teacher=TEACHER)
     rows = [row(mask), row(other, "blue pole", object_id="2")]
     scene, again = (build_scene(geometry, rows, size=(SIDE, SIDE)) for _ in range(2))
     assert scene.gaps[0, 1] == scene.gaps[1, 0] == pytest.approx(again.gap(0, 1), rel=1e-9)
