@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pseudogd.geometry.boxes import robust_extent, yaw_box, yaw_rotation
+from pseudogd.geometry.boxes import _quantile, robust_extent, yaw_box, yaw_rotation
 
 SIZE, CENTER = np.array([1.2, 0.8, 0.5]), np.array([0.4, 0.9, 3.0])
 
@@ -102,3 +102,10 @@ def test_robust_extent_forgives_outliers_and_gaps():
         robust_extent([np.nan])
     with pytest.raises(ValueError, match="quantiles"):
         robust_extent([1.0], 0.9, 0.1)
+
+
+@pytest.mark.parametrize("count", [1, 2, 33, 256])
+def test_quantiles_of_sorted_values_are_those_of_numpy(count):
+    values = np.random.default_rng(count).normal(size=(count, 2))
+    for share in (0.0, 0.02, 0.5, 0.98, 1.0):
+        assert np.array_equal(_quantile(np.sort(values, axis=0), share), np.quantile(values, share, axis=0))

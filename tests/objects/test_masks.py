@@ -17,6 +17,13 @@ def test_decoding_undoes_encoding(mask):
     assert np.array_equal(masks.decode(masks.encode(mask)), mask)
 
 
+@settings(max_examples=30, deadline=None)
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 30), st.integers(1, 30))), st.data())
+def test_some_rows_and_columns_are_those_of_the_whole_mask(mask, data):
+    rows, columns = (np.array(data.draw(st.lists(st.integers(0, n - 1), min_size=1))) for n in mask.shape)
+    assert np.array_equal(masks.decode_at(masks.encode(mask), rows, columns), mask[np.ix_(rows, columns)])
+
+
 def test_long_runs_agree_with_pycocotools():
     mask = np.zeros((700, 900), bool)
     mask[3:650, 10:880] = True

@@ -8,7 +8,7 @@ import pytest
 from helpers.golden import ROOM, golden
 
 from pseudogd.errors import InputError
-from pseudogd.vqa.fairness import alternatives, evenly, rank_of
+from pseudogd.vqa.fairness import alternatives, evenly, first_evenly, rank_of
 from pseudogd.vqa.settings import SynthSettings
 from pseudogd.vqa.synth import generator, synthesise, task_facts
 
@@ -41,6 +41,16 @@ def test_a_photo_that_lacks_a_rank_is_not_asked():
 def test_kinds_and_counts_are_not_mixed():
     assert not list(evenly([(0,), (1,)], [2, 2], generator(0), kinds=["near", "far"]))
     assert not list(evenly([(0,), (1,)], [2, 3], generator(0)))
+
+
+@pytest.mark.parametrize("rules", [1, 2])
+def test_the_first_alone_is_the_first_of_all_by_the_same_draws(rules):
+    for seed in range(200):
+        ranks = generator(seed, "ranks").integers(0, 4, size=(30, rules))
+        one, other = generator(seed), generator(seed)
+        ordered = evenly([tuple(row) for row in ranks.tolist()], [4] * len(ranks), one)
+        assert first_evenly(ranks, 4, other) == next(ordered, None)
+        assert one.random() == other.random()
 
 
 def test_ranks_count_the_wrong_answers_that_lie_below():

@@ -12,7 +12,7 @@ from pseudogd.geometry.types import Geometry, Scale, Up
 from pseudogd.objects.masks import box_of, encode
 from pseudogd.vqa.build import build_scene
 from pseudogd.vqa.outlines import depth_edges, eroded
-from pseudogd.vqa.scene import Q02, Q05, Q50, Q98
+from pseudogd.vqa.scene import Q02, Q05, Q50, Q98, counted_quantiles, median, quantiles
 
 SIDE, NEAR, FAR = 160, 2.0, 6.0
 PLACE = (slice(50, 110), slice(60, 120))
@@ -126,3 +126,24 @@ def test_a_stated_front_is_turned_into_the_scenes_frame(pitch):
     for bad in ([0, 0, 0], [1, 2], [float("nan"), 0, 1]):
         with pytest.raises(InputError, match="red chair: front"):
             build_scene(geometry, [row(index == 0, "red chair", front=bad)])
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 60, 61])
+def test_quick_medians_and_quantiles_are_those_of_numpy(count):
+    values = np.random.default_rng(count).normal(size=(count, 3))
+    assert np.array_equal(median(values), np.median(values, axis=0))
+    assert median(values[:, 0].astype(np.float32)) == np.median(values[:, 0].astype(np.float32))
+    whole = np.random.default_rng(count).integers(0, 9, count)
+    assert np.array_equal(counted_quantiles(np.bincount(whole)), quantiles(whole.astype(float)))
+
+
+def test_gaps_of_all_are_those_of_each_pair():
+    mask, depth = card()
+    other = np.zeros_like(mask)
+    other[10:40, 20:24] = True
+    depth = np.where(other, 3.0, depth).astype(np.float32)
+    geometry = Geometry(depth, CAMERA, up=Up([0, -1, 0], 1.0), scale=Scale.METRIC, teacher=TEACHER)
+    rows = [row(mask), row(other, "blue pole", object_id="2")]
+    scene, again = (build_scene(geometry, rows, size=(SIDE, SIDE)) for _ in range(2))
+    assert scene.gaps[0, 1] == scene.gaps[1, 0] == pytest.approx(again.gap(0, 1), rel=1e-9)
+    assert scene.gaps[0, 0] == scene.gaps[1, 1] == 0

@@ -69,15 +69,24 @@ def yaw_box(points: ArrayLike, lo: float = 0.02, hi: float = 0.98) -> YawBox:
     p = p[np.isfinite(p).all(axis=1)]
     if len(p) == 0:
         raise ValueError("no finite point to put a box around")
-    top, bottom = np.quantile(p[:, 1], [lo, hi])
     ground = p[:: math.ceil(len(p) / _MAX_POINTS), ::2]
     yaw = _best_yaw(ground, np.arange(-45.0, 45.0, _COARSE_DEG), lo, hi)
     yaw = _best_yaw(ground, yaw + np.arange(-_COARSE_DEG, _COARSE_DEG + _FINE_DEG, _FINE_DEG), lo, hi)
     yaw = math.radians((yaw + 45.0) % 90.0 - 45.0)
     rotation = yaw_rotation(yaw)
-    low, high = np.quantile(p @ rotation, [lo, hi], axis=0)
-    low[1], high[1] = top, bottom
+    ordered = np.sort(p @ rotation, axis=0)
+    ordered[:, 1] = np.sort(p[:, 1])
+    low, high = (_quantile(ordered, share) for share in (lo, hi))
     return YawBox(rotation @ ((low + high) / 2), high - low, yaw)
+
+
+def _quantile(ordered: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """As `numpy.quantile` along the first axis, to the last bit, of values that are sorted along it."""
+    place = share * (len(ordered) - 1)
+    low = math.floor(place)
+    a, b, t = ordered[low], ordered[min(low + 1, len(ordered) - 1)], place - low
+    found: NDArray[np.float64] = a + (b - a) * t if t < 0.5 else b - (b - a) * (1 - t)
+    return found
 
 
 def _best_yaw(ground: NDArray[np.float64], yaws_deg: NDArray[np.float64], lo: float, hi: float) -> float:

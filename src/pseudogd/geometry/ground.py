@@ -106,8 +106,9 @@ def _ground_score(
 ) -> NDArray[np.float64]:
     """(K,) inliers, less points below, less points in the band above that is as thick as the band of inliers."""
     height = (normals @ p.T + offsets[:, None]) / scale
-    inside = (np.abs(height) <= 1).sum(axis=1)
-    return (inside - (height < -1.5).sum(axis=1) - ((height > 1) & (height <= 3)).sum(axis=1)).astype(np.float64)
+    counts = (np.abs(height) <= 1).view(np.int8) - (height < -1.5).view(np.int8)
+    counts -= ((height > 1) & (height <= 3)).view(np.int8)
+    return counts.sum(axis=1, dtype=np.int64).astype(np.float64)
 
 
 def _refitted(
@@ -119,13 +120,15 @@ def _refitted(
     limit: float,
 ) -> Plane | None:
     """Weighted total least squares on the inliers, from a wide band to the narrow one; None when it tips over."""
+    weights = 1.0 / scale**2
+    roots = np.sqrt(weights)
     for band in (2.5, 1.5, 1.0, 0.6):  # at last narrow: feet of walls all lie on the upper side
         inside = np.abs(p @ normal + offset) <= band * scale
         if inside.sum() < 3:
             return None
-        q, weight = p[inside], 1.0 / scale[inside] ** 2
-        centre = np.average(q, axis=0, weights=weight)
-        spread = (q - centre) * np.sqrt(weight)[:, None]
+        q, weight = p[inside], weights[inside, None]
+        centre = (q * weight).sum(axis=0) / weight.sum(axis=0)
+        spread = (q - centre) * roots[inside, None]
         normal = np.linalg.eigh(spread.T @ spread)[1][:, 0]
         normal = -normal if normal @ up < 0 else normal
         if normal @ up < limit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 from pseudogd.errors import InputError
 from pseudogd.geometry.gravity import Plane, fit_ground, gravity_rotation
 from pseudogd.geometry.types import Geometry, Scale
-from pseudogd.objects.masks import decode
+from pseudogd.objects.masks import decode_at
 from pseudogd.vqa.categories import has_front, is_standable
-from pseudogd.vqa.outlines import Hiding, depth_edges, eroded, foot_share, slimness
+from pseudogd.vqa.outlines import Hiding, around, depth_edges, eroded, foot_share, slimness
 from pseudogd.vqa.scene import (
     NOT_BELIEVED,
     Q02,
@@ -23,12 +24,15 @@ from pseudogd.vqa.scene import (
     Q50,
     Q90,
     Q98,
-    QUANTILES,
+    SHARES,
     Array,
     Scene,
     SceneObject,
     SceneSettings,
+    counted_quantiles,
     kept_pixels,
+    median,
+    quantiles,
 )
 
 Mask = NDArray[np.bool_]
@@ -152,6 +156,22 @@ def _floor(measure: _Measure, ground: Plane | None, unit: float, labels: NDArray
     return level & (labels < 0)
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A mask cut out with a row and a column of its surroundings, and which depths are known and off edges there."""
+
+    mask: Mask
+    top: int
+    left: int
+    known: Mask
+    clear: Mask
+
+    def pixels(self, chosen: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Rows and columns in the whole picture."""
+        ys, xs = np.nonzero(chosen)
+        return ys + self.top, xs + self.left
+
+
 class _Measure:
     """What all objects of one photo share while they are measured."""
 
@@ -190,7 +210,7 @@ class _Measure:
     def mask(self, row: Mapping[str, Any]) -> Mask:
         """The object's mask at depth resolution; the middle of its box if it has none."""
         if row.get("rle") is not None:
-            return decode(row["rle"])[np.ix_(self.mask_rows, self.mask_columns)]
+            return decode_at(row["rle"], self.mask_rows, self.mask_columns)
         x, y, w, h = row["bbox"]
         inside_x = np.abs(self.mask_columns + 0.5 - (x + w / 2)) <= w / 4
         inside_y = np.abs(self.mask_rows + 0.5 - (y + h / 2)) <= h / 4
@@ -214,19 +234,22 @@ class _Measure:
     ) -> SceneObject:
         """One object with all its numbers; ``foot``: share of its lower end that is on another one."""
         x, y, w, h = (float(n) for n in row["bbox"])
-        ys, xs = self._sample(mask)
+        window = around(mask)
+        rows, columns = window
+        seen = _Seen(mask[window], rows.start, columns.start, self.known[window], self.clear[window])
+        ys, xs = self._sample(seen)
         z = self.depth[ys, xs].astype(np.float64)
         if bare:
             u = _even(x / self.size[0], (x + w) / self.size[0])
             v = _even(y / self.size[1], (y + h) / self.size[1])
         else:
-            u = _quantiles((np.flatnonzero(mask) % mask.shape[1] + 0.5) / mask.shape[1])
-            v = _quantiles((np.flatnonzero(mask) // mask.shape[1] + 0.5) / mask.shape[0])
+            u = (columns.start + counted_quantiles(seen.mask.sum(axis=0)) + 0.5) / mask.shape[1]
+            v = (rows.start + counted_quantiles(seen.mask.sum(axis=1)) + 0.5) / mask.shape[0]
         edge_x, edge_y = 0.75 * self.size[0] / mask.shape[1] + 0.25, 0.75 * self.size[1] / mask.shape[0] + 0.25
-        depths = _quantiles(z)
+        depths = quantiles(z)
         values: dict[str, Any] = {}
         if self.points is not None:
-            values = self._metric_values(self.points[ys, xs].astype(np.float64), mask, depths, ground)
+            values = self._metric_values(self.points[ys, xs].astype(np.float64), seen, depths, ground)
         gap = values.get("ground_gap")
         hidden, cut = (0.0, False) if bare else self.hiding.of(mask)
         category = str(row.get("category") or "")
@@ -240,10 +263,10 @@ class _Measure:
             truncated=x < edge_x or y < edge_y or x + w > self.size[0] - edge_x or y + h > self.size[1] - edge_y,
             occluded=hidden,
             cut=cut,
-            known=float((mask & self.known).sum() / mask.sum()),
+            known=float((seen.mask & seen.known).sum() / seen.mask.sum()),
             sigma=self._sigma(ys, xs, bare)
             * self._place_doubt(hidden, gap, unit, foot)
-            * self._shape_doubt(mask, depths, values.get("wide"), bare),
+            * self._shape_doubt(seen.mask, depths, values.get("wide"), bare),
             u=u,
             v=v,
             z=depths,
@@ -266,24 +289,23 @@ class _Measure:
         front = front / length if self.rotation is None else self.rotation @ front / length
         return {"front": front, "front_confidence": float(row.get("front_confidence", 1.0))}
 
-    def _sample(self, mask: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def _sample(self, seen: _Seen) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Pixels that stand for the object: off its outline, off depth edges, without outliers, thinned evenly."""
-        wanted = max(self.settings.min_pixels, int(mask.sum()) // 4)
-        inner = mask
+        wanted = max(self.settings.min_pixels, int(seen.mask.sum()) // 4)
+        inner = seen.mask
         for _ in range(self.erosion):
             smaller = eroded(inner)
-            if int((smaller & self.clear).sum()) < wanted:
+            if int((smaller & seen.clear).sum()) < wanted:
                 break
             inner = smaller
-        chosen = inner & self.clear
+        chosen = inner & seen.clear
         if int(chosen.sum()) < self.settings.min_pixels:
-            chosen = mask & self.known
-        ys, xs = np.nonzero(chosen)
+            chosen = seen.mask & seen.known
+        ys, xs = seen.pixels(chosen)
         log = np.log(self.depth[ys, xs])
-        middle = np.median(log)
-        away = np.abs(log - middle)
+        away = np.abs(log - median(log))
         # 1.4826 turns a median deviation into a standard deviation; the floor keeps flat things whole.
-        keep = away <= 4.0 * 1.4826 * np.median(away) + 0.04
+        keep = away <= 4.0 * 1.4826 * median(away) + 0.04
         ys, xs = ys[keep], xs[keep]
         step = len(ys) / self.settings.max_points
         if step > 1:
@@ -291,19 +313,19 @@ class _Measure:
             ys, xs = ys[chosen_index], xs[chosen_index]
         return ys, xs
 
-    def _metric_values(self, points: Array, mask: Mask, depths: Array, ground: Plane | None) -> dict[str, Any]:
-        outline, pixel = self._outline(mask, depths)
-        centre = np.median(points, axis=0)
+    def _metric_values(self, points: Array, seen: _Seen, depths: Array, ground: Plane | None) -> dict[str, Any]:
+        outline, pixel = self._outline(seen, depths)
+        centre = median(points)
         reach = outline[np.argmax(outline @ DIRECTIONS.T, axis=0)]
         spread = points[np.linspace(0, len(points) - 1, min(len(points), SPREAD_POINTS)).astype(int)]
         values: dict[str, Any] = {
             "points": points,
             "centre": centre,
             "skin": np.concatenate([reach, spread]),
-            "distance": _quantiles(np.sqrt((points**2).sum(axis=1))),
+            "distance": quantiles(np.sqrt((points**2).sum(axis=1))),
         }
         if self.rotation is not None:
-            values["height"] = _quantiles(-points[:, 1])
+            values["height"] = quantiles(-points[:, 1])
             sight = math.hypot(centre[0], centre[2]) or 1.0
             low, high = _ends(-outline[:, 1])
             left, right = _ends((outline[:, 0] * centre[2] - outline[:, 2] * centre[0]) / sight)
@@ -314,7 +336,7 @@ class _Measure:
                 values["ground_gap"] = foot + float(ground.height(centre))
         return values
 
-    def _outline(self, mask: Mask, depths: Array) -> tuple[Array, float]:
+    def _outline(self, seen: _Seen, depths: Array) -> tuple[Array, float]:
         """(n, 3) points of the whole mask, outline included, and the size of a pixel there.
 
         The sample keeps off the outline, so its own extent is short: a lamp's pole is three pixels wide at 128. Here
@@ -322,7 +344,7 @@ class _Measure:
         bled in from behind.
         """
         assert self.points is not None and self.geometry.camera is not None
-        ys, xs = np.nonzero(mask & self.known)
+        ys, xs = seen.pixels(seen.mask & seen.known)
         chosen = _scattered(len(ys), OUTLINE_POINTS)
         ys, xs = ys[chosen], xs[chosen]
         z = self.depth[ys, xs].astype(np.float64)
@@ -357,12 +379,6 @@ def _standable(category: str, gap: float | None, unit: float) -> bool:
     return abs(gap) < RESTS_WITHIN * unit or (is_standable(category) and abs(gap) < HANGS_FROM * unit)
 
 
-def _quantiles(values: Array) -> Array:
-    """`QUANTILES` of (n,) finite values, by the nearest rank."""
-    ordered = np.sort(values)
-    return ordered[np.rint(np.array(QUANTILES) * (len(ordered) - 1)).astype(int)].astype(np.float64)
-
-
 def _scattered(count: int, most: int) -> NDArray[np.intp]:
     """``most`` of ``count`` indices in order, one of each equal part, at no fixed distance.
 
@@ -383,4 +399,4 @@ def _ends(values: Array) -> tuple[float, float]:
 
 
 def _even(low: float, high: float) -> Array:
-    return low + (high - low) * np.array(QUANTILES)
+    return low + (high - low) * SHARES

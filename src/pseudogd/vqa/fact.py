@@ -73,8 +73,10 @@ class Question:
 
 def rounded(value: Any, digits: int = 4) -> Any:
     """Numbers, arrays and nested lists as plain rounded floats: evidence is read by people and hashed by machines."""
+    if type(value) is list:
+        return [round(item, digits) if type(item) is float else rounded(item, digits) for item in value]
     if hasattr(value, "tolist"):
-        value = value.tolist()
+        return rounded(value.tolist(), digits)
     if isinstance(value, float):
         return round(value, digits)
     if isinstance(value, (list, tuple)):

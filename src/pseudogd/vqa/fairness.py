@@ -9,7 +9,9 @@ balanced pairs of VQA v2 (Goyal et al. 2017).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import permutations
 from typing import Any
 
@@ -64,6 +66,37 @@ def _round(
     return []
 
 
+def first_evenly(ranks: NDArray[np.int64], count: int, rng: np.random.Generator) -> int | None:
+    """The first index of `evenly` by the same draws: of (N, rules) ranks of facts of one kind and ``count``.
+
+    Of many drafts of one question only that one is wanted, and to queue them all takes long.
+    """
+    order, rules = rng.permutation(len(ranks)), ranks.shape[1]
+    codes = ranks[:, 0] if rules == 1 else ranks[:, 0] * count + ranks[:, 1]
+    found = np.zeros(count**rules, bool)
+    found[codes] = True
+    rng.permutation(1)  # of the kinds
+    if rules == 1:
+        rng.permutation(count // 2)  # of the pairs of opposite ranks
+        places = np.arange(count)
+        if not found.all():
+            return None
+    else:
+        fillings = _fillings(count)[rng.permutation(math.factorial(count))]
+        whole = found[fillings].all(axis=1)
+        if not whole.any():
+            return None
+        places = fillings[whole.argmax()]
+    place = places[rng.permutation(count)[0]]
+    return int(order[np.flatnonzero(codes[order] == place)[-1]])
+
+
+@cache
+def _fillings(count: int) -> NDArray[np.int64]:
+    """(count!, count): of each order of a round by two rules, the codes ``rank * count + other rank``."""
+    return np.arange(count) * count + np.array(list(permutations(range(count))))
+
+
 def in_rounds(groups: Sequence[Sequence[list[int]]], rng: np.random.Generator) -> Iterator[int]:
     """One index from each queue of a group in random order, then the next group; as long as no queue is empty."""
     alive = [group for group in groups if all(group)]
@@ -105,8 +138,8 @@ def ranks_of(*rules: ArrayLike) -> NDArray[np.int64]:
     """
     columns = []
     for rule in rules:
-        values = np.asarray(rule, np.float64)
-        columns.append((values[:, 1:] < values[:, :1]).sum(axis=1))
+        values = np.asarray(rule).T
+        columns.append((values[1:] < values[0]).sum(axis=0))
     return np.stack(columns, axis=1)
 
 

@@ -127,5 +127,5 @@ def about(obj: SceneObject, role: str) -> dict[str, Any]:
     """An operand as evidence: who it is, what part it plays, where its centre is."""
     entry: dict[str, Any] = {"id": obj.object_id, "name": obj.name, "role": role, "bbox": rounded(list(obj.bbox), 1)}
     if obj.centre is not None:
-        entry["centre"] = rounded(obj.centre, 3)
+        entry["centre"] = rounded(obj.centre.tolist(), 3)
     return entry

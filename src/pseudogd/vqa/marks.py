@@ -76,6 +76,16 @@ def _built(scene: Scene, step: int) -> Marks:
 def look_at(scene: Scene, percent: ArrayLike) -> Marks:
     """What is seen at the given places (x, y in percent of the picture), whatever it is; z is nan where unknown."""
     places = np.asarray(percent, dtype=np.int64).reshape(-1, 2)
+    memo, key = scene.measured.memo, ("look", places.tobytes())
+    if key not in memo:
+        memo[key] = _looked_at(scene.measured, places)
+    seen: Marks = memo[key]
+    if scene is scene.measured:
+        return seen
+    return Marks(seen.percent, seen.pixel, *scene.moved(seen.z, seen.points, seen.label), seen.label, seen.floor)
+
+
+def _looked_at(scene: Scene, places: NDArray[np.int64]) -> Marks:
     height, width = scene.depth.shape
     column = np.clip(places[:, 0] * width // 100, 0, width - 1)
     row = np.clip(places[:, 1] * height // 100, 0, height - 1)

@@ -53,6 +53,12 @@ def slimness(mask: Mask) -> float:
     return float(np.median(rows) / len(rows) if len(rows) >= len(columns) else np.median(columns) / len(columns))
 
 
+def around(mask: Mask) -> tuple[slice, slice]:
+    """Rows and columns of a mask that is not empty, and one more on every side that the picture has."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return slice(max(int(rows[0]) - 1, 0), int(rows[-1]) + 2), slice(max(int(columns[0]) - 1, 0), int(columns[-1]) + 2)
+
+
 class Hiding:
     """What hides what: for each of the four directions, the pixels whose neighbour there is nearer by a step.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -44,8 +45,13 @@ class Words:
 
 def formats_of(fact: Fact) -> tuple[str, ...]:
     """Formats in which this fact has wordings."""
-    form = forms()[fact.form]
-    steps = form.open and hasattr(module_of(fact.task), "steps")
+    return _formats_of_form(fact.form, fact.task)
+
+
+@cache
+def _formats_of_form(name: str, task: str) -> tuple[str, ...]:
+    form = forms()[name]
+    steps = form.open and hasattr(module_of(task), "steps")
     return tuple(name for name in FORMATS if (steps if name == "steps" else getattr(form, name)))
 
 

@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ Array = NDArray[np.float64]
 KINDS = ("ordinal", "ratio", "bearing", "metric")
 QUANTILES = (0.02, 0.05, 0.10, 0.50, 0.90, 0.95, 0.98)
 Q02, Q05, Q10, Q50, Q90, Q95, Q98 = range(7)
+SHARES = np.array(QUANTILES)
 NOT_BELIEVED = -2
 """Label of pixels of a thing that was left out because its depth cannot be right."""
 
@@ -121,13 +124,31 @@ class SceneObject:
         rows, columns = np.flatnonzero(self.mask.any(axis=1)), np.flatnonzero(self.mask.any(axis=0))
         return int(rows[0]), int(columns[0]), int(rows[-1]), int(columns[-1])
 
-    @property
+    @cached_property
     def footprint(self) -> float:
         """Half the longer visible extent on the ground (x and z of the scene's frame)."""
         if self.points is None:
             raise CannotAnswer("a footprint needs a camera")
         low, high = _ends(self.points[:, ::2])
         return float((high - low).max() / 2)
+
+
+def quantiles(values: Array) -> Array:
+    """`QUANTILES` of (n,) finite values, by the nearest rank."""
+    ordered = np.sort(values)
+    return ordered[np.rint(SHARES * (len(ordered) - 1)).astype(int)].astype(np.float64)
+
+
+def counted_quantiles(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`QUANTILES`, by the nearest rank, of a sample in which each number k stands ``counts[k]`` times."""
+    places = np.rint(SHARES * (int(counts.sum()) - 1))
+    return np.searchsorted(np.cumsum(counts), places, side="right")
+
+
+def median(values: NDArray[Any]) -> Any:
+    """As `numpy.median` along the first axis, of finite values, in less time."""
+    ordered, half = np.sort(values, axis=0), len(values) // 2
+    return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def kept_pixels(count: int, side: int) -> NDArray[np.int64]:
@@ -191,6 +212,30 @@ class Scene:
         seen = given[np.ix_(rows, columns)]
         return seen if self.rotation is None else seen @ self.rotation.T.astype(np.float32)
 
+    @property
+    def measured(self) -> Scene:
+        """The scene as it was measured, where this is that scene with other numbers (see `perturb`); else itself."""
+        return self
+
+    @cached_property
+    def memo(self) -> dict[Any, Any]:
+        """What several facts of this scene need and none should compute twice; the key says what it is."""
+        return {}
+
+    def factor(self, label: int) -> float:
+        """The depth of what has this label, by that in the measured scene."""
+        return 1.0
+
+    def moved(self, z: Array, points: Array | None, label: NDArray[np.int16]) -> tuple[Array, Array | None]:
+        """z-depths and points of pixels in this scene, from those of the measured one."""
+        return z, points
+
+    @cached_property
+    def typical_depths(self) -> tuple[float, float]:
+        """The median of all known depths, and their 90 % quantile; 0 and 1 where none is known."""
+        known = self.depth[np.isfinite(self.depth)]
+        return (float(np.median(known)), float(np.quantile(known, 0.9))) if known.size else (0.0, 1.0)
+
     @cached_property
     def _places(self) -> dict[str, int]:
         return {thing.object_id: index for index, thing in enumerate(self.objects)}
@@ -238,6 +283,12 @@ class Scene:
         return np.array([o.centre for o in self.objects], dtype=np.float64).reshape(-1, 3)
 
     @cached_property
+    def centre_list(self) -> list[list[float]]:
+        """The same as plain numbers: arithmetic on a few of them is faster than on arrays."""
+        listed: list[list[float]] = self.centres.tolist()
+        return listed
+
+    @cached_property
     def errors(self) -> Array:
         """(N, 3) one standard error of each centre: a step along its viewing ray."""
         return self.centres * np.array([o.sigma for o in self.objects])[:, None]
@@ -264,16 +315,16 @@ class Scene:
         """
         self.require("bearing")
         samples = [o.skin for o in self.objects if o.skin is not None]
-        gaps = np.zeros((len(samples), len(samples)))
+        if not samples:
+            return np.zeros((0, 0))
         stacked = np.concatenate(samples)
-        squared = (stacked**2).sum(axis=1)
-        all_pairs = squared[:, None] + squared[None] - 2 * stacked @ stacked.T
-        starts = np.concatenate([[0], np.cumsum([len(s) for s in samples])])
-        for i in range(len(samples)):
-            for j in range(i):
-                block = all_pairs[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]
-                ends = [_low(block.min(axis=1)), _low(block.min(axis=0))]
-                gaps[i, j] = gaps[j, i] = math.sqrt(max(min(ends), 0.0))
+        square = (stacked**2).sum(axis=1)
+        all_pairs = square[:, None] + square[None] - 2 * stacked @ stacked.T
+        starts = np.cumsum([0, *(len(sample) for sample in samples)])
+        nearest = np.minimum.reduceat(all_pairs, starts[:-1], axis=1)  # of every point, to every object
+        low = np.stack([_low(nearest[begin:end]) for begin, end in pairwise(starts.tolist())])
+        gaps = np.sqrt(np.maximum(np.minimum(low, low.T), 0.0))
+        np.fill_diagonal(gaps, 0.0)
         return gaps
 
     def gap(self, i: int, j: int) -> float:
@@ -283,7 +334,7 @@ class Scene:
         first, second = self.objects[i].skin, self.objects[j].skin
         assert first is not None and second is not None
         squared = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None] - 2 * first @ second.T
-        return math.sqrt(max(min(_low(squared.min(axis=1)), _low(squared.min(axis=0))), 0.0))
+        return math.sqrt(max(min(float(_low(squared.min(axis=1))), float(_low(squared.min(axis=0)))), 0.0))
 
     def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> tuple[Array, Array | None]:
         """(n,) z-depth and (n, 3) points in the scene's frame (None without a camera) at pixels of the depth map."""
@@ -303,9 +354,11 @@ class Scene:
         return np.stack([first[squared[:, place].argmin()], second[place]])
 
 
-def _low(squared: Array) -> float:
+def _low(squared: Array) -> Array:
+    """A low quantile along the first axis."""
     place = _low_place(len(squared))
-    return float(np.partition(squared, place)[place])
+    low: Array = np.partition(squared, place, axis=0)[place]
+    return low
 
 
 def _low_place(count: int) -> int:

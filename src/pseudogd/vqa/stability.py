@@ -8,7 +8,7 @@ not turn the answer; this says it of depth, focal length, gravity, outlines and,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +18,7 @@ from pseudogd.geometry.types import Scale
 from pseudogd.vqa import perturb
 from pseudogd.vqa.fact import Fact
 from pseudogd.vqa.scene import Scene
-from pseudogd.vqa.tasks import answer_in
+from pseudogd.vqa.tasks import answer_in, answer_of
 
 SAME_LENGTH = 1.25
 SECOND = "second teacher"
@@ -61,19 +61,30 @@ class Stability:
 
     def of(self, fact: Fact) -> tuple[float, tuple[str, ...]]:
         """Score in [0, 1], and the changes that turn the answer."""
-        turned, count = [], 0
-        for name, scene in self._scenes.items():
-            if fact.kind in _LEAVES.get(name.split()[0], ()):
-                continue
-            if name == SECOND and any(scene.find(operand) is None for operand in fact.operands):
-                continue  # the second teacher does not see them well enough to say anything
-            count += 1
-            if not same(fact, answer_in(scene, fact)):
-                turned.append(name)
+        asked, scenes = answer_of(fact.task), self._scenes_for(fact.kind)
+        can = self._scene.supports(fact.kind) and all(self._scene.find(o) is not None for o in fact.operands)
+        # A changed scene has the same objects and says as much as the first one.
+        turned = [name for name, scene in scenes if not (can and same(fact, asked(scene, fact)))]
+        count = len(scenes)
+        if self._second is not None and all(self._second.find(operand) is not None for operand in fact.operands):
+            count += 1  # else the second teacher does not see them well enough to say anything
+            if not same(fact, answer_in(self._second, fact)):
+                turned.append(SECOND)
         return (1.0 - len(turned) / count if count else 1.0), tuple(turned)
 
+    def _scenes_for(self, kind: str) -> list[tuple[str, Scene]]:
+        """The changed scenes by name, without those that leave this kind of question alone by what they are."""
+        if kind not in self._by_kind:
+            left = [name for name, kinds in _LEAVES.items() if kind in kinds]
+            self._by_kind[kind] = [(name, scene) for name, scene in self._scenes.items() if name.split()[0] not in left]
+        return self._by_kind[kind]
+
     @cached_property
-    def _scenes(self) -> Mapping[str, Scene]:
+    def _by_kind(self) -> dict[str, list[tuple[str, Scene]]]:
+        return {}
+
+    @cached_property
+    def _scenes(self) -> dict[str, Scene]:
         return dict(self._changes())
 
     def _changes(self) -> Iterator[tuple[str, Scene]]:
@@ -95,8 +106,6 @@ class Stability:
         if settings.erosion:
             pixels = max(1, round(settings.erosion / 1000 * max(scene.depth.shape)))
             yield "outline", perturb.shrunk(scene, pixels)
-        if self._second is not None:
-            yield SECOND, self._second
 
 
 def same(fact: Fact, said: str | float | None) -> bool:

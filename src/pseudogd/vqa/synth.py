@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 import numpy as np
@@ -96,8 +97,8 @@ def _format_of(fact: Fact, shares: Mapping[str, float], place: float) -> str | N
     names = [name for name in formats_of(fact) if shares.get(name, 0.0) > 0]
     if not names:
         return None
-    ends = np.cumsum([shares[name] for name in names])
-    return names[int(np.searchsorted(ends / ends[-1], place, side="right"))]
+    ends = list(accumulate(shares[name] for name in names))
+    return names[bisect_right([end / ends[-1] for end in ends], place)]
 
 
 def again(

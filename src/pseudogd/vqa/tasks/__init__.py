@@ -46,6 +46,13 @@ def facts_of(task: str) -> Callable[..., Iterator[Any]]:
     return facts
 
 
+@cache
+def answer_of(task: str) -> Callable[[Scene, Fact], str | float | None]:
+    """The ``answer(scene, fact)`` function of a task. KeyError for an unknown name."""
+    answer: Callable[[Scene, Fact], str | float | None] = module_of(task).answer
+    return answer
+
+
 def quotas() -> dict[str, float]:
     """Most questions per photo of every task that is asked by default."""
     return {task: float(module_of(task).QUOTA) for task in TASKS if module_of(task).QUOTA > 0}
@@ -65,5 +72,4 @@ def answer_in(scene: Scene, fact: Fact) -> str | float | None:
     """
     if not scene.supports(fact.kind) or any(scene.find(operand) is None for operand in fact.operands):
         return None
-    answer: str | float | None = module_of(fact.task).answer(scene, fact)
-    return answer
+    return answer_of(fact.task)(scene, fact)

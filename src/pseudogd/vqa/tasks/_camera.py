@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pseudogd.vqa.scene import Q02, Q50, Q98, Scene
 from pseudogd.vqa.tasks import _stand
@@ -27,8 +28,7 @@ class Motion:
     by: float
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """Place of a middle as share of the picture (columns from the left, rows from the top), depth and distance."""
 
     u: float
@@ -44,7 +44,8 @@ class Seen:
 
 def seen_after(scene: Scene, index: int, motion: Motion | None, factor: float = 1.0) -> Seen:
     """Where object ``index`` is then, ``factor`` times as far away as measured; now if there is no motion."""
-    x, y, z = (float(value) * factor for value in scene.centres[index])
+    x, y, z = scene.centre_list[index]
+    x, y, z = x * factor, y * factor, z * factor
     if motion is not None:
         x, z = _moved(scene, x, z, motion)
     return picture_place(scene, x, y, z)
@@ -52,20 +53,23 @@ def seen_after(scene: Scene, index: int, motion: Motion | None, factor: float = 
 
 def picture_place(scene: Scene, x: float, y: float, z: float) -> Seen:
     """Where a place (x, y, z), in the scene's frame from where the camera is, stands in its picture."""
-    camera, rotation = scene.geometry.camera, scene.rotation
-    assert camera is not None and rotation is not None
-    own = [x * float(rotation[0, k]) + y * float(rotation[1, k]) + z * float(rotation[2, k]) for k in range(3)]
-    depth = own[2] if abs(own[2]) > 1e-9 else 1e-9
-    u = (camera.fx * own[0] / depth + camera.cx + 0.5) / camera.width
-    v = (camera.fy * own[1] / depth + camera.cy + 0.5) / camera.height
-    return Seen(u, v, own[2], math.sqrt(own[0] ** 2 + own[1] ** 2 + own[2] ** 2))
+    camera = scene.geometry.camera
+    assert camera is not None and scene.rotation is not None
+    if "rotation" not in scene.measured.memo:
+        scene.measured.memo["rotation"] = scene.rotation.tolist()
+    (a, b, c), (d, e, f), (g, h, i) = scene.measured.memo["rotation"]
+    right, down, ahead = x * a + y * d + z * g, x * b + y * e + z * h, x * c + y * f + z * i
+    depth = ahead if abs(ahead) > 1e-9 else 1e-9
+    u = (camera.fx * right / depth + camera.cx + 0.5) / camera.width
+    v = (camera.fy * down / depth + camera.cy + 0.5) / camera.height
+    return Seen(u, v, ahead, math.sqrt(right**2 + down**2 + ahead**2))
 
 
 def _moved(scene: Scene, x: float, z: float, motion: Motion) -> tuple[float, float]:
-    heading = _stand.heading(scene)
     if motion.kind == "turned":
         c, s = math.cos(math.radians(motion.by)), WAYS[motion.way] * math.sin(math.radians(motion.by))
         return x * c - z * s, x * s + z * c
+    heading = _stand.heading(scene)
     if motion.way == "forward":
         return x - motion.by * math.sin(heading), z - motion.by * math.cos(heading)
     step = WAYS[motion.way] * motion.by
@@ -74,16 +78,24 @@ def _moved(scene: Scene, x: float, z: float, motion: Motion) -> tuple[float, flo
 
 def error_of(scene: Scene, index: int, motion: Motion, what: str) -> float:
     """Standard error of ``u``, ``v`` or of the change of ``distance``, from that of the thing's depth."""
-    sigma = scene.objects[index].sigma
-    if motion.kind == "moved":  # metres: the scale of all depths counts as well
-        sigma = scene.length_error(1.0, sigma)
-    ends = []
-    for factor in (1 - sigma, 1 + sigma):
-        value = getattr(seen_after(scene, index, motion, factor), what)
-        if what == "distance":
-            value -= seen_after(scene, index, None, factor).distance
-        ends.append(value)
+    ends = [getattr(seen, what) for seen in _ends(scene, index, motion)]
+    if what == "distance":
+        ends = [end - seen.distance for end, seen in zip(ends, _ends(scene, index, None, motion))]
     return float(abs(ends[1] - ends[0]) / 2)
+
+
+def errors_in_picture(scene: Scene, index: int, motion: Motion) -> tuple[float, float]:
+    """`error_of` both ``u`` and ``v``."""
+    near, far = _ends(scene, index, motion)
+    return abs(far.u - near.u) / 2, abs(far.v - near.v) / 2
+
+
+def _ends(scene: Scene, index: int, motion: Motion | None, about: Motion | None = None) -> tuple[Seen, Seen]:
+    """The thing one standard error of its depth nearer, and farther, by what counts as error for ``about``."""
+    sigma, asked = scene.objects[index].sigma, about or motion
+    if asked is not None and asked.kind == "moved":  # metres: the scale of all depths counts as well
+        sigma = scene.length_error(1.0, sigma)
+    return seen_after(scene, index, motion, 1 - sigma), seen_after(scene, index, motion, 1 + sigma)
 
 
 def half_size(scene: Scene, index: int, factor: float = 1.0) -> tuple[float, float]:

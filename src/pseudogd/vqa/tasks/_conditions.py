@@ -65,7 +65,7 @@ def winner(scene: Scene, fact: Fact) -> int | None:
     indices = [scene.index(operand) for operand in fact.operands]
     if condition in ANCHORED:
         anchor, *indices = indices
-        numbers = [float(scene.gaps[anchor, k]) for k in indices]
+        numbers = [scene.gap(anchor, k) for k in indices]
     elif condition == "tallest":
         if not scene.has_gravity:
             return None

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pseudogd.vqa.fairness import evenly, ranks_of
+from pseudogd.vqa.fairness import first_evenly, ranks_of
 from pseudogd.vqa.scene import Array
 
 DRAWS = 1200
@@ -45,10 +46,13 @@ def lowest_first(
     level = flat.percent[:, 1] / 100 if flat.away is None else flat.away
     width = ROW if flat.away is None else RING
     picks = _near_one(rng.integers(len(level), size=DRAWS), np.arange(len(level)), level, width, count - 1, rng)
-    picks = np.take_along_axis(picks, np.argsort(score[picks], axis=1), axis=1)
     scores = score[picks]
+    order = scores.argsort(axis=1)
+    draws = np.arange(len(picks))[:, None]
+    picks, scores = picks[draws, order], scores[draws, order]
     lead = scores[:, 1] - scores[:, 0]
-    rows = np.flatnonzero((lead > least[picks].max(axis=1)) & far_apart(flat.percent[picks], apart))
+    rows = np.flatnonzero(lead > least[picks.T].max(axis=0))
+    rows = rows[far_apart(flat.percent[picks[rows]], apart)]
     rules: list[NDArray[Any]] = [flat.percent[:, 0]] if flat.away is None else [flat.percent[:, 1], flat.percent[:, 0]]
     chosen = _fair(picks[rows], rules, rng)
     return None if chosen is None else (picks[rows[chosen]], float(lead[rows[chosen]]))
@@ -62,9 +66,11 @@ def right_and_wrong(
     assert flat.away is not None
     if not len(right) or not len(beside):
         return None
-    rest = np.union1d(beside, elsewhere)
+    is_beside, is_wrong = (np.zeros(len(flat.percent), bool) for _ in range(2))
+    is_beside[beside] = is_wrong[beside] = is_wrong[elsewhere] = True
+    rest = np.flatnonzero(is_wrong)
     picks = _near_one(rng.choice(right, size=DRAWS), rest, flat.percent[:, 1] / 100, BAND, count - 1, rng)
-    picks = picks[np.isin(picks[:, 1:], beside).any(axis=1)]
+    picks = picks[is_beside[picks[:, 1:]].any(axis=1)]
     picks = picks[far_apart(flat.percent[picks], apart)]
     chosen = _fair(picks, [flat.away, flat.percent[:, 1]], rng)
     return None if chosen is None else picks[chosen]
@@ -73,23 +79,34 @@ def right_and_wrong(
 def _near_one(first: Picks, pool: Picks, level: Array, width: float, count: int, rng: np.random.Generator) -> Picks:
     """(N, 1 + count): each of ``first`` (N,) with ``count`` of the pool whose level is within ``width`` of its own."""
     order = pool[np.argsort(level[pool], kind="stable")]
-    begin = np.searchsorted(level[order], level[first] - width - 1e-9)
-    end = np.searchsorted(level[order], level[first] + width + 1e-9)
-    kept = end > begin
-    draws = begin[kept, None] + rng.random((int(kept.sum()), count)) * (end - begin)[kept, None]
-    return np.concatenate([first[kept, None], order[draws.astype(np.int64)]], axis=1)
+    ordered = level[order]
+    # Of all levels, which are fewer than the draws.
+    begin = np.searchsorted(ordered, level - width - 1e-9)[first]
+    count_of = np.searchsorted(ordered, level + width + 1e-9)[first] - begin
+    if not count_of.all():
+        kept = count_of > 0
+        first, begin, count_of = first[kept], begin[kept], count_of[kept]
+    draws = begin[:, None] + rng.random((len(first), count)) * count_of[:, None]
+    return np.concatenate([first[:, None], order[draws.astype(np.int64)]], axis=1)
 
 
 def far_apart(places: Picks, least: float) -> NDArray[np.bool_]:
     """(N,) of (N, K, 2): whether all of the K places are at least so far from one another."""
-    count = places.shape[1]
-    distance = np.linalg.norm(places[:, :, None] - places[:, None], axis=-1) + 1e3 * np.eye(count)
-    return np.asarray(distance.min(axis=(1, 2)) >= least)
+    first, second = _every_two(places.shape[1])
+    columns = np.ascontiguousarray(places.T)  # (2, K, N): sums over what is short go along it
+    step = columns[:, first] - columns[:, second]
+    step *= step
+    return np.asarray((step[0] + step[1] >= least * least).all(axis=0))
+
+
+@cache
+def _every_two(count: int) -> tuple[Picks, Picks]:
+    first, second = np.triu_indices(count, 1)
+    return first, second
 
 
 def _fair(picks: Picks, rules: Sequence[NDArray[Any]], rng: np.random.Generator) -> int | None:
     """Number of a row whose first point is as likely to have each rank by the rules (one or two); None if one lacks."""
     if not len(picks):
         return None
-    ranks = ranks_of(*(rule[picks] for rule in rules))
-    return next(evenly(list(map(tuple, ranks.tolist())), [picks.shape[1]] * len(picks), rng), None)
+    return first_evenly(ranks_of(*(rule[picks] for rule in rules)), picks.shape[1], rng)

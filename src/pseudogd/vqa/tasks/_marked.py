@@ -54,10 +54,9 @@ def seen_again(scene: Scene, fact: Fact) -> Marks | None:
 
 def apart(percent: NDArray[np.int64], chosen: Sequence[int], index: int) -> bool:
     """Whether a point keeps clear of the chosen ones in the picture."""
-    if not len(chosen):
-        return True
-    away = percent[list(chosen)] - percent[index]
-    return bool((away**2).sum(axis=1).min() >= APART**2)
+    x, y = percent[index].tolist()
+    places = (percent[k].tolist() for k in chosen)  # few: plain numbers are faster than arrays
+    return all((one - x) ** 2 + (other - y) ** 2 >= APART**2 for one, other in places)
 
 
 def spread_out(percent: NDArray[np.int64], order: Sequence[int], chosen: list[int], count: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -74,36 +75,34 @@ def meeting_shares(scene: Scene, upper: SceneObject, lower: SceneObject) -> tupl
     other = lower.window
     if other[0] > bottom + MEETS or other[2] < top or other[3] < left or other[1] > right:
         return 0.0, 0.0
-    return _meeting(scene, upper, scene.labels == scene.index(lower.object_id))
+    index = scene.index(lower.object_id)
+    return _meeting(scene, upper, lambda *pixels: scene.labels[pixels] == index)
 
 
 def _on_unnamed(scene: Scene, thing: SceneObject) -> float:
     """Share of a thing's columns whose lower end meets something nameless at its own depth that is not the floor."""
-    return _meeting(scene, thing, (scene.labels == NAMELESS) & ~scene.floor)[1]
+    return _meeting(scene, thing, lambda *pixels: (scene.labels[pixels] == NAMELESS) & ~scene.floor[pixels])[1]
 
 
-def _meeting(scene: Scene, upper: SceneObject, other: NDArray[np.bool_]) -> tuple[float, float]:
-    """Share of the columns whose lower end meets the pixels ``other``; the same at one depth."""
+def _meeting(scene: Scene, upper: SceneObject, is_other: Callable[..., NDArray[np.bool_]]) -> tuple[float, float]:
+    """Share of the columns whose lower end meets the pixels (rows, columns) that are the other; those at one depth."""
     top, left, bottom, right = upper.window
     mask = upper.mask[top : bottom + 1, left : right + 1]
     columns = np.flatnonzero(mask.any(axis=0))
     lowest = top + mask.shape[0] - 1 - mask[::-1, columns].argmax(axis=0)
     columns = columns + left
     inside, height = max(2, round(0.01 * scene.depth.shape[0])), scene.depth.shape[0]
-    meets, level = np.zeros(len(columns), bool), np.zeros(len(columns), bool)
+    below = np.arange(1, MEETS + 1)[:, None] + np.arange(3) * inside
+    rows = np.minimum(lowest + below[..., None], height - 1)  # (MEETS, 3, columns)
+    on = is_other(rows, columns)
     with np.errstate(invalid="ignore", divide="ignore"):
-        closeness = 1.0 / scene.depth  # along a column of the picture, that of a plane is linear
-        own = closeness[np.maximum(lowest - inside, top), columns]
-        for below in range(1, MEETS + 1):
-            rows = [np.minimum(lowest + below + n * inside, height - 1) for n in range(3)]
-            on = [other[row, columns] for row in rows]
-            first, second = closeness[rows[1], columns], closeness[rows[2], columns]
-            there = np.where(on[1], first, closeness[rows[0], columns])
-            # The surface of the lower one, carried on to where the two meet.
-            there = np.where(on[1] & on[2], 2 * first - second, there)
-            meets |= on[0]
-            level |= on[0] & (np.abs(np.log(there / own)) < ONE_DEPTH)
-    return float(meets.mean()), float(level.mean())
+        closeness = 1.0 / scene.depth[rows, columns]  # along a column of the picture, that of a plane is linear
+        own = 1.0 / scene.depth[np.maximum(lowest - inside, top), columns]
+        there = np.where(on[:, 1], closeness[:, 1], closeness[:, 0])
+        # The surface of the lower one, carried on to where the two meet.
+        there = np.where(on[:, 1] & on[:, 2], 2 * closeness[:, 1] - closeness[:, 2], there)
+        level = on[:, 0] & (np.abs(np.log(there / own)) < ONE_DEPTH)
+    return float(on[:, 0].any(axis=0).mean()), float(level.any(axis=0).mean())
 
 
 def well_placed(scene: Scene, thing: SceneObject) -> bool:
@@ -112,6 +111,13 @@ def well_placed(scene: Scene, thing: SceneObject) -> bool:
 
     What seems to float in the air has mostly been given too small a depth. True where no floor is known.
     """
+    key = ("well placed", thing.object_id)
+    if key not in scene.memo:
+        scene.memo[key] = _agrees(scene, thing)
+    return bool(scene.memo[key])
+
+
+def _agrees(scene: Scene, thing: SceneObject) -> bool:
     if thing.ground_gap is None or abs(thing.ground_gap) < RESTS_WITHIN * scene.unit:
         return True
     if any(meeting_shares(scene, thing, other)[1] > TOUCHES for other in scene.objects if other is not thing):

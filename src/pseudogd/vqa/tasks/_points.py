@@ -15,7 +15,7 @@ from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Scene, SceneObject
 from pseudogd.vqa.tasks._marked import CHOICES, points_of, texts_of
 from pseudogd.vqa.tasks._points_draw import flat_of, flat_rule, lowest_of_four, picture_distance, right_and_wrong
-from pseudogd.vqa.tasks._points_floor import along_and_aside, before, near_floor, risen
+from pseudogd.vqa.tasks._points_floor import along_and_aside, before, near_floor, nearest, risen
 
 REACH = (0.5, 1.0, 1.5)
 
@@ -30,7 +30,7 @@ def nearest_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins:
         usable = np.flatnonzero(marks.label != index)
         if len(usable) < CHOICES or anchor.boxes_only:
             continue
-        away = np.linalg.norm(marks.points[usable][:, None] - anchor.skin[None], axis=-1).min(axis=1)
+        away = nearest(marks.points[usable], anchor.skin)
         in_picture = picture_distance(scene, marks.percent[usable], anchor)
         # Both ends of every line carry a depth error; the nearer end's share is bounded by the longer ray.
         error = scene.settings.depth_sigma * marks.z[usable]
@@ -62,16 +62,15 @@ def camera_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins: 
     """Which of four points is closest to (farthest from) the camera. Depth order alone is enough."""
     if len(marks) < CHOICES:
         return
-    metric_order = scene.geometry.scale.value != "affine_disparity"
+    if scene.geometry.scale.value != "affine_disparity":
+        score, least = np.log(marks.z), max(math.log(1.2), margins.sigmas * 1.5 * scene.settings.depth_sigma)
+    else:
+        score, least = np.argsort(np.argsort(marks.z)) / len(marks), 2 * margins.rank_gap
+    flat = flat_of(scene, marks.percent) if margins.fair else None
     for _ in range(CHOICES):
         near = bool(rng.integers(2))
         sign = 1.0 if near else -1.0
-        if metric_order:
-            score, least = np.log(marks.z), max(math.log(1.2), margins.sigmas * 1.5 * scene.settings.depth_sigma)
-        else:
-            score, least = np.argsort(np.argsort(marks.z)) / len(marks), 2 * margins.rank_gap
         lower = -marks.percent[:, 1].astype(float) * sign
-        flat = flat_of(scene, marks.percent) if margins.fair else None
         chosen = lowest_of_four(sign * score, np.full(len(marks), least), lower, marks.percent, rng, flat)
         if chosen is None:
             continue
@@ -99,17 +98,20 @@ def between_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins:
     if not (scene.supports("ratio") and scene.has_gravity) or marks.points is None or not marks.floor.any():
         return
     couples, above = pairs(len(scene)), risen(scene, marks)
+    low = [near_floor(scene, k) for k in range(len(scene))]
+    error = 2 * scene.settings.depth_sigma * marks.z
     height = scene.ground.height(marks.points) if scene.ground is not None else np.zeros(len(marks))
     for k in rng.permutation(len(couples)):
         i, j = couples[k]
-        if not (near_floor(scene, i) and near_floor(scene, j)):
+        if not (low[i] and low[j]):
             continue
         along, aside, length = along_and_aside(marks.points, scene.centres[i], scene.centres[j])
         if length < 1.2 * scene.unit:
             continue
         inside = (along > 0.25) & (along < 0.75) & (aside < 0.15 * length)
         right = np.flatnonzero(marks.floor & inside)
-        error = 2 * scene.settings.depth_sigma * marks.z
+        if not len(right):
+            continue
         beside = (along < -0.1) | (along > 1.1) | (aside > 0.45 * length + error)
         a, b = scene.objects[i], scene.objects[j]
         flat = flat_of(scene, marks.percent, a, b) if margins.fair else None
@@ -142,6 +144,7 @@ def front_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins: M
     if not (scene.supports("metric") and scene.has_gravity) or marks.points is None or not marks.floor.any():
         return
     floor, above = np.flatnonzero(marks.floor), risen(scene, marks)
+    places = np.ascontiguousarray(marks.points[:, ::2])
     for index in rng.permutation(len(scene)):
         thing = scene.objects[index]
         if thing.points is None or thing.truncated or not near_floor(scene, int(index)):
@@ -149,9 +152,12 @@ def front_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins: M
         far = float(np.linalg.norm(scene.centres[index, ::2]))
         reach = float(rng.choice(REACH))
         target, face = before(thing, reach)
-        away = np.linalg.norm(marks.points[:, ::2] - target, axis=1)
+        step = places - target
+        away = np.sqrt(step[:, 0] ** 2 + step[:, 1] ** 2)
         right = floor[away[floor] < 0.15]
         wrong = floor[away[floor] > max(0.6, 2 * thing.sigma * far + 0.3)]
+        if not (len(right) and len(wrong)):
+            continue
         flat = flat_of(scene, marks.percent, thing) if margins.fair else None
         picks = right_and_wrong(right, wrong, above, marks, rng, flat)
         if face <= reach + 0.3 or picks is None or 2 * thing.sigma * far > 0.4:

@@ -9,7 +9,7 @@ import numpy as np
 from pseudogd.vqa.fact import Fact
 from pseudogd.vqa.marks import Marks, look_at
 from pseudogd.vqa.scene import Scene, SceneObject
-from pseudogd.vqa.tasks._points_floor import along_and_aside, before, low
+from pseudogd.vqa.tasks._points_floor import along_and_aside, before, low, nearest
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:
@@ -26,8 +26,7 @@ def answer(scene: Scene, fact: Fact) -> str | None:
     assert seen.points is not None
     if form == "point_nearest":
         assert things[0].skin is not None
-        away = np.linalg.norm(seen.points[:, None] - things[0].skin[None], axis=-1).min(axis=1)
-        return texts[int(away.argmin())]
+        return texts[int(nearest(seen.points, things[0].skin).argmin())]
     if scene.ground is None:
         return None
     if form == "point_front":

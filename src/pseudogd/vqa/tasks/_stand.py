@@ -85,9 +85,9 @@ def turn_to(scene: Scene, x: int, y: int, z: int, stance: str = "facing") -> flo
     """The turn in radians that brings Z straight ahead; None without gravity or where two of them coincide."""
     if not scene.has_gravity:
         return None
-    places = scene.centres
-    ahead = (places[y, 0] - places[x, 0], places[y, 2] - places[x, 2])
-    asked = (places[z, 0] - places[x, 0], places[z, 2] - places[x, 2])
+    stand, faced, there = (scene.centre_list[k] for k in (x, y, z))
+    ahead = (faced[0] - stand[0], faced[2] - stand[2])
+    asked = (there[0] - stand[0], there[2] - stand[2])
     if math.hypot(*ahead) < 1e-9 or math.hypot(*asked) < 1e-9:
         return None
     angle = math.atan2(*asked) - math.atan2(*ahead) + (math.pi if stance == "away" else 0.0)

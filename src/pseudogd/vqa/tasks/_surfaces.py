@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import Fact
 from pseudogd.vqa.guards import Margins
-from pseudogd.vqa.marks import Marks, build_marks
+from pseudogd.vqa.marks import Marks, build_marks, look_at
 from pseudogd.vqa.scene import Array, Scene
 
 PATCH = 64
@@ -99,17 +99,26 @@ def _flatness(scene: Scene, marks: Marks, wider: float) -> tuple[NDArray[np.bool
 
 def normals_at(scene: Scene, fact: Fact) -> tuple[Array, Array] | None:
     """(M, 3) points and (M, 3) normals at the marks of a fact in this scene; None where one of them is not known."""
-    if scene.normals is None or scene.points is None:
+    if scene.normals is None:
         return None
-    height, width = scene.depth.shape
-    places = np.array([entry["percent"] for entry in fact.evidence["points"]])
-    pixel = np.minimum(places[:, ::-1] * (height, width) // 100, (height - 1, width - 1))
+    seen = look_at(scene, [entry["percent"] for entry in fact.evidence["points"]])
+    memo, key = scene.measured.memo, ("normals", seen.pixel.tobytes())
+    if key not in memo:
+        memo[key] = _mean_normals(scene, seen.pixel)
+    mean: Array | None = memo[key]
+    if mean is None or seen.points is None or np.isnan(seen.points).any():
+        return None
+    return seen.points, mean
+
+
+def _mean_normals(scene: Scene, pixel: NDArray[np.int64]) -> Array | None:
+    """(M, 3) unit mean normals of the patches around pixels; None where one has none."""
+    assert scene.normals is not None
     around = scene.normals[_around(scene, pixel)]
     around[np.isnan(around)] = 0
     mean = around.sum(axis=0, dtype=np.float64)
     length = np.sqrt(np.einsum("mk,mk->m", mean, mean))
-    points = scene.points[pixel[:, 0], pixel[:, 1]]
-    return None if length.min() < 1e-6 or np.isnan(points).any() else (points, mean / length[:, None])
+    return None if length.min() < 1e-6 else mean / length[:, None]
 
 
 def some_of_each(surfaces: Surfaces, rng: np.random.Generator, most: int) -> list[int]:

@@ -23,7 +23,16 @@ from pseudogd.vqa import phrasing
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import MOSTLY_KNOWN, Margins, about, blend, in_turns
 from pseudogd.vqa.scene import Q50, Scene
-from pseudogd.vqa.tasks._camera import Motion, Seen, error_of, half_size, seen_after, side_now, where
+from pseudogd.vqa.tasks._camera import (
+    Motion,
+    Seen,
+    error_of,
+    errors_in_picture,
+    half_size,
+    seen_after,
+    side_now,
+    where,
+)
 from pseudogd.vqa.tasks._camera_to import to_answer, to_facts, to_steps
 from pseudogd.vqa.words.camera_move import FORMS as FORMS
 from pseudogd.vqa.words.camera_move import PLACES
@@ -174,7 +183,7 @@ def _seen(scene: Scene, index: int, motion: Motion, margins: Margins) -> tuple[s
     if not then.ahead:
         return ("out", -1.0, 1.0) if motion.kind == "turned" else None
     wide, high = half_size(scene, index, 1.2 * now.z / then.z)
-    errors = [margins.sigmas * error_of(scene, index, motion, what) for what in ("u", "v")]
+    errors = [margins.sigmas * error for error in errors_in_picture(scene, index, motion)]
     across, along = wide + max(margins.picture_edge / 2, errors[0]), high + max(margins.picture_edge / 2, errors[1])
     sides = (_border(then.u), _border(then.v))
     if _inside(then, across, along):

@@ -52,7 +52,7 @@ def answer(scene: Scene, fact: Fact) -> str | None:
     found = normals_at(scene, fact)
     if found is None:
         return None
-    angle = slants(found[1], found[0].astype(np.float64))
+    angle = slants(found[1], found[0])
     best = angle.argmin() if fact.form == "faces_camera.most" else angle.argmax()
     return (fact.answer, *fact.wrong)[int(best)]
 

@@ -161,6 +161,14 @@ def far_enough(scene: Scene, margins: Margins) -> NDArray[np.bool_]:
 
     What floats in the air has mostly been given the depth of what hides it: one such thing spoils every direction.
     """
+    key = ("far enough", margins.stand_off)  # of one scene six tasks ask
+    if key not in scene.memo:
+        scene.memo[key] = _far_enough(scene, margins)
+    far: NDArray[np.bool_] = scene.memo[key]
+    return far
+
+
+def _far_enough(scene: Scene, margins: Margins) -> NDArray[np.bool_]:
     ground = scene.centres[:, ::2]
     level = np.linalg.norm(ground[None] - ground[:, None], axis=-1)
     around = np.array([obj.footprint for obj in scene.objects])

@@ -69,20 +69,20 @@ def _object_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> I
     if not scene.supports("ratio") or len(scene) < 4:
         return
     ahead, lead = _leads(scene, margins)
-    picture = _box_order(scene) if margins.fair else _picture_order(scene)
+    picture, gaps = _box_order(scene) if margins.fair else _picture_order(scene), scene.gaps.tolist()
     found = []
     for anchor in range(len(scene)):
         others = [i for i in range(len(scene)) if i != anchor]
         groups = [group for size in (4, 3) if len(others) >= size for group in combinations(others, size)]
-        for k in rng.permutation(len(groups))[: FAIR_GROUPS if margins.fair else GROUPS_PER_ANCHOR]:
-            for nearest in (True, False):
-                for winner in groups[k]:
-                    rest = [i for i in groups[k] if i != winner]
-                    sides = [(winner, other) if nearest else (other, winner) for other in rest]
-                    if all(ahead[anchor][near][far] for near, far in sides):
-                        margin = min(lead[anchor][near][far] for near, far in sides)
-                        first = (min if nearest else max)(groups[k], key=picture[anchor].__getitem__)
-                        found.append((anchor, groups[k], winner, nearest, margin, winner == first))
+        sure, more = ahead[anchor], lead[anchor]
+        for k in rng.permutation(len(groups))[: FAIR_GROUPS if margins.fair else GROUPS_PER_ANCHOR].tolist():
+            for nearest, most in ((True, min), (False, max)):
+                winner = most(groups[k], key=gaps[anchor].__getitem__)  # none but this one can be surely ahead
+                sides = [(winner, other) if nearest else (other, winner) for other in groups[k] if other != winner]
+                if all(sure[near][far] for near, far in sides):
+                    margin = min(more[near][far] for near, far in sides)
+                    first = most(groups[k], key=picture[anchor].__getitem__)
+                    found.append((anchor, groups[k], winner, nearest, margin, winner == first))
     if margins.fair:
         found = [entry for entry in found if _alike([picture[entry[0]][i] for i in entry[1]])]
         ranks = [_rank(picture, *entry[:3]) for entry in found]

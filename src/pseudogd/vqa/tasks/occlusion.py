@@ -116,6 +116,17 @@ def border_of(scene: Scene, i: int, j: int) -> Border | None:
     window = _window(scene, scene.objects[i], scene.objects[j])
     if window is None:
         return None
+    memo, key = scene.measured.memo, ("border", i, j, *((part.start, part.stop) for part in window))
+    if key not in memo:
+        memo[key] = _border(scene.measured, i, j, window)
+    border: Border | None = memo[key]
+    if border is None or scene is scene.measured:
+        return border
+    # Either side of the border has one object's depth alone.
+    return Border(border.steps + math.log(scene.factor(j) / scene.factor(i)), border.apart)
+
+
+def _border(scene: Scene, i: int, j: int, window: tuple[slice, slice]) -> Border | None:
     labels, depth = scene.labels[window], scene.depth[window]
     least = max(LEAST_BORDER, LEAST_SHARE * min(scene.depth.shape))
     for apart in APART:
@@ -145,14 +156,14 @@ def hiding_margin(
 
 def _touching(scene: Scene) -> list[tuple[int, int]]:
     """Pairs of objects i < j with pixels of the two at most `APART[1]` from one another along a row or column."""
-    labels, count = scene.labels.astype(np.int32), len(scene)
+    labels, count = scene.labels, len(scene)
     codes = []
-    for turned in (labels, labels.T):
-        for apart in APART[:2]:
-            first, second = turned[:-apart], turned[apart:]
-            meet = (first != second) & (np.minimum(first, second) >= 0)
-            low, high = np.minimum(first[meet], second[meet]), np.maximum(first[meet], second[meet])
-            codes.append(low * count + high)
+    for apart in APART[:2]:
+        for first, second in ((labels[:-apart], labels[apart:]), (labels[:, :-apart], labels[:, apart:])):
+            meet = first != second
+            pair = np.stack([first[meet], second[meet]]).astype(np.int32)
+            low, high = pair.min(axis=0), pair.max(axis=0)
+            codes.append((low * count + high)[low >= 0])
     return [divmod(int(code), count) for code in np.unique(np.concatenate(codes))]
 
 
