@@ -35,7 +35,7 @@ from common import arguments, emit, one_thread
 import pseudogd
 from pseudogd.benchmarks.compare import compare
 from pseudogd.benchmarks.world_bench import WorldBench, build_world_bench
-from pseudogd.embedded import FORMATS, QUESTIONS, SCENE
+from pseudogd.embedded import DRAWS, FORMATS, LIMITS, QUESTIONS
 from pseudogd.training import memory
 from pseudogd.training.checkpoints import checkpoints
 from pseudogd.training.recipe import load_recipe
@@ -54,7 +54,8 @@ def prepare(folder: Path, seed: int, photos: int, workers: int) -> Path:
         render_folder(rooms, photos, "train", seed, workers=workers)
     pseudogd.label(rooms, "embedded", data, rooms / "cameras.json", workers=workers, quiet=True)
     pseudogd.annotate(data, f"coco:{rooms / 'annotations.json'}", quiet=True)
-    pseudogd.synth(data, QUESTIONS, seed=seed, workers=workers, quiet=True, formats=FORMATS, scene=SCENE)
+    pseudogd.synth(data, QUESTIONS, seed=seed, workers=workers, quiet=True, formats=FORMATS, **DRAWS)
+    pseudogd.audit(data, thin=True, photos=False, quiet=True, **LIMITS)
     return data
 
 

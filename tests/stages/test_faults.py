@@ -224,7 +224,7 @@ def test_a_huge_photo_is_refused_before_it_fills_the_memory(teacher, tmp_path):
     photos.mkdir()
     for index in range(3):
         (photos / f"{index}.png").write_bytes(make.as_bytes(make.scene(index)))
-    huge = FORK.Process(target=lambda: make.Image.new("L", (12_000, 9_000)).save(photos / "huge.jpg"))
+    huge = FORK.Process(target=lambda: make.Image.new("L", (12_000, 9_000)).save(photos / "huge.png"))
     huge.start()
     huge.join()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -8,6 +8,7 @@ too. An actor that dies loses the shard in work, and Ray gives it to another.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,16 +50,18 @@ class RayEngine:
         try:
             ray.data.DataContext.get_current().enable_progress_bars = False
             rows = [{"index": p.index, "start": p.start, "stop": p.stop, "digest": p.digest} for p in parts]
-            done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-                _Worker,
-                fn_constructor_args=(build, os.getcwd()),
-                batch_size=1,
-                compute=ray.data.ActorPoolStrategy(size=min(self.workers, len(rows))),
-                num_cpus=1,
-                num_gpus=1 if gpu and ray.cluster_resources().get("GPU") else None,
-                max_restarts=_RETRIES,
-                max_task_retries=_RETRIES,
-            )
+            with warnings.catch_warnings():  # how many restarts has no other name yet in any version that we take
+                warnings.filterwarnings("ignore", message=".*ray_remote_args.*")
+                done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+                    _Worker,
+                    fn_constructor_args=(build, os.getcwd()),
+                    batch_size=1,
+                    compute=ray.data.ActorPoolStrategy(size=min(self.workers, len(rows))),
+                    num_cpus=1,
+                    num_gpus=1 if gpu and ray.cluster_resources().get("GPU") else None,
+                    max_restarts=_RETRIES,
+                    max_task_retries=_RETRIES,
+                )
             for batch in done.iter_batches(batch_size=1, prefetch_batches=0):
                 if said := next((str(line) for line in batch["error"] if line), ""):
                     raise PseudoGDError(said)

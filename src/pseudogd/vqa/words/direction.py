@@ -33,7 +33,7 @@ _FORMS: dict[str, Form] = {
     "direction.height": Form(
         mc=(
             "Is the {a} higher or lower in the scene than the {b}?",
-            "In the scene, is the height of the {a} higher or lower than that of the {b}?",
+            "In the scene, is the {a} in a higher or a lower place than the {b}?",
             "Seen in space, is the {a} higher or lower than the {b}?",
         ),
         open=(
