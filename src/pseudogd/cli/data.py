@@ -144,7 +144,7 @@ def synth(
         list[str] | None,
         typer.Argument(
             metavar="[KEY=VALUE]...",
-            help="Such as formats.open=0.5 or units=ft: formats, scene, margins, stability, wordings, numbers, fair.",
+            help="Such as formats.open=0.5: formats, units, scene, margins, stability, wordings, numbers, fair, marks.",
         ),
     ] = None,
     tasks: Annotated[str | None, typer.Option(help="Names with commas between; all by default.")] = None,
