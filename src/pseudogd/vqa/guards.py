@@ -19,7 +19,9 @@ MOSTLY_KNOWN = 0.8
 class Margins:
     """Least margins of all tasks. Lengths in metres are scaled by `Scene.unit` where the scale is not metric.
 
-    ``sigmas``: how many propagated standard errors a difference must have. ``depth_ratio``: nearer/farther;
+    ``sigmas``: how many propagated standard errors a difference must have; ``rule_odds``: how many times as often the
+    flat picture's rule of thumb is right as wrong, so that what it speaks against must be clearer (see `prior`; 1: no
+    clearer). ``depth_ratio``: nearer/farther;
     ``picture_edge``: distance from the middle or a border of the picture, as share of its size;
     ``rank_gap``: the same where only depth order is known; ``side_gap``: free columns between two things, as share of
     the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
@@ -38,6 +40,7 @@ class Margins:
     """
 
     sigmas: float = 2.0
+    rule_odds: float = 8.0
     depth_ratio: float = 1.12
     rank_gap: float = 0.05
     side_gap: float = 0.01

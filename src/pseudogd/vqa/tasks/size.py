@@ -18,7 +18,9 @@ import numpy as np
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.fairness import evenly, rank_of
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs, seen_well
+from pseudogd.vqa.prior import sigmas_needed
 from pseudogd.vqa.scene import Scene, SceneObject
+from pseudogd.vqa.tasks._written import size_error
 from pseudogd.vqa.words.size import FORMS as FORMS
 from pseudogd.vqa.words.telling import SIZE
 
@@ -85,8 +87,11 @@ def size_margin(big: SceneObject, small: SceneObject, quantity: str, margins: Ma
     a, b = _measures(big), _measures(small)
     names = ("tall", "wide") if quantity == "both" else (quantity,)
     ratio = min(a[name] / max(b[name], 1e-9) for name in names)
-    needed = max(math.log(margins.size_ratio), margins.sigmas * math.hypot(big.sigma, small.sigma))
-    return math.log(ratio) if ratio > 0 and math.log(ratio) > needed else None
+    if ratio <= margins.size_ratio:
+        return None
+    agrees = _on_screen(big, quantity) > _on_screen(small, quantity)
+    sigma = max(math.hypot(size_error(big, name), size_error(small, name)) for name in names)
+    return math.log(ratio) if math.log(ratio) > sigmas_needed(margins, agrees) * sigma else None
 
 
 def _measures(obj: SceneObject) -> dict[str, float]:
