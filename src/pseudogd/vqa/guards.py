@@ -25,7 +25,7 @@ class Margins:
     ``picture_edge``: distance from the middle or a border of the picture, as share of its size;
     ``rank_gap``: the same where only depth order is known; ``side_gap``: free columns between two things, as share of
     the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
-    its error; ``min_distance``: metres; ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``:
+    its error; ``middle``: error of where the middle of a thing is, as share of its width; ``min_distance``: metres; ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``:
     least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge;
     ``plan_gap``: metres on the ground plan between things of which none is above the other.
     ``region_share``: least share of the picture that a thing covers whose place there is asked. ``free_radius``: metres
@@ -47,6 +47,7 @@ class Margins:
     height_gap: float = 0.05
     size_ratio: float = 1.25
     distance_sigmas: float = 10.0
+    middle: float = 0.03
     min_distance: float = 0.3
     closest_ratio: float = 1.2
     closest_gap: float = 0.15

@@ -3,7 +3,8 @@
 *Side* (frame: camera): 10-90 % intervals of the mask's columns, which are bearings whatever the depth. Asked only if
 the intervals leave the margin between them, both things are mostly visible and neither lies in the other. *Height*
 (frame: gravity): heights along up; asked only with confident gravity, if all of the 10 %, 50 % and 90 % quantiles have
-one order and the medians differ by more than 5 cm and the propagated error (depth and tilt of gravity).
+one order and the medians differ by more than 5 cm and the propagated error (depth and tilt of gravity), more where the
+higher one is lower in the picture (`prior`).
 *Quadrant*: side and nearness at once, each with its own guard.
 """
 

@@ -4,7 +4,8 @@ Frame: gravity. *Height*: extent along up. *Width*: level extent across the line
 right" shows. Both are 1-99 % extents of the whole outline, its depth held within the object's own.
 *Larger*: taller and wider at once; one view never shows a volume.
 Asked only with a camera and confident gravity, if both outlines are off the border and hardly hidden and the ratio
-exceeds the margin and the propagated error (a size is as wrong as its depth). Ratios do not need metres.
+exceeds the margin and the propagated error (a size is as wrong as its depth); by more where the sizes in the picture
+say the opposite (`prior`). Ratios do not need metres.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from pseudogd.vqa.fairness import evenly, rank_of
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs, seen_well
 from pseudogd.vqa.prior import sigmas_needed
 from pseudogd.vqa.scene import Scene, SceneObject
-from pseudogd.vqa.tasks._written import size_error
 from pseudogd.vqa.words.size import FORMS as FORMS
 from pseudogd.vqa.words.telling import SIZE
 
@@ -90,8 +90,8 @@ def size_margin(big: SceneObject, small: SceneObject, quantity: str, margins: Ma
     if ratio <= margins.size_ratio:
         return None
     agrees = _on_screen(big, quantity) > _on_screen(small, quantity)
-    sigma = max(math.hypot(size_error(big, name), size_error(small, name)) for name in names)
-    return math.log(ratio) if math.log(ratio) > sigmas_needed(margins, agrees) * sigma else None
+    needed = sigmas_needed(margins, agrees) * math.hypot(big.sigma, small.sigma)
+    return math.log(ratio) if math.log(ratio) > needed else None
 
 
 def _measures(obj: SceneObject) -> dict[str, float]:
