@@ -104,7 +104,7 @@ def test_higher_but_lower_in_the_picture_takes_more():
     scene = golden([Block("red box", -0.6, 3.0, 0.5, 0.6, base=0.1), Block("blue box", 1.0, 7.0, 0.8, 0.2)])
     high, low = scene.objects
     gap, sigma = height_margin(scene, high, low, replace(EVEN, sigmas=0.1, height_gap=0.0))
-    assert high.v[Q50] > low.v[Q50] and gap == pytest.approx(0.3, abs=0.03)
+    assert high.v[Q50] > low.v[Q50] and gap == pytest.approx(0.3, abs=0.06)  # of a few pixels
     for sigmas in (1.9, 2.1, NEEDED - 0.05, NEEDED + 0.05):
         margins = replace(Margins(), height_gap=0.0, sigmas=2.0 * gap / sigma / sigmas)
         least = sigmas_against(margins.sigmas, margins.rule_odds)

@@ -24,7 +24,7 @@ _NORMAL = NormalDist()
 
 
 def sigmas_needed(margins: Margins, agrees: bool) -> float:
-    """Standard errors that a difference must have; ``agrees``: whether the flat picture's rule gives the same answer."""
+    """Standard errors that a difference must have; ``agrees``: whether the flat picture's rule says the same."""
     return margins.sigmas if agrees else sigmas_against(margins.sigmas, margins.rule_odds)
 
 
