@@ -26,7 +26,8 @@ class Margins:
     ``rank_gap``: the same where only depth order is known; ``side_gap``: free columns between two things, as share of
     the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
     its error; ``middle``: error of where the middle of a thing is, as share of its width; ``min_distance``: metres;
-    ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``: least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge;
+    ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``: least metres
+    between the places of a hypothetical question; ``sector``: radians from a sector's edge;
     ``plan_gap``: metres on the ground plan between things of which none is above the other.
     ``region_share``: least share of the picture that a thing covers whose place there is asked. ``free_radius``: metres
     around a place on the floor in which nothing stands that is called free; ``free_height``: metres over the floor.
