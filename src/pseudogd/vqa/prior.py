@@ -9,8 +9,9 @@ errors and odds ``r`` : 1 that such a rule is right,
 What the rule speaks against is asked from the ``m`` on at which these odds are those of a plain answer (r = 1) at the
 set number of standard errors. Answers that the rule agrees with keep the plain number: they are only surer.
 
-In photos of rooms "lower is nearer" is right 8.6 times as often as wrong of two things of which the higher one need not
-stand on the floor, "taller in the picture is taller" 4.4 times: `Margins.rule_odds` (9,885 and more pairs, true depth).
+In 2,400 photos of simulated rooms with true depth, "lower is nearer" is right 8.6 times as often as wrong where the
+higher one need not stand on the floor (8,411 pairs), "taller in the picture is taller" 4.4 times (9,885 pairs):
+`Margins.rule_odds`. Of what stands on the floor, the first is right 68 times as often (see `tasks.nearer`).
 """
 
 from __future__ import annotations
