@@ -141,7 +141,7 @@ def candidates(photo: TruePhoto, seed: int) -> list[Candidate]:
     settings = SynthSettings(
         tasks=_DRAWN,
         formats={"mc": 1.0},
-        margins=Margins(distance_sigmas=6.0),
+        margins=Margins(distance_sigmas=6.0, rule_odds=1.0, middle=0.0),  # no teacher is in doubt
         wordings="plain",
         numbers="fixed",
         fair=False,

@@ -80,7 +80,7 @@ def loosened(margins: Margins, share: float = LOOSE) -> Margins:
     values = {}
     for name, value in asdict(margins).items():
         if name not in _KEPT and not isinstance(value, bool):
-            values[name] = 1.0 + (value - 1.0) * share if name.endswith("ratio") else value * share
+            values[name] = 1.0 + (value - 1.0) * share if name.endswith(("ratio", "odds")) else value * share
     return replace(margins, **values)
 
 

@@ -19,12 +19,15 @@ MOSTLY_KNOWN = 0.8
 class Margins:
     """Least margins of all tasks. Lengths in metres are scaled by `Scene.unit` where the scale is not metric.
 
-    ``sigmas``: how many propagated standard errors a difference must have. ``depth_ratio``: nearer/farther;
+    ``sigmas``: how many propagated standard errors a difference must have; ``rule_odds``: how many times as often the
+    flat picture's rule of thumb is right as wrong, so that what it speaks against must be clearer (see `prior`; 1: no
+    clearer). ``depth_ratio``: nearer/farther;
     ``picture_edge``: distance from the middle or a border of the picture, as share of its size;
     ``rank_gap``: the same where only depth order is known; ``side_gap``: free columns between two things, as share of
     the picture's width; ``height_gap``: metres; ``size_ratio``; ``distance_sigmas``: a number must be as many times
-    its error; ``min_distance``: metres; ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``:
-    least metres between the places of a hypothetical question; ``sector``: radians from a sector's edge;
+    its error; ``middle``: error of where the middle of a thing is, as share of its width; ``min_distance``: metres;
+    ``closest_ratio`` and ``closest_gap``: nearest of several; ``stand_off``: least metres
+    between the places of a hypothetical question; ``sector``: radians from a sector's edge;
     ``plan_gap``: metres on the ground plan between things of which none is above the other.
     ``region_share``: least share of the picture that a thing covers whose place there is asked. ``free_radius``: metres
     around a place on the floor in which nothing stands that is called free; ``free_height``: metres over the floor.
@@ -38,12 +41,14 @@ class Margins:
     """
 
     sigmas: float = 2.0
+    rule_odds: float = 8.0
     depth_ratio: float = 1.12
     rank_gap: float = 0.05
     side_gap: float = 0.01
     height_gap: float = 0.05
     size_ratio: float = 1.25
     distance_sigmas: float = 10.0
+    middle: float = 0.03
     min_distance: float = 0.3
     closest_ratio: float = 1.2
     closest_gap: float = 0.15

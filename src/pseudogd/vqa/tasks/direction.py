@@ -3,7 +3,8 @@
 *Side* (frame: camera): 10-90 % intervals of the mask's columns, which are bearings whatever the depth. Asked only if
 the intervals leave the margin between them, both things are mostly visible and neither lies in the other. *Height*
 (frame: gravity): heights along up; asked only with confident gravity, if all of the 10 %, 50 % and 90 % quantiles have
-one order and the medians differ by more than 5 cm and the propagated error (depth and tilt of gravity).
+one order and the medians differ by more than 5 cm and the propagated error (depth and tilt of gravity), more where the
+higher one is lower in the picture (`prior`).
 *Quadrant*: side and nearness at once, each with its own guard.
 """
 
@@ -19,6 +20,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.fairness import evenly
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, nested, pairs
 from pseudogd.vqa.phrasing import metres
+from pseudogd.vqa.prior import sigmas_needed
 from pseudogd.vqa.scene import Q02, Q05, Q10, Q50, Q90, Q98, Scene, SceneObject
 from pseudogd.vqa.tasks.nearer import near_margin
 from pseudogd.vqa.words.direction import FORMS as FORMS
@@ -139,7 +141,8 @@ def height_margin(scene: Scene, high: SceneObject, low: SceneObject, margins: Ma
     sigma = math.sqrt(
         (high.sigma * high.centre[1]) ** 2 + (low.sigma * low.centre[1]) ** 2 + (scene.settings.up_sigma * level) ** 2
     )
-    return (gap, sigma) if gap > max(margins.height_gap * scene.unit, margins.sigmas * sigma) else None
+    sigmas = sigmas_needed(margins, bool(high.v[Q50] < low.v[Q50]))
+    return (gap, sigma) if gap > max(margins.height_gap * scene.unit, sigmas * sigma) else None
 
 
 def _quadrant_facts(

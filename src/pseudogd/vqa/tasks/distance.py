@@ -113,6 +113,13 @@ def _sure(scene: Scene, value: float, sigma: float, margins: Margins) -> bool:
     return least < value < LONGEST
 
 
+def _centre_error(scene: Scene, i: int, j: int, margins: Margins) -> float:
+    """One standard error of the distance between two middles: that of their depths, and of where in each thing its
+    middle is, which counts where they are near each other (`Margins.middle`)."""
+    off = [margins.middle * (scene.objects[k].wide or 0.0) for k in (i, j)]
+    return scene.length_error(float(scene.distances[i, j]), math.hypot(float(scene.distance_errors[i, j]), *off))
+
+
 def _camera_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
     for k in rng.permutation(len(scene)):
         thing = scene.objects[k]
@@ -128,7 +135,7 @@ def _centre_facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> I
         i, j = couples[k]
         a, b = _either_way(scene.objects[i], scene.objects[j], rng)
         value = float(scene.distances[i, j])
-        sigma = scene.length_error(value, float(scene.distance_errors[i, j]))
+        sigma = _centre_error(scene, i, j, margins)
         # A thing that is cut off or hidden has its middle elsewhere.
         if seen_well(a, scene) and seen_well(b, scene) and _sure(scene, value, sigma, margins):
             yield _fact("centre", [a, b], {"a": a.name, "b": b.name}, value, sigma, CENTRES, spaced(value, rng))
@@ -161,7 +168,8 @@ def _fair_facts(definition: str, scene: Scene, rng: np.random.Generator, margins
         for i, j in pairs(len(scene)):
             if whole[i] and whole[j]:
                 value = float(table[i, j])
-                found[i, j] = value, scene.length_error(value, float(scene.distance_errors[i, j]))
+                sigma = scene.length_error(value, float(scene.distance_errors[i, j]))
+                found[i, j] = value, _centre_error(scene, i, j, margins) if definition == "centre" else sigma
     sure = {key: _number(metres(value)) for key, (value, sigma) in found.items() if _sure(scene, value, sigma, margins)}
     formula = {"camera": "|centre|", "centre": CENTRES, "gap": GAPS}[definition]
     for key, others in alternatives(sure, RATIO, CHOICES, rng):

@@ -3,7 +3,8 @@
 Frame: camera. Quantity: 5 % quantile of z-depth (the near face, without outliers). Asked only if the ratio exceeds a
 margin and the propagated error, the 10-90 % intervals do not overlap, and - where a camera is known - the order of
 ray lengths agrees, so that "closer to the camera" has one meaning. Needs depth order alone: where depth is known up to
-an affine disparity, its place within the photo replaces the ratio.
+an affine disparity, its place within the photo replaces the ratio. What contradicts "lower in the picture is nearer"
+must be clearer (`prior`), and is not asked at all where the nearer one is of a kind that stands on the floor.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from itertools import combinations
 import numpy as np
 
 from pseudogd.geometry.types import Scale
+from pseudogd.vqa.categories import is_standable
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.fairness import evenly, rank_of
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs
+from pseudogd.vqa.prior import sigmas_needed
 from pseudogd.vqa.scene import Q05, Q10, Q50, Q90, Q98, Scene, SceneObject
 from pseudogd.vqa.words.nearer import FORMS as FORMS
 from pseudogd.vqa.words.telling import DEPTH
@@ -62,13 +65,17 @@ def near_margin(scene: Scene, near: SceneObject, far: SceneObject, margins: Marg
     """How clearly the first is nearer than the second (log ratio, or rank gap), or None if that is not sure."""
     if far.z[Q10] <= near.z[Q90]:
         return None
+    agrees = _shortcut(near, far)
+    if not agrees and _foot_tells(scene, near):
+        return None
+    sigmas = sigmas_needed(margins, agrees)
     if scene.geometry.scale is Scale.AFFINE_DISPARITY:
         gap = float(far.rank[Q10] - near.rank[Q90])
-        return gap if gap > margins.rank_gap else None
+        return gap if gap > margins.rank_gap * (sigmas / margins.sigmas if margins.sigmas else 1.0) else None
     if near.distance is not None and far.distance is not None and far.distance[Q10] <= near.distance[Q90]:
         return None
     gap = math.log(float(far.z[Q05] / near.z[Q05]))
-    needed = max(math.log(margins.depth_ratio), margins.sigmas * math.hypot(near.sigma, far.sigma))
+    needed = max(math.log(margins.depth_ratio), sigmas * math.hypot(near.sigma, far.sigma))
     return gap if gap > needed else None
 
 
@@ -80,6 +87,13 @@ def _ordered_pairs(order: list[int]) -> Iterator[tuple[int, int]]:
 def _shortcut(near: SceneObject, far: SceneObject) -> bool:
     """Whether "lower in the picture is nearer" gives the right answer without any depth."""
     return bool(near.v[Q98] > far.v[Q98])
+
+
+def _foot_tells(scene: Scene, near: SceneObject) -> bool:
+    """Whether the lower end of a thing says where it is, as of what stands on the floor: a sofa that seems to hang in
+    the air before something is one whose depth is wrong, or whose foot is hidden. Depth may be believed more than that:
+    see `SceneSettings.lifted_doubt`."""
+    return scene.settings.lifted_doubt > 1.0 and is_standable(near.category) and not near.truncated
 
 
 Lead = dict[tuple[int, int], float | None]

@@ -4,7 +4,8 @@ Frame: gravity. *Height*: extent along up. *Width*: level extent across the line
 right" shows. Both are 1-99 % extents of the whole outline, its depth held within the object's own.
 *Larger*: taller and wider at once; one view never shows a volume.
 Asked only with a camera and confident gravity, if both outlines are off the border and hardly hidden and the ratio
-exceeds the margin and the propagated error (a size is as wrong as its depth). Ratios do not need metres.
+exceeds the margin and the propagated error (a size is as wrong as its depth); by more where the sizes in the picture
+say the opposite (`prior`). Ratios do not need metres.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.fairness import evenly, rank_of
 from pseudogd.vqa.guards import Margins, about, blend, in_turns, pairs, seen_well
+from pseudogd.vqa.prior import sigmas_needed
 from pseudogd.vqa.scene import Scene, SceneObject
 from pseudogd.vqa.words.size import FORMS as FORMS
 from pseudogd.vqa.words.telling import SIZE
@@ -85,8 +87,11 @@ def size_margin(big: SceneObject, small: SceneObject, quantity: str, margins: Ma
     a, b = _measures(big), _measures(small)
     names = ("tall", "wide") if quantity == "both" else (quantity,)
     ratio = min(a[name] / max(b[name], 1e-9) for name in names)
-    needed = max(math.log(margins.size_ratio), margins.sigmas * math.hypot(big.sigma, small.sigma))
-    return math.log(ratio) if ratio > 0 and math.log(ratio) > needed else None
+    if ratio <= margins.size_ratio:
+        return None
+    agrees = _on_screen(big, quantity) > _on_screen(small, quantity)
+    needed = sigmas_needed(margins, agrees) * math.hypot(big.sigma, small.sigma)
+    return math.log(ratio) if math.log(ratio) > needed else None
 
 
 def _measures(obj: SceneObject) -> dict[str, float]:
