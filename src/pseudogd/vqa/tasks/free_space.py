@@ -30,6 +30,7 @@ from pseudogd.vqa.guards import Margins, about, blend, pairs, seen_well
 from pseudogd.vqa.marks import Marks, build_marks
 from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Q50, Array, Scene, SceneObject
+from pseudogd.vqa.surface import nearest
 from pseudogd.vqa.tasks._marked import CHOICES, draw_points, points_of, seen_again, spread_out, texts_of
 from pseudogd.vqa.tasks._opposed import Opposed, opposed
 from pseudogd.vqa.words.free_space import FORMS as FORMS
@@ -171,8 +172,8 @@ def free_places(scene: Scene, marks: Marks, margins: Margins) -> NDArray[np.bool
     rows = np.flatnonzero(free)
     occupied = _occupied(scene)
     if len(rows) and len(occupied):
-        away = _nearest_square(marks.points[rows][:, ::2], occupied)
-        free[rows] = away > (margins.free_radius * scene.unit) ** 2
+        away = nearest(marks.points[rows][:, ::2], occupied)
+        free[rows] = away > margins.free_radius * scene.unit
     return free
 
 
@@ -198,15 +199,8 @@ def _stands(scene: Scene, obj: SceneObject) -> bool:
 
 def _away(obj: SceneObject, points: Array) -> Array:
     """(M,) distances on the ground to the closest visible part."""
-    assert obj.skin is not None
-    return np.sqrt(_nearest_square(points[:, ::2], obj.skin[:, ::2]))
-
-
-def _nearest_square(places: Array, others: Array) -> Array:
-    """(M,) squared distances of (M, 2) places to the nearest of (N, 2) others."""
-    square = (places**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * places @ others.T
-    nearest: Array = np.maximum(square.min(axis=1), 0.0)
-    return nearest
+    assert obj.surface is not None
+    return nearest(points[:, ::2], obj.surface[:, ::2])
 
 
 def _sight(obj: SceneObject, points: Array) -> tuple[Array, Array, Array]:
