@@ -48,6 +48,9 @@ FOOT_ELSEWHERE = 0.6
 SLIM = 0.1
 DEEP = 1.5
 OUTLINE_POINTS = 512
+EXTENT_POINTS = 2048
+END, FOOT = 0.002, 0.01
+"""Share of the points that lies beyond an end of an extent, and below a foot: a chair's back ends in a narrow edge."""
 SPREAD_POINTS = 40
 # Towards the 26 neighbours of a cube: where the outline reaches farthest, gaps begin.
 DIRECTIONS = np.array([d for d in itertools.product((-1.0, 0.0, 1.0), repeat=3) if any(d)])
@@ -317,8 +320,9 @@ class _Measure:
         assert self.points is not None
         outline, pixel = self._outline(seen, depths)
         centre = median(points)
-        ys, xs = (n[:, 0] for n in np.split(self._near_parts(seen), 2, axis=1))
-        surface = self.points[ys, xs].astype(np.float64)
+        own = self._own_pixels(seen)
+        ys, xs = outline_first(own).T
+        surface = self.points[ys + seen.top, xs + seen.left].astype(np.float64)
         reach = surface[np.argmax(surface @ DIRECTIONS.T, axis=0)]
         values: dict[str, Any] = {
             "points": points,
@@ -330,34 +334,33 @@ class _Measure:
         if self.rotation is not None:
             values["height"] = quantiles(-points[:, 1])
             sight = math.hypot(centre[0], centre[2]) or 1.0
-            low, high = _ends(-outline[:, 1])
-            left, right = _ends((outline[:, 0] * centre[2] - outline[:, 2] * centre[0]) / sight)
+            ys, xs = seen.pixels(own)
+            chosen = scattered(len(ys), EXTENT_POINTS)
+            whole = self.points[ys[chosen], xs[chosen]].astype(np.float64)
+            low, high = _ends(-whole[:, 1], END)
+            left, right = _ends((whole[:, 0] * centre[2] - whole[:, 2] * centre[0]) / sight, END)
             # Extents go from edge to edge, pixels from middle to middle: one pixel is missing.
             values["tall"], values["wide"] = high - low + pixel, right - left + pixel
             if ground is not None:
-                foot = low - pixel / 2 - float(values["height"][Q50])
+                foot = _ends(-outline[:, 1], FOOT)[0] - pixel / 2 - float(values["height"][Q50])
                 values["ground_gap"] = foot + float(ground.height(centre))
         return values
 
-    def _near_parts(self, seen: _Seen) -> NDArray[np.intp]:
-        """(n, 2) pixels to which nearest parts are measured."""
+    def _own_pixels(self, seen: _Seen) -> Mask:
+        """Pixels of the cut-out mask that show the thing itself; all with known depth if there are hardly any."""
         assert self.geometry.camera is not None
-        height, width = self.depth.shape
-        view = self.geometry.camera.resized(width, height)
+        view = self.geometry.camera.resized(self.depth.shape[1], self.depth.shape[0])
         rows, columns = np.flatnonzero(seen.mask.any(axis=1)), np.flatnonzero(seen.mask.any(axis=0))
         span = min((rows[-1] - rows[0] + 1) / view.fy, (columns[-1] - columns[0] + 1) / view.fx)
         window = slice(seen.top, seen.top + seen.mask.shape[0]), slice(seen.left, seen.left + seen.mask.shape[1])
-        own = own_pixels(seen.mask, self.depth[window], seen.clear, self.settings.edge, self.erosion, span)
-        if int(own.sum()) < self.settings.min_pixels:
-            own = seen.mask & seen.known
-        return outline_first(own) + np.array([seen.top, seen.left])
+        own = own_pixels(seen.mask, self.depth[window], seen.clear, self.settings.edge, self.erosion, float(span))
+        return own if int(own.sum()) >= self.settings.min_pixels else seen.mask & seen.known
 
     def _outline(self, seen: _Seen, depths: Array) -> tuple[Array, float]:
         """(n, 3) points of the whole mask, outline included, and the size of a pixel there.
 
-        The sample keeps off the outline, so its own extent is short: a lamp's pole is three pixels wide at 128. Here
-        every pixel of the mask counts, but none lies nearer or farther than the sample does (2-98 %), whatever depth
-        bled in from behind.
+        Every pixel of the mask counts, but none lies nearer or farther than the sample does (2-98 %), whatever depth
+        bled in from behind: where a foot stands on the floor, no edge tells what is floor.
         """
         assert self.points is not None and self.geometry.camera is not None
         ys, xs = seen.pixels(seen.mask & seen.known)
@@ -395,11 +398,11 @@ def _standable(category: str, gap: float | None, unit: float) -> bool:
     return abs(gap) < RESTS_WITHIN * unit or (is_standable(category) and abs(gap) < HANGS_FROM * unit)
 
 
-def _ends(values: Array) -> tuple[float, float]:
-    """1 and 99 % quantiles of (n,) finite values, by the nearest rank."""
+def _ends(values: Array, share: float) -> tuple[float, float]:
+    """The quantiles of (n,) finite values with ``share`` of them below and above, by the nearest rank."""
     ordered = np.sort(values)
     last = len(ordered) - 1
-    return float(ordered[round(0.01 * last)]), float(ordered[round(0.99 * last)])
+    return float(ordered[round(share * last)]), float(ordered[round((1 - share) * last)])
 
 
 def _even(low: float, high: float) -> Array:

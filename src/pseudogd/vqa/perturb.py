@@ -22,7 +22,21 @@ from pseudogd.vqa.outlines import around, eroded
 from pseudogd.vqa.scene import Q50, Array, Scene, SceneObject, median, quantiles
 
 _SHARED = {field.name for field in fields(Scene)} - {"objects", "depth", "points", "ground", "unit"}
-_OWN = {"z", "rank", "distance", "points", "centre", "skin", "surface", "height", "tall", "wide", "ground_gap", "box", "footprint"}
+_OWN = {
+    "z",
+    "rank",
+    "distance",
+    "points",
+    "centre",
+    "skin",
+    "surface",
+    "height",
+    "tall",
+    "wide",
+    "ground_gap",
+    "box",
+    "footprint",
+}
 _MOST_POINTS = 256
 _SAME = np.eye(3)
 

@@ -10,8 +10,9 @@ Asked of things that stand on the floor and are seen well. Wrong points are clea
 is on the floor too. Behind and in front, a picture is read well enough by "above the thing" and "below it".
 
 Drawn fairly, it is one of two points in nearly the same row and about as far from the thing in the picture (see
-`_opposed`). The wrong one is then most often on something else that stands there: what is in the same row and as far
-away on the floor, is there as well.
+`_opposed`). What is in the same row and as far away on the floor, most often is there as well, so the wrong one may
+also be on something that stands there; where a picture has pairs that are both on free floor, every other question is
+of such.
 """
 
 from __future__ import annotations
@@ -98,18 +99,17 @@ def _fair_facts(
 
     def facts_of(relation: str) -> Iterator[Fact]:
         asked = list(_between_of(scene, marks, standing, rng) if relation == "between" else singles(relation))
-        groups = [
-            opposed(
-                marks.percent,
-                free & one.right,
-                (free & one.wrong) | risen,
-                rng,
-                _picture_distance(scene, marks, one.things),
-                FAIR_OFF[relation],
-            )
-            for one in asked
-        ]
-        for picks, number in islice(Opposed.joined(groups).drawn(rng), FAIR_MOST):
+        away = [_picture_distance(scene, marks, one.things) for one in asked]
+
+        def pairs_with(wrong: list[NDArray[np.bool_]]) -> Iterator[tuple[NDArray[np.int64], int]]:
+            groups = [
+                opposed(marks.percent, free & one.right, bad, rng, off, FAIR_OFF[relation])
+                for one, bad, off in zip(asked, wrong, away, strict=True)
+            ]
+            return Opposed.joined(groups).drawn(rng)
+
+        drawn = blend(rng, (1, pairs_with([free & one.wrong for one in asked])), (1, pairs_with([risen] * len(asked))))
+        for picks, number in islice(drawn, FAIR_MOST):
             one = asked[number]
             yield _fact(scene, marks, one.things, relation, picks.tolist(), one.measure)
 
