@@ -48,9 +48,6 @@ FOOT_ELSEWHERE = 0.6
 SLIM = 0.1
 DEEP = 1.5
 OUTLINE_POINTS = 512
-EXTENT_POINTS = 2048
-END, FOOT = 0.002, 0.01
-"""Share of the points that lies beyond an end of an extent, and below a foot: a chair's back ends in a narrow edge."""
 SPREAD_POINTS = 40
 # Towards the 26 neighbours of a cube: where the outline reaches farthest, gaps begin.
 DIRECTIONS = np.array([d for d in itertools.product((-1.0, 0.0, 1.0), repeat=3) if any(d)])
@@ -334,15 +331,12 @@ class _Measure:
         if self.rotation is not None:
             values["height"] = quantiles(-points[:, 1])
             sight = math.hypot(centre[0], centre[2]) or 1.0
-            ys, xs = seen.pixels(own)
-            chosen = scattered(len(ys), EXTENT_POINTS)
-            whole = self.points[ys[chosen], xs[chosen]].astype(np.float64)
-            low, high = _ends(-whole[:, 1], END)
-            left, right = _ends((whole[:, 0] * centre[2] - whole[:, 2] * centre[0]) / sight, END)
+            low, high = _ends(-outline[:, 1])
+            left, right = _ends((outline[:, 0] * centre[2] - outline[:, 2] * centre[0]) / sight)
             # Extents go from edge to edge, pixels from middle to middle: one pixel is missing.
             values["tall"], values["wide"] = high - low + pixel, right - left + pixel
             if ground is not None:
-                foot = _ends(-outline[:, 1], FOOT)[0] - pixel / 2 - float(values["height"][Q50])
+                foot = low - pixel / 2 - float(values["height"][Q50])
                 values["ground_gap"] = foot + float(ground.height(centre))
         return values
 
@@ -359,8 +353,9 @@ class _Measure:
     def _outline(self, seen: _Seen, depths: Array) -> tuple[Array, float]:
         """(n, 3) points of the whole mask, outline included, and the size of a pixel there.
 
-        Every pixel of the mask counts, but none lies nearer or farther than the sample does (2-98 %), whatever depth
-        bled in from behind: where a foot stands on the floor, no edge tells what is floor.
+        The sample keeps off the outline, so its own extent is short: a lamp's pole is three pixels wide at 128. Here
+        every pixel of the mask counts, but none lies nearer or farther than the sample does (2-98 %), whatever depth
+        bled in from behind.
         """
         assert self.points is not None and self.geometry.camera is not None
         ys, xs = seen.pixels(seen.mask & seen.known)
@@ -398,11 +393,11 @@ def _standable(category: str, gap: float | None, unit: float) -> bool:
     return abs(gap) < RESTS_WITHIN * unit or (is_standable(category) and abs(gap) < HANGS_FROM * unit)
 
 
-def _ends(values: Array, share: float) -> tuple[float, float]:
-    """The quantiles of (n,) finite values with ``share`` of them below and above, by the nearest rank."""
+def _ends(values: Array) -> tuple[float, float]:
+    """1 and 99 % quantiles of (n,) finite values, by the nearest rank."""
     ordered = np.sort(values)
     last = len(ordered) - 1
-    return float(ordered[round(share * last)]), float(ordered[round((1 - share) * last)])
+    return float(ordered[round(0.01 * last)]), float(ordered[round(0.99 * last)])
 
 
 def _even(low: float, high: float) -> Array:

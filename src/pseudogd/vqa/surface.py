@@ -1,7 +1,7 @@
 """Which pixels of a mask show the thing itself, and enough of them to measure to its nearest part.
 
-What stands for a thing as a whole keeps off its outline. But the nearest part of a table is most often its edge, and
-the highest one of a chair too: there every pixel counts whose depth is the thing's own.
+What stands for a thing as a whole keeps off its outline. But the nearest part of a table is most often its edge: to
+that every pixel counts whose depth is the thing's own.
 """
 
 from __future__ import annotations

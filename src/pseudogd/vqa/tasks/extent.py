@@ -1,11 +1,10 @@
 """Height and width of one thing, in metres.
 
-Frame: gravity. *Height*: extent along up; *width*: level extent across the line of sight; both are 0.2-99.8 % extents
-of what is seen of it, without pixels whose depth is another's. Needs metric depth and confident gravity. The error is
-that of the depth, of half a pixel at either end, and - for the height of wide things - of gravity. Asked only of
-things that are seen whole. The wrong options are at least a factor of 1.6 away, and farther where the error asks for
-it; where a factor of 2 is too little, nothing is asked. The number is written in steps of the error, not in finer
-ones.
+Frame: gravity. *Height*: extent along up; *width*: level extent across the line of sight; both are 1-99 % extents of
+the whole outline, its depth held within the thing's own. Needs metric depth and confident gravity. The error is that
+of the depth, of half a pixel at either end, and - for the height of wide things - of gravity. Asked only of things
+that are seen whole. The wrong options are at least a factor of 1.6 away, and farther where the error asks for it;
+where a factor of 2 is too little, nothing is asked. The number is written in steps of the error, not in finer ones.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ TELLING = {"extent": SIZE}
 
 QUANTITIES = {"height": "tall", "width": "wide"}
 FORMULAS = {
-    "height": "extent along up (0.2-99.8% of what is seen)",
-    "width": "level extent across the line of sight (0.2-99.8% of what is seen)",
+    "height": "extent along up (1-99% of the outline)",
+    "width": "level extent across the line of sight (1-99% of the outline)",
 }
 
 _HEIGHT = (

@@ -42,7 +42,7 @@ ENDS = {
 }
 FORMULAS = {
     "depth": "order of the 5% quantile of z-depth",
-    "tall": "order of the extent along up (0.2-99.8% of what is seen)",
+    "tall": "order of the extent along up (1-99% of the outline)",
 }
 RULES = {"depth": "lower in the picture is nearer", "tall": "taller in the picture is taller"}
 

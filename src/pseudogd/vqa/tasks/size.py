@@ -1,7 +1,7 @@
 """Real size: taller / wider / larger, of things that are seen whole.
 
 Frame: gravity. *Height*: extent along up. *Width*: level extent across the line of sight, which is what "from left to
-right" shows. Both are 0.2-99.8 % extents of what is seen, without pixels of other depth.
+right" shows. Both are 1-99 % extents of the whole outline, its depth held within the object's own.
 *Larger*: taller and wider at once; one view never shows a volume.
 Asked only with a camera and confident gravity, if both outlines are off the border and hardly hidden and the ratio
 exceeds the margin and the propagated error (a size is as wrong as its depth). Ratios do not need metres.
@@ -31,9 +31,9 @@ WORDS = {"tall": ("taller", "shorter"), "wide": ("wider", "narrower"), "both": (
 QUANTITIES = {word: (quantity, k == 0) for quantity, words in WORDS.items() for k, word in enumerate(words)}
 QUANTITIES["tallest"] = ("tall", True)
 FORMULAS = {
-    "tall": "extent along up (0.2-99.8% of what is seen)",
-    "wide": "level extent across the line of sight (0.2-99.8% of what is seen)",
-    "both": "extents along up and across the line of sight, both (0.2-99.8% of what is seen)",
+    "tall": "extent along up (1-99% of the outline)",
+    "wide": "level extent across the line of sight (1-99% of the outline)",
+    "both": "extents along up and across the line of sight, both (1-99% of the outline)",
 }
 ON_SCREEN = {"tall": "taller in the picture", "wide": "wider in the picture", "both": "larger in the picture"}
 

@@ -49,8 +49,8 @@ QUANTITIES = {
 }
 FORMULAS = {
     "far": "|centre a| / |centre b|",
-    "tall": "ratio of the extents along up (0.2-99.8% of what is seen)",
-    "wide": "ratio of the level extents across the line of sight (0.2-99.8% of what is seen)",
+    "tall": "ratio of the extents along up (1-99% of the outline)",
+    "wide": "ratio of the level extents across the line of sight (1-99% of the outline)",
 }
 
 _FAR = (

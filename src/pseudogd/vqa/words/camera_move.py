@@ -20,7 +20,7 @@ BEGIN = {
         "After the camera has moved {d} %s, facing the same way, ",
     ),
     "to": (
-        "If the camera moved level to the place of the {x} without turning, ",
+        "If the camera moved level to the {x} without turning, ",
         "Suppose the camera moves level to the place of the {x} without turning: ",
         "After the camera moved level to the place of the {x} without turning, ",
     ),
@@ -100,7 +100,7 @@ def _supposed(begin: str, tail: str) -> str:
 
 def _form(kind: str, way: str, asked: str) -> Form:
     towards = way if way == "forward" else f"to the {way}"
-    motion = rf"(turn|move)\w* \{{d\}} {towards}\b" if way != "to" else r"move\w* level to the place of the \{x\}"
+    motion = rf"(turn|move)\w* \{{d\}} {towards}\b" if way != "to" else r"move\w* level to (the place of )?the \{x\}"
     begins = [text.replace("%s", towards) for text in BEGIN["to" if way == "to" else kind]]
 
     def joined(tails: Sequence[str]) -> tuple[str, ...]:
