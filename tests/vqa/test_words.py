@@ -178,3 +178,21 @@ def test_order_keeps_equal_operands_and_twins_apart():
         assert all(operands[i] != operands[j] for i, j in pairwise(order))
         assert abs(order.index(7) - order.index(8)) > 1
     assert len({tuple(apart(operands, twins, np.random.default_rng(s))) for s in range(20)}) > 15
+
+
+def test_what_is_only_supposed_is_asked_in_the_conditional():
+    for name, form in forms().items():
+        if name.startswith("camera_move."):
+            for text in form.wordings():
+                assert text.startswith("If ") == ("would the" in text), text
+
+
+@pytest.mark.parametrize("name", ["slope.at", "planes.pair"])
+def test_a_choice_of_two_kinds_does_not_name_a_third(name):
+    for text in forms()[name].mc:
+        assert not re.search("sloped|vertical|neither|parallel|perpendicular", text), text
+
+
+def test_on_the_ground_the_middle_is_that_of_what_is_seen():
+    for name in ("ground_distance.between", "ground_distance.camera"):
+        assert all("of the visible part" in text for text in forms()[name].wordings())

@@ -34,6 +34,7 @@ from pseudogd.vqa.scene import (
     median,
     quantiles,
 )
+from pseudogd.vqa.surface import outline_first, own_pixels, scattered
 
 Mask = NDArray[np.bool_]
 
@@ -51,7 +52,6 @@ SPREAD_POINTS = 40
 # Towards the 26 neighbours of a cube: where the outline reaches farthest, gaps begin.
 DIRECTIONS = np.array([d for d in itertools.product((-1.0, 0.0, 1.0), repeat=3) if any(d)])
 TYPICAL_CAMERA_HEIGHT = 1.4
-GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 TYPICAL_DEPTH = 3.0
 
 
@@ -314,14 +314,18 @@ class _Measure:
         return ys, xs
 
     def _metric_values(self, points: Array, seen: _Seen, depths: Array, ground: Plane | None) -> dict[str, Any]:
+        assert self.points is not None
         outline, pixel = self._outline(seen, depths)
         centre = median(points)
-        reach = outline[np.argmax(outline @ DIRECTIONS.T, axis=0)]
-        spread = points[np.linspace(0, len(points) - 1, min(len(points), SPREAD_POINTS)).astype(int)]
+        own = self._own_pixels(seen)
+        ys, xs = outline_first(own).T
+        surface = self.points[ys + seen.top, xs + seen.left].astype(np.float64)
+        reach = surface[np.argmax(surface @ DIRECTIONS.T, axis=0)]
         values: dict[str, Any] = {
             "points": points,
             "centre": centre,
-            "skin": np.concatenate([reach, spread]),
+            "surface": surface,
+            "skin": np.concatenate([reach, surface[scattered(len(surface), SPREAD_POINTS)]]),
             "distance": quantiles(np.sqrt((points**2).sum(axis=1))),
         }
         if self.rotation is not None:
@@ -336,6 +340,16 @@ class _Measure:
                 values["ground_gap"] = foot + float(ground.height(centre))
         return values
 
+    def _own_pixels(self, seen: _Seen) -> Mask:
+        """Pixels of the cut-out mask that show the thing itself; all with known depth if there are hardly any."""
+        assert self.geometry.camera is not None
+        view = self.geometry.camera.resized(self.depth.shape[1], self.depth.shape[0])
+        rows, columns = np.flatnonzero(seen.mask.any(axis=1)), np.flatnonzero(seen.mask.any(axis=0))
+        span = min((rows[-1] - rows[0] + 1) / view.fy, (columns[-1] - columns[0] + 1) / view.fx)
+        window = slice(seen.top, seen.top + seen.mask.shape[0]), slice(seen.left, seen.left + seen.mask.shape[1])
+        own = own_pixels(seen.mask, self.depth[window], seen.clear, self.settings.edge, self.erosion, float(span))
+        return own if int(own.sum()) >= self.settings.min_pixels else seen.mask & seen.known
+
     def _outline(self, seen: _Seen, depths: Array) -> tuple[Array, float]:
         """(n, 3) points of the whole mask, outline included, and the size of a pixel there.
 
@@ -345,7 +359,7 @@ class _Measure:
         """
         assert self.points is not None and self.geometry.camera is not None
         ys, xs = seen.pixels(seen.mask & seen.known)
-        chosen = _scattered(len(ys), OUTLINE_POINTS)
+        chosen = scattered(len(ys), OUTLINE_POINTS)
         ys, xs = ys[chosen], xs[chosen]
         z = self.depth[ys, xs].astype(np.float64)
         points = self.points[ys, xs] * (np.clip(z, depths[Q02], depths[Q98]) / z)[:, None]
@@ -377,18 +391,6 @@ def _standable(category: str, gap: float | None, unit: float) -> bool:
     if gap is None:
         return is_standable(category)
     return abs(gap) < RESTS_WITHIN * unit or (is_standable(category) and abs(gap) < HANGS_FROM * unit)
-
-
-def _scattered(count: int, most: int) -> NDArray[np.intp]:
-    """``most`` of ``count`` indices in order, one of each equal part, at no fixed distance.
-
-    Every n-th pixel of a mask falls into step with its rows: a box 32 pixels wide, of which every fourth is taken, ends
-    three pixels early. Where in its part an index lies follows the golden ratio.
-    """
-    if count <= most:
-        return np.arange(count)
-    parts = np.arange(most)
-    return ((parts + parts * GOLDEN % 1.0) * (count / most)).astype(np.intp)
 
 
 def _ends(values: Array) -> tuple[float, float]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from pseudogd.vqa.fact import Fact, rounded
+from pseudogd.vqa.fact import rounded
 from pseudogd.vqa.scene import Scene, SceneObject
 
 MOSTLY_KNOWN = 0.8
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ def in_turns(classes: Sequence[Hashable], rng: np.random.Generator) -> Iterator[
         lines = [line for line in lines if line]
 
 
-def blend(rng: np.random.Generator, *streams: tuple[int, Iterator[Fact]]) -> Iterator[Fact]:
-    """Facts of several streams in turn, so many of each a round, until all have ended.
+def blend(rng: np.random.Generator, *streams: tuple[int, Iterator[T]]) -> Iterator[T]:
+    """Facts (or what they are made of) of several streams in turn, so many of each a round, until all have ended.
 
     The first round begins anywhere in it: however few facts are taken of a photo, over many photos each stream has its
     share.

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from pseudogd.vqa.scene import NOT_BELIEVED, Array, Scene
 
 STEP = 5
+AROUND = 0.01
+KNOWN = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +37,11 @@ _BUILT: WeakKeyDictionary[Scene, dict[int, Marks]] = WeakKeyDictionary()
 
 
 def build_marks(scene: Scene, step: int = STEP) -> Marks:
-    """Grid points every ``step`` percent, border left out, where depth is known and even within a pixel around.
+    """Grid points every ``step`` percent, border left out, where depth is known and even all around.
 
-    A point at which the object (or the floor) changes within that pixel is left out too: it would be a matter of taste
-    what lies there. So is a point on a thing whose depth is not believed.
+    Around is within `AROUND` of the picture's width, and a pixel at least: who looks at the point does not look closer.
+    Of that `KNOWN` must have depth. A point at which the object (or the floor) changes there is left out too: it would
+    be a matter of taste what lies there. So is a point on a thing whose depth is not believed.
     """
     built = _BUILT.setdefault(scene, {})
     if step not in built:
@@ -50,16 +53,18 @@ def _built(scene: Scene, step: int) -> Marks:
     height, width = scene.depth.shape
     across = np.arange(step, 100, step)
     x, y = (grid.ravel() for grid in np.meshgrid(across, across))
-    column = np.clip((x * width) // 100, 1, max(width - 2, 1))
-    row = np.clip((y * height) // 100, 1, max(height - 2, 1))
-    if min(height, width) < 3:
+    reach = max(1, round(AROUND * width))
+    column = np.clip((x * width) // 100, reach, max(width - 1 - reach, reach))
+    row = np.clip((y * height) // 100, reach, max(height - 1 - reach, reach))
+    if min(height, width) < 2 * reach + 1:
         row, column, x, y = row[:0], column[:0], x[:0], y[:0]
-    shifts = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    around = np.stack([scene.depth[row + dy, column + dx] for dy, dx in shifts])
-    labels = np.stack([scene.labels[row + dy, column + dx] for dy, dx in shifts])
-    floor = np.stack([scene.floor[row + dy, column + dx] for dy, dx in shifts])
-    with np.errstate(invalid="ignore"):
-        even = np.isfinite(around).all(axis=0) & (around.max(axis=0) <= 1.15 * around.min(axis=0))
+    down, across = (n.reshape(-1, 1) for n in np.mgrid[-reach : reach + 1, -reach : reach + 1])
+    around = scene.depth[row + down, column + across]
+    labels, floor = scene.labels[row + down, column + across], scene.floor[row + down, column + across]
+    known = np.isfinite(around)
+    nearest, farthest = (np.where(known, around, end) for end in (np.float32(np.inf), np.float32(0)))
+    even = known[len(known) // 2] & (known.mean(axis=0) >= KNOWN) & (farthest.max(axis=0) <= 1.15 * nearest.min(axis=0))
+    floor |= ~known & floor[len(floor) // 2]  # what has no depth is not known to be on the floor
     even &= labels.min(axis=0) > NOT_BELIEVED
     keep = even & (labels.max(axis=0) == labels.min(axis=0)) & (floor.all(axis=0) | ~floor.any(axis=0))
     row, column = row[keep], column[keep]

@@ -22,7 +22,21 @@ from pseudogd.vqa.outlines import around, eroded
 from pseudogd.vqa.scene import Q50, Array, Scene, SceneObject, median, quantiles
 
 _SHARED = {field.name for field in fields(Scene)} - {"objects", "depth", "points", "ground", "unit"}
-_OWN = {"z", "rank", "distance", "points", "centre", "skin", "height", "tall", "wide", "ground_gap", "box", "footprint"}
+_OWN = {
+    "z",
+    "rank",
+    "distance",
+    "points",
+    "centre",
+    "skin",
+    "surface",
+    "height",
+    "tall",
+    "wide",
+    "ground_gap",
+    "box",
+    "footprint",
+}
 _MOST_POINTS = 256
 _SAME = np.eye(3)
 
@@ -189,6 +203,10 @@ class _ChangedObject(SceneObject):
         return self._turned("skin")
 
     @cached_property
+    def surface(self) -> Array | None:  # type: ignore[override]
+        return self._turned("surface")
+
+    @cached_property
     def distance(self) -> Array | None:  # type: ignore[override]
         own = self.__dict__
         if own["_even"]:
@@ -282,6 +300,7 @@ def _shrunk(scene: Scene, thing: SceneObject, pixels: int) -> SceneObject:
     if scene.points is not None and thing.centre is not None:
         points = scene.points[ys, xs].astype(np.float64)
         values |= {"points": points, "centre": median(points), "skin": points[:: max(1, len(points) // 66)]}
+        values["surface"] = points
         values["distance"] = quantiles(np.sqrt((points * points).sum(axis=1)))
         if thing.height is not None:
             values["height"] = quantiles(-points[:, 1])

@@ -78,9 +78,9 @@ class SceneObject:
     ``height``: along up from the camera; ``tall``, ``wide``: real extents along up and level across the line of sight;
     ``front``: unit vector (3,) in the scene's frame that the thing's own front faces, None if nobody said;
     ``front_confidence``: how sure that is, 0 to 1, None without a front;
-    ``points``: (n, 3) sample in the scene's frame; ``centre``: its median; ``skin``: (n, 3) fewer points that reach to
-    the outline, to measure gaps from; ``sigma``: relative error along the viewing ray; ``ground_gap``: height of the
-    lower end over the floor.
+    ``points``: (n, 3) sample in the scene's frame; ``centre``: its median; ``surface``: (n, 3) points that reach to
+    the outline, to measure to the nearest part; ``skin``: (n, 3) fewer of them, to measure gaps from; ``sigma``:
+    relative error along the viewing ray; ``ground_gap``: height of the lower end over the floor.
     """
 
     object_id: str
@@ -102,6 +102,7 @@ class SceneObject:
     points: Array | None = None
     centre: Array | None = None
     skin: Array | None = None
+    surface: Array | None = None
     height: Array | None = None
     tall: float | None = None
     wide: float | None = None

@@ -77,3 +77,10 @@ def test_less_free_never_asks_more(radius):
     few = list(task_facts(scene, "free_space", SynthSettings(margins=replace(Margins(), free_radius=radius + 0.4))))
     many = list(task_facts(scene, "free_space", SynthSettings(margins=replace(Margins(), free_radius=radius))))
     assert len(few) <= len(many)
+
+
+def test_wrong_points_are_on_the_free_floor_too_where_there_are_such():
+    """Else "which of these is floor at all" would answer a fair question."""
+    facts = facts_in(golden(LOW, eye=1.9, pitch_deg=30.0), "free_space", [1, 3])  # odd seeds are fair
+    floor = [fact.evidence["points"][1]["floor"] for fact in facts]
+    assert facts and 0.2 < np.mean(floor) < 0.9

@@ -13,9 +13,10 @@ from pseudogd.vqa.guards import Margins, about, pairs
 from pseudogd.vqa.marks import Marks
 from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Scene, SceneObject
+from pseudogd.vqa.surface import nearest
 from pseudogd.vqa.tasks._marked import CHOICES, points_of, texts_of
 from pseudogd.vqa.tasks._points_draw import flat_of, flat_rule, lowest_of_four, picture_distance, right_and_wrong
-from pseudogd.vqa.tasks._points_floor import along_and_aside, before, near_floor, nearest, risen
+from pseudogd.vqa.tasks._points_floor import along_and_aside, before, near_floor, risen
 
 REACH = (0.5, 1.0, 1.5)
 
@@ -26,11 +27,11 @@ def nearest_facts(scene: Scene, marks: Marks, rng: np.random.Generator, margins:
         return
     for index in rng.permutation(len(scene)):
         anchor = scene.objects[index]
-        assert anchor.skin is not None
         usable = np.flatnonzero(marks.label != index)
         if len(usable) < CHOICES or anchor.boxes_only:
             continue
-        away = nearest(marks.points[usable], anchor.skin)
+        assert anchor.surface is not None
+        away = nearest(marks.points[usable], anchor.surface)
         in_picture = picture_distance(scene, marks.percent[usable], anchor)
         # Both ends of every line carry a depth error; the nearer end's share is bounded by the longer ray.
         error = scene.settings.depth_sigma * marks.z[usable]

@@ -9,7 +9,8 @@ import numpy as np
 from pseudogd.vqa.fact import Fact
 from pseudogd.vqa.marks import Marks, look_at
 from pseudogd.vqa.scene import Scene, SceneObject
-from pseudogd.vqa.tasks._points_floor import along_and_aside, before, low, nearest
+from pseudogd.vqa.surface import nearest
+from pseudogd.vqa.tasks._points_floor import along_and_aside, before, low
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:
@@ -25,8 +26,8 @@ def answer(scene: Scene, fact: Fact) -> str | None:
     things = [scene.objects[scene.index(operand)] for operand in fact.operands]
     assert seen.points is not None
     if form == "point_nearest":
-        assert things[0].skin is not None
-        return texts[int(nearest(seen.points, things[0].skin).argmin())]
+        assert things[0].surface is not None
+        return texts[int(nearest(seen.points, things[0].surface).argmin())]
     if scene.ground is None:
         return None
     if form == "point_front":

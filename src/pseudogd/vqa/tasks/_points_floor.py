@@ -50,9 +50,3 @@ def low(scene: Scene, seen: Marks) -> Any:
     """Points nearer to the floor than to what stands on it, and on no thing."""
     assert scene.ground is not None and seen.points is not None
     return (np.abs(scene.ground.height(seen.points)) < 0.15 * scene.unit) & (seen.label < 0)
-
-
-def nearest(points: Array, others: Array) -> Array:
-    """(M,) distances of (M, 3) points to the nearest of (N, 3) others."""
-    square = sum((points[:, axis, None] - others[:, axis]) ** 2 for axis in range(3))
-    return np.sqrt(np.asarray(square).min(axis=1))

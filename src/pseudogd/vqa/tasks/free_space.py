@@ -10,8 +10,9 @@ Asked of things that stand on the floor and are seen well. Wrong points are clea
 is on the floor too. Behind and in front, a picture is read well enough by "above the thing" and "below it".
 
 Drawn fairly, it is one of two points in nearly the same row and about as far from the thing in the picture (see
-`_opposed`). The wrong one is then most often on something else that stands there: what is in the same row and as far
-away on the floor, is there as well.
+`_opposed`). What is in the same row and as far away on the floor, most often is there as well, so the wrong one may
+also be on something that stands there; where a picture has pairs that are both on free floor, every other question is
+of such.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from pseudogd.vqa.guards import Margins, about, blend, pairs, seen_well
 from pseudogd.vqa.marks import Marks, build_marks
 from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Q50, Array, Scene, SceneObject
+from pseudogd.vqa.surface import nearest
 from pseudogd.vqa.tasks._marked import CHOICES, draw_points, points_of, seen_again, spread_out, texts_of
 from pseudogd.vqa.tasks._opposed import Opposed, opposed
 from pseudogd.vqa.words.free_space import FORMS as FORMS
@@ -97,18 +99,17 @@ def _fair_facts(
 
     def facts_of(relation: str) -> Iterator[Fact]:
         asked = list(_between_of(scene, marks, standing, rng) if relation == "between" else singles(relation))
-        groups = [
-            opposed(
-                marks.percent,
-                free & one.right,
-                (free & one.wrong) | risen,
-                rng,
-                _picture_distance(scene, marks, one.things),
-                FAIR_OFF[relation],
-            )
-            for one in asked
-        ]
-        for picks, number in islice(Opposed.joined(groups).drawn(rng), FAIR_MOST):
+        away = [_picture_distance(scene, marks, one.things) for one in asked]
+
+        def pairs_with(wrong: list[NDArray[np.bool_]]) -> Iterator[tuple[NDArray[np.int64], int]]:
+            groups = [
+                opposed(marks.percent, free & one.right, bad, rng, off, FAIR_OFF[relation])
+                for one, bad, off in zip(asked, wrong, away, strict=True)
+            ]
+            return Opposed.joined(groups).drawn(rng)
+
+        drawn = blend(rng, (1, pairs_with([free & one.wrong for one in asked])), (1, pairs_with([risen] * len(asked))))
+        for picks, number in islice(drawn, FAIR_MOST):
             one = asked[number]
             yield _fact(scene, marks, one.things, relation, picks.tolist(), one.measure)
 
@@ -171,8 +172,8 @@ def free_places(scene: Scene, marks: Marks, margins: Margins) -> NDArray[np.bool
     rows = np.flatnonzero(free)
     occupied = _occupied(scene)
     if len(rows) and len(occupied):
-        away = _nearest_square(marks.points[rows][:, ::2], occupied)
-        free[rows] = away > (margins.free_radius * scene.unit) ** 2
+        away = nearest(marks.points[rows][:, ::2], occupied)
+        free[rows] = away > margins.free_radius * scene.unit
     return free
 
 
@@ -198,15 +199,8 @@ def _stands(scene: Scene, obj: SceneObject) -> bool:
 
 def _away(obj: SceneObject, points: Array) -> Array:
     """(M,) distances on the ground to the closest visible part."""
-    assert obj.skin is not None
-    return np.sqrt(_nearest_square(points[:, ::2], obj.skin[:, ::2]))
-
-
-def _nearest_square(places: Array, others: Array) -> Array:
-    """(M,) squared distances of (M, 2) places to the nearest of (N, 2) others."""
-    square = (places**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * places @ others.T
-    nearest: Array = np.maximum(square.min(axis=1), 0.0)
-    return nearest
+    assert obj.surface is not None
+    return nearest(points[:, ::2], obj.surface[:, ::2])
 
 
 def _sight(obj: SceneObject, points: Array) -> tuple[Array, Array, Array]:

@@ -1,10 +1,11 @@
 """Distance along the ground, in metres: between two things, or from the camera.
 
-Frame: gravity. The middles (and the camera) are dropped straight down; what is measured is the level distance of the
-points below, so heights do not count; the wording says so. Needs metric depth and confident gravity. The error is
-that of both middles along their rays, and that of gravity, which takes a share of their difference of height for
-level. The wrong options are at least a factor of 1.6 away, and farther where the error asks for it; where a factor of
-2 is too little, nothing is asked. The number is written in steps of the error, not in finer ones.
+Frame: gravity. The middle of a thing is the median of its visible points. The middles (and the camera) are dropped
+straight down; what is measured is the level distance of the points below, so heights do not count; the wording says
+so. Needs metric depth and confident gravity. The error is that of both middles along their rays, and that of gravity,
+which takes a share of their difference of height for level. The wrong options are at least a factor of 1.6 away, and
+farther where the error asks for it; where a factor of 2 is too little, nothing is asked. The number is written in
+steps of the error, not in finer ones.
 """
 
 from __future__ import annotations
@@ -30,26 +31,33 @@ STEEP = 1.15
 """Straight distance by that along the ground, from which on the two are told apart by the eye."""
 
 _BETWEEN = (
-    "Measured along the ground, how far is the middle of the {a} from the middle of the {b}?",
-    "What is the distance along the ground between the middles of the {a} and the {b}, leaving heights aside?",
-    "On a floor plan of the scene, how far apart are the middles of the {a} and the {b}?",
-    "How many meters are, along the ground, between the points below the middles of the {a} and the {b}?",
+    "Measured along the ground, how far is the middle of the visible part of the {a} from that of the {b}?",
+    "What is the distance along the ground between the middles of the visible parts of the {a} and the {b}?",
+    "On a floor plan of the scene, how far apart are the middles of the visible parts of the {a} and the {b}?",
+    "How many meters of ground lie between the points below the middles of the visible parts of the {a} and the {b}?",
 )
 _CAMERA = (
-    "Measured along the ground, how far is the middle of the {a} from the camera?",
-    "How far along the ground is the point below the middle of the {a} from the point below the camera?",
-    "On a floor plan of the scene, how far is the middle of the {a} from the camera?",
-    "What is the distance along the ground from the camera to the middle of the {a}, leaving heights aside?",
+    "Measured along the ground, how far is the middle of the visible part of the {a} from the camera?",
+    "How far along the ground is the point below the middle of the visible part of the {a} from the camera?",
+    "On a floor plan of the scene, how far is the middle of the visible part of the {a} from the camera?",
+    "What is the distance along the ground from the camera to the middle of the visible part of the {a}?",
 )
-_LEVEL = r"along the ground|On a floor plan"
+_A = r"middles? of the visible parts? of the \{a\}"
+_LEVEL = r"along the ground|of ground|On a floor plan"
 FORMS = meant(
     {
         "ground_distance.between": Form(mc=_BETWEEN, open=_BETWEEN),
         "ground_distance.camera": Form(mc=_CAMERA, open=_CAMERA),
     },
     {
-        "ground_distance.between": (rf"(?=.*({_LEVEL})).*middles? of the \{{a\}}.*\{{b\}}", r"camera|closest|gap"),
-        "ground_distance.camera": (rf"(?=.*camera)(?=.*({_LEVEL})).*middle of the \{{a\}}", r"\{b\}|closest|gap"),
+        "ground_distance.between": (
+            rf"(?=.*({_LEVEL})).*middles? of the visible parts? of the \{{a\}}.*\{{b\}}",
+            r"camera|closest|gap",
+        ),
+        "ground_distance.camera": (
+            rf"(?=.*camera)(?=.*({_LEVEL})).*middle of the visible part of the \{{a\}}",
+            r"\{b\}|closest|gap",
+        ),
     },
 )
 FORMULAS = {

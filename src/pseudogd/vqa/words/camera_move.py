@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import product
 
@@ -19,7 +20,7 @@ BEGIN = {
         "After the camera has moved {d} %s, facing the same way, ",
     ),
     "to": (
-        "If the camera moved level to the place of the {x} without turning, ",
+        "If the camera moved level to the {x} without turning, ",
         "Suppose the camera moves level to the place of the {x} without turning: ",
         "After the camera moved level to the place of the {x} without turning, ",
     ),
@@ -72,22 +73,38 @@ MEANS = {
     "range": (r"nearer.* or |farther", r"half|in the picture"),
 }
 CLAIMED = {
-    "left": r"\{a\} (in the left|left of)",
-    "right": r"\{a\} (in the right|right of)",
-    "in": r"still in|stay in",
+    "left": r"\{a\} (be )?(in the left|left of)",
+    "right": r"\{a\} (be )?(in the right|right of)",
+    "in": r"still (be )?in|stay in",
     "out": r"outside|leave",
     "nearer": r"nearer",
     "farther": r"farther",
 }
 
 
+WOULD = (
+    (r"^is the (\{a\}|camera) (still )?(?:now )?", r"would the \1 \2be "),
+    (r"^does the (\{a\}) ", r"would the \1 "),
+    (r"^in which half of the picture is the (\{a\})", r"in which half of the picture would the \1 be"),
+)
+"""What is only supposed is asked in the conditional."""
+
+
+def _supposed(begin: str, tail: str) -> str:
+    """Both parts of a question: "if the camera moved, would it be", but "after it has moved, is it"."""
+    if begin.startswith("If "):
+        for pattern, said in WOULD:
+            tail = re.sub(pattern, said, tail)
+    return begin + tail
+
+
 def _form(kind: str, way: str, asked: str) -> Form:
     towards = way if way == "forward" else f"to the {way}"
-    motion = rf"(turn|move)\w* \{{d\}} {towards}\b" if way != "to" else r"move\w* level to the place of the \{x\}"
+    motion = rf"(turn|move)\w* \{{d\}} {towards}\b" if way != "to" else r"move\w* level to (the place of )?the \{x\}"
     begins = [text.replace("%s", towards) for text in BEGIN["to" if way == "to" else kind]]
 
     def joined(tails: Sequence[str]) -> tuple[str, ...]:
-        return tuple(begin + tail for begin, tail in product(begins, tails))
+        return tuple(_supposed(begin, tail) for begin, tail in product(begins, tails))
 
     says, never = MEANS[asked]
     claims = CLAIMS[asked]

@@ -11,6 +11,13 @@ PAIR = (
     "In the real scene, are the surfaces seen at {p} and {q} (x, y in percent) parallel, perpendicular or neither?",
     "Take the surfaces at {p} and {q} (x, y in percent): are they parallel, perpendicular or neither in space?",
 )
+LIE = (
+    "How do the surfaces at the points {p} and {q} (x, y in percent of the picture) lie to one another in space?",
+    "At which kind of angle do the surfaces at {p} and {q} (x, y in percent) stand to one another in space?",
+    "In the real scene, how are the surfaces seen at {p} and {q} (x, y in percent) oriented to one another?",
+    "Take the surfaces at {p} and {q} (x, y in percent): how do they lie to one another in the real scene?",
+)
+"""With the options below them, which may be two of the three kinds."""
 CLAIMS = {
     "parallel": (
         "Are the surfaces at the points {p} and {q} (x, y in percent of the picture) parallel in space?",
@@ -44,12 +51,12 @@ def _which(phrase: str) -> Form:
 SQUARE = r"perpendicular|right angle"
 FORMS = meant(
     {
-        "planes.pair": Form(mc=PAIR, open=PAIR, yesno=CLAIMS, answers=KINDS),
+        "planes.pair": Form(mc=LIE, open=PAIR, yesno=CLAIMS, answers=KINDS),
         "planes.which_parallel": _which("parallel to"),
         "planes.which_perpendicular": _which("perpendicular to"),
     },
     {
-        "planes.pair": (r"parallel, perpendicular or neither", r"right angle"),
+        "planes.pair": (r"parallel, perpendicular or neither|to one another", r"right angle"),
         "planes.which_parallel": ("parallel to", SQUARE),
         "planes.which_perpendicular": (SQUARE, "parallel"),
     },

@@ -11,6 +11,13 @@ AT = (
     "How does the surface at {p} (x, y in percent of the picture) lie in space: level, vertical or sloped?",
     "Look at the point {p} (x, y in percent of the picture): is the surface there level, vertical or sloped?",
 )
+LIES = (
+    "How does the surface at the point {p} (x, y in percent of the picture) lie in space?",
+    "In the real scene, how is the surface seen at {p} (x, y in percent of the picture) oriented?",
+    "What is the surface at {p} (x, y in percent of the picture) like in the real scene?",
+    "Look at the point {p} (x, y in percent of the picture): how does the surface there lie in space?",
+)
+"""With the options below them, which may be two of the three kinds."""
 CLAIMS = {
     "level": (
         "Is the surface at the point {p} (x, y in percent of the picture) level in the real scene?",
@@ -40,12 +47,12 @@ def _which(kind: str) -> Form:
 
 FORMS = meant(
     {
-        "slope.at": Form(mc=AT, open=AT, yesno=CLAIMS, answers=KINDS),
+        "slope.at": Form(mc=LIES, open=AT, yesno=CLAIMS, answers=KINDS),
         "slope.which_level": _which("level"),
         "slope.which_vertical": _which("vertical"),
     },
     {
-        "slope.at": ("level, vertical or sloped", "which"),
+        "slope.at": (r"level, vertical or sloped|[Hh]ow (does|is) the surface|What is the surface", "which"),
         "slope.which_level": ("level", "vertical|sloped"),
         "slope.which_vertical": ("vertical", "level|sloped"),
     },
