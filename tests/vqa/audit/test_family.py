@@ -125,11 +125,11 @@ def test_the_family_wise_error_rate_is_held_for_whatever_depends_on_whatever():
 
 
 def test_what_is_too_few_to_fail_does_not_count():
-    parts = [Part(str(k), 0.5, (0.2, 0.8), n, "fail", p=0.004) for k, n in enumerate((40, 5, 5, 5, 50))]
+    parts = [Part(str(k), 0.5, (0.2, 0.8), n, "fail", p=0.02) for k, n in enumerate((40, 5, 5, 5, 50))]
     assert [part.verdict for part in as_family(parts, 30)] == ["fail"] * 5
-    parts = [Part(str(k), 0.5, (0.2, 0.8), 40, "fail", p=0.004) for k in range(5)]
+    parts = [Part(str(k), 0.5, (0.2, 0.8), 40, "fail", p=0.02) for k in range(5)]
     found = as_family(parts, 30)
-    assert {part.verdict for part in found} == {"warn"} and found[0].p == pytest.approx(0.02)
+    assert {part.verdict for part in found} == {"warn"} and found[0].p == pytest.approx(0.1)
 
 
 def test_every_part_that_has_an_interval_was_corrected():
@@ -151,3 +151,17 @@ def test_every_part_that_has_an_interval_was_corrected():
         assert all(part.p is not None for part in check.parts), check.name
         if len(big := [part.p for part in check.parts if part.n >= Limits().few]) > 1:
             assert max(big) == 1.0 or len({*big}) < len(big) or min(big) < 1e-3, check.name
+
+
+@pytest.mark.parametrize("limit", [Limits().prior, Limits().text, Limits().flat])
+def test_questions_without_a_lean_hardly_ever_fail_a_threshold(limit):
+    """The guess that is right most often among four, in each of 20 forms of 40 questions."""
+    rng, failed = np.random.default_rng(0), 0
+    photos = [str(k) for k in range(40)]
+    for _ in range(150):
+        p = []
+        for right in rng.integers(4, size=(20, 40)):
+            best = np.bincount(right, minlength=4).argmax()
+            p.append(p_beyond((right == best) - 0.25, 0.25, limit, photos, looks=4))
+        failed += holm(p).min() <= FAMILY
+    assert failed <= 1

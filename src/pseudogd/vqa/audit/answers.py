@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from pseudogd.vqa.audit.family import as_family, p_beyond
+from pseudogd.vqa.audit.family import EVEN, as_family, p_beyond
 from pseudogd.vqa.audit.intervals import mean_interval, share_interval
 from pseudogd.vqa.audit.items import Item, effective_number, number_of
 from pseudogd.vqa.audit.limits import Check, Limits, Part, judge, overall
@@ -94,7 +94,7 @@ def letter_check(items: Sequence[Item], limits: Limits) -> Check:
             verdict = judge(value, interval, len(group), limits.letter, limits.few, True)
             p = p_beyond(gain, 1 / int(count), 0.0, [i.image_id for i in group], looks=int(count))
             parts.append(Part(f"{task}, {count} options", value, interval, len(group), verdict, told, p))
-    parts = as_family(parts, limits.few)
+    parts = as_family(parts, limits.few, EVEN)
     return Check(
         "letters",
         "Position of the right option",
@@ -122,7 +122,7 @@ def yes_check(items: Sequence[Item], limits: Limits) -> Check:
         more = yes if yes.mean() >= 0.5 else 1 - yes
         p = p_beyond(more - 0.5, 0.5, 0.0, [item.image_id for item in group], looks=2)
         parts.append(Part(task, off, (nearest, farthest), len(group), verdict, told, p))
-    parts = as_family(parts, limits.few)
+    parts = as_family(parts, limits.few, EVEN)
     return Check(
         "yes_no",
         "Yes against no",
