@@ -25,6 +25,18 @@ def test_every_form_has_several_wordings():
             assert not wordings or len(form.ask("mc") or form.ask("open")) >= 3, name
 
 
+def test_every_task_has_at_least_eight_different_wordings():
+    """Different ones: what stands under multiple choice and under open alike counts once."""
+    of_task, few = {}, set()
+    for name, form in forms().items():
+        texts = set(form.wordings())
+        of_task.setdefault(name.split(".")[0], set()).update(texts)
+        few |= {name} if len(texts) < 8 else set()
+    assert {task: len(texts) for task, texts in of_task.items() if len(texts) < 8} == {}
+    # Lengths and ratios that state their definition, and points, have three to six a form.
+    assert {name.split(".")[0] for name in few} <= {"distance", "extent", "ground_distance", "localization", "times"}
+
+
 def test_one_question_each_short_and_with_its_frame():
     for name, form in forms().items():
         for text in form.wordings():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from pseudogd.vqa.audit.family import EVEN, as_family, p_beyond
 from pseudogd.vqa.audit.intervals import mean_interval, share_interval
 from pseudogd.vqa.audit.items import Item, effective_number, number_of
 from pseudogd.vqa.audit.limits import Check, Limits, Part, judge, overall
@@ -39,6 +40,7 @@ def prior_check(items: Sequence[Item], limits: Limits) -> Check:
         closed = [item for item in group if len(item.candidates) > 1]
         if closed and group[0].format != "yesno":
             parts.append(_prior(name, closed, limits))
+    parts = as_family(parts, limits.few)
     return Check(
         "prior",
         "Answer priors",
@@ -60,17 +62,21 @@ def _prior(name: str, items: Sequence[Item], limits: Limits) -> Part:
             shown[candidate] += 1
     common = [text for text in sorted(won) if shown[text] >= RARE * len(items)] or sorted(won)
     best = max(common, key=lambda text: won[text] / len(items))
-    value, interval = excess(
-        items, [(best == i.said) - 1 / len(i.candidates) if best in i.candidates else 0.0 for i in items]
-    )
+    chance = [(best in i.candidates) / len(i.candidates) for i in items]
+    gain = [(best == i.said) - c for i, c in zip(items, chance)]
+    value, interval = excess(items, gain)
+    p = p_beyond(gain, chance, limits.prior, [i.image_id for i in items], looks=len(common))
     said = sum(item.said == best for item in items)
     text = f"“{best}” is the answer of {said:,}; {effective_number(i.said for i in items):.1f} answers in effect"
     verdict = judge(value, interval, len(items), limits.prior, limits.few, True)
-    return Part(name, value, interval, len(items), verdict, text)
+    return Part(name, value, interval, len(items), verdict, text, p)
 
 
 def letter_check(items: Sequence[Item], limits: Limits) -> Check:
-    """Whether one position among the options is right more often than the others, overall and per task."""
+    """Whether one position among the options is right more often than the others, overall and per task.
+
+    Fails where that is beyond the threshold and letters drawn by even chances do not explain it (see `family`).
+    """
     from scipy.stats import chisquare
 
     parts = []
@@ -81,15 +87,14 @@ def letter_check(items: Sequence[Item], limits: Limits) -> Check:
             places = np.array([item.answer_index for item in group])
             counts = np.bincount(places, minlength=int(count))
             best = int(counts.argmax())
-            value, interval = excess(group, (places == best) - 1 / int(count))
-            p = float(chisquare(counts).pvalue)
+            gain = (places == best) - 1 / int(count)
+            value, interval = excess(group, gain)
             told = ", ".join(f"{chr(65 + k)} {n:,}" for k, n in enumerate(counts))
+            told += f"; chi-square p = {chisquare(counts).pvalue:.2g}"
             verdict = judge(value, interval, len(group), limits.letter, limits.few, True)
-            parts.append(
-                Part(
-                    f"{task}, {count} options", value, interval, len(group), verdict, f"{told}; chi-square p = {p:.2g}"
-                )
-            )
+            p = p_beyond(gain, 1 / int(count), 0.0, [i.image_id for i in group], looks=int(count))
+            parts.append(Part(f"{task}, {count} options", value, interval, len(group), verdict, told, p))
+    parts = as_family(parts, limits.few, EVEN)
     return Check(
         "letters",
         "Position of the right option",
@@ -103,7 +108,7 @@ def letter_check(items: Sequence[Item], limits: Limits) -> Check:
 
 
 def yes_check(items: Sequence[Item], limits: Limits) -> Check:
-    """The share of "yes" among yes/no questions, per task."""
+    """The share of "yes" among yes/no questions, overall and per task; held to even chances like `letter_check`."""
     parts = []
     asked = [item for item in items if item.format == "yesno"]
     groups = {"all tasks": asked, **grouped(asked, lambda i: i.task)} if asked else {}
@@ -114,7 +119,10 @@ def yes_check(items: Sequence[Item], limits: Limits) -> Check:
         nearest, farthest = max(0.0, low - 0.5, 0.5 - high), max(abs(low - 0.5), abs(high - 0.5))
         verdict = judge(off, (nearest, farthest), len(group), limits.yes, limits.few, True)
         told = f"yes {int(yes.sum()):,}, no {int((1 - yes).sum()):,}"
-        parts.append(Part(task, off, (nearest, farthest), len(group), verdict, told))
+        more = yes if yes.mean() >= 0.5 else 1 - yes
+        p = p_beyond(more - 0.5, 0.5, 0.0, [item.image_id for item in group], looks=2)
+        parts.append(Part(task, off, (nearest, farthest), len(group), verdict, told, p))
+    parts = as_family(parts, limits.few, EVEN)
     return Check(
         "yes_no",
         "Yes against no",
@@ -135,6 +143,7 @@ def length_check(items: Sequence[Item], limits: Limits) -> Check:
         for name, pick in (("longest", max), ("shortest", min)):
             gain = [_shared([len(o) for o in i.options or ()], pick, i.right) - 1 / len(i.candidates) for i in group]
             parts.append(_picked(f"{task}, {name}", group, gain, limits.length, limits))
+    parts = as_family(parts, limits.few)
     return Check(
         "length",
         "Length of the right option",
@@ -158,8 +167,10 @@ def rank_check(items: Sequence[Item], limits: Limits) -> Check:
             parts.append(_picked(f"{form}, {name}", group, gain, limits.rank, limits))
         inner = [(item, values) for item, values in pairs if len(values) > 2]
         if inner:
-            gain = [_inside(values, item.right) - (len(values) - 2) / len(values) for item, values in inner]
-            parts.append(_picked(f"{form}, neither", [item for item, _ in inner], gain, limits.rank, limits))
+            chance = [(len(values) - 2) / len(values) for _, values in inner]
+            gain = [_inside(values, item.right) - c for (item, values), c in zip(inner, chance)]
+            parts.append(_picked(f"{form}, neither", [item for item, _ in inner], gain, limits.rank, limits, chance))
+    parts = as_family(parts, limits.few)
     return Check(
         "rank",
         "Rank of the right number",
@@ -187,9 +198,20 @@ def _numbers(item: Item) -> list[float] | None:
     return None if None in values else [float(v) for v in values if v is not None]
 
 
-def _picked(name: str, group: Sequence[Item], gain: Sequence[float], limit: float, limits: Limits) -> Part:
+def _picked(
+    name: str,
+    group: Sequence[Item],
+    gain: Sequence[float],
+    limit: float,
+    limits: Limits,
+    chance: Sequence[float] | None = None,
+) -> Part:
+    """A part whose guess is right as often as one of the candidates drawn at random, unless ``chance`` says else."""
     value, interval = excess(group, gain)
-    return Part(name, value, interval, len(group), judge(value, interval, len(group), limit, limits.few, True))
+    verdict = judge(value, interval, len(group), limit, limits.few, True)
+    chance = chance or [1 / len(item.candidates) for item in group]
+    p = p_beyond(gain, chance, limit, [item.image_id for item in group])
+    return Part(name, value, interval, len(group), verdict, p=p)
 
 
 def _shared(values: Sequence[float], pick: Callable[[Sequence[float]], float], right: int) -> float:

@@ -14,6 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from pseudogd.vqa.audit.answers import excess, grouped
+from pseudogd.vqa.audit.family import as_family, p_beyond
 from pseudogd.vqa.audit.items import Item, Thing, number_of, point_of
 from pseudogd.vqa.audit.limits import Check, Limits, Part, judge, overall
 from pseudogd.vqa.audit.logit import Cues, Logit
@@ -73,7 +74,9 @@ def rule_check(items: Sequence[Item], limits: Limits) -> Check:
         right = np.array([item.rule_right for item in group], np.float64)
         interval = share_interval(right, [item.image_id for item in group])
         verdict = judge(float(right.mean()), interval, len(group), limits.rule, limits.few, True)
-        parts.append(Part(form, float(right.mean()), interval, len(group), verdict))
+        p = p_beyond(right, 0.0, limits.rule, [item.image_id for item in group])
+        parts.append(Part(form, float(right.mean()), interval, len(group), verdict, p=p))
+    parts = as_family(parts, limits.few)
     return Check(
         "rule",
         "Rules of thumb",
@@ -98,8 +101,9 @@ def _parts(items: Sequence[Item], cues: Callable[[Item, int], Cues], limit: floa
         chance = float(np.mean([1 / len(item.candidates) for item in group]))
         verdict = judge(value, interval, len(group), limit, limits.few, True)
         text = f"{100 * (value + chance):.0f} % right, {100 * chance:.0f} % by chance"
-        parts.append(Part(form, value, interval, len(group), verdict, text))
-    return parts
+        p = p_beyond(gain[mine], chance, limit, [item.image_id for item in group])
+        parts.append(Part(form, value, interval, len(group), verdict, text, p))
+    return as_family(parts, limits.few)
 
 
 def _drawn(items: Sequence[Item]) -> list[Item]:

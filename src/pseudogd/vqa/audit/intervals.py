@@ -23,14 +23,19 @@ def share_interval(right: NDArray[np.float64], photos: Sequence[str]) -> tuple[f
     n = len(right)
     if n == 0:
         return 0.0, 1.0
-    _, index = np.unique(np.asarray(photos), return_inverse=True)
-    count, spread, effect = int(index.max()) + 1, float(right.var()), 1.0
-    if count > 1 and spread > 0:
-        residual = np.bincount(index, weights=right - right.mean(), minlength=count)
-        effect = max(1.0, float((residual**2).sum() / n**2 * count / (count - 1) / (spread / n)))
-    effective = max(1, round(n / effect))
+    effective = max(1, round(n / design_effect(right, photos)))
     found = binomtest(round(float(right.mean()) * effective), effective).proportion_ci(LEVEL, method="wilson")
     return float(found.low), float(found.high)
+
+
+def design_effect(values: NDArray[np.float64], photos: Sequence[str]) -> float:
+    """Variance of the mean of (n,) values over what it would be if no two shared a photo; at least 1."""
+    _, index = np.unique(np.asarray(photos), return_inverse=True)
+    n, count, spread = len(values), int(index.max()) + 1, float(values.var())
+    if count < 2 or spread <= 0:
+        return 1.0
+    residual = np.bincount(index, weights=values - values.mean(), minlength=count)
+    return max(1.0, float((residual**2).sum() / n**2 * count / (count - 1) / (spread / n)))
 
 
 def mean_interval(values: NDArray[np.float64], photos: Sequence[str], draws: int = DRAWS) -> tuple[float, float]:

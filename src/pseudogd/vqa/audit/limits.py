@@ -11,7 +11,8 @@ from typing import Any
 from pseudogd.errors import InputError
 
 VERDICTS = ("pass", "few", "warn", "fail")
-"""From harmless to grave. *few*: too few questions to tell; *warn*: beyond the threshold, but chance may explain it."""
+"""From harmless to grave. *few*: too few questions to tell; *warn*: beyond the threshold, but chance may explain it
+(the interval reaches within, or it is the worst of many)."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Part:
-    """One measured number. ``n`` questions (or photos) stand behind it; no ``interval`` where all were counted."""
+    """One measured number. ``n`` questions (or photos) stand behind it; no ``interval`` where all were counted.
+
+    ``p``: how likely a number as far beyond the threshold is by chance, corrected for the parts of the check.
+    """
 
     name: str
     value: float
@@ -69,6 +73,7 @@ class Part:
     n: int
     verdict: str
     text: str = ""
+    p: float | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ class Check:
 
 
 def judge(value: float, interval: tuple[float, float] | None, n: int, limit: float, few: int, at_most: bool) -> str:
-    """Verdict of one number. Fails only where the whole interval lies beyond the limit."""
+    """Verdict of one number by itself. Fails only where the whole interval lies beyond the limit (see `family`)."""
     if interval is None:
         return "pass" if (value <= limit if at_most else value >= limit) else "fail"
     if n < few:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pseudogd.vqa.audit.answers import grouped
+from pseudogd.vqa.audit.family import as_family, p_beyond
 from pseudogd.vqa.audit.intervals import share_interval
 from pseudogd.vqa.audit.items import Item, effective_number
 from pseudogd.vqa.audit.limits import Check, Limits, Part, judge, overall
@@ -107,6 +108,7 @@ def view_check(items: Sequence[Item], limits: Limits) -> Check:
         chance = float(np.mean([1 / max(item.choices, 1) for item in group]))
         least = limits.view if chance == 1 else min(limits.view, 1 - chance - limits.prior)
         parts.append(_other_view(task, group, least, limits))
+    parts = as_family(parts, limits.few)
     return Check(
         "view",
         "Another view than the camera's",
@@ -124,7 +126,9 @@ def _other_view(name: str, items: Sequence[Item], least: float, limits: Limits) 
     interval, value = share_interval(other, [item.image_id for item in items]), float(other.mean())
     twins = twins_share(items)
     told = f"at least {least:.0%}" + ("" if twins is None else f"; opposite-facing twins asked of {twins:.0%}")
-    return Part(name, value, interval, len(items), judge(value, interval, len(items), least, limits.few, False), told)
+    verdict = judge(value, interval, len(items), least, limits.few, False)
+    p = p_beyond(1 - other, 0.0, 1 - least, [item.image_id for item in items])
+    return Part(name, value, interval, len(items), verdict, told, p)
 
 
 def _flaw(item: Item) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 from pseudogd.geometry.types import Scale
 from pseudogd.vqa.fact import Fact
 from pseudogd.vqa.scene import Scene
-from pseudogd.vqa.selftest import wording
+from pseudogd.vqa.selftest import exchange, wording
 from pseudogd.vqa.selftest.golden import Room
 from pseudogd.vqa.selftest.oracles import oracle_of, rooms_of
 from pseudogd.vqa.settings import SynthSettings
@@ -22,6 +22,8 @@ SEEDS = range(3)
 YAW = math.radians(6.0)
 MOST_FACTS = 200
 """Of one task, room and seed: combinations of many blocks would only repeat themselves."""
+MOST_RENDERED = 60
+"""About so many facts of a task are said in every unit."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,12 @@ def check_task(task: str) -> list[Check]:
     checks += [_wordings(task), _kinds(task, rooms)]
     for name, change in _CHANGES.items():
         checks.append(_property(task, name, asked, change))
+    every = max(1, len(asked) // MOST_RENDERED)
+    swapped = exchange.swap_flaws([(scene, fact) for _, scene, fact in asked])
+    units = exchange.unit_flaws([fact for *_, fact in asked[::every]])
+    for name, (count, flaws) in (("the two exchanged", swapped), ("every unit reads back", units)):
+        if count:
+            checks.append(Check(task, name, count, tuple(flaws)))
     return checks
 
 

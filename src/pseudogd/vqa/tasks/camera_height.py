@@ -42,6 +42,10 @@ _ASK = (
     "What is the height of the camera above the floor or ground?",
     "How many meters above the floor or ground is the camera?",
     "From how high above the floor or ground was this picture taken?",
+    "At what height above the floor or ground was this picture taken?",
+    "How high above the floor or ground is the lens of the camera?",
+    "Measured straight up, at what height above the floor or ground is the camera?",
+    "How many meters above the floor or ground was the camera when it took this picture?",
 )
 FORMS = meant(
     {"camera_height.floor": Form(mc=_ASK, open=_ASK)},

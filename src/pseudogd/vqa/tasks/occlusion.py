@@ -39,6 +39,7 @@ _HIDES = (
     "In the camera's view, which partly covers the other, the {a} or the {b}?",
     "From the camera's point of view, which blocks the view of a part of the other, the {a} or the {b}?",
     "Which one covers a part of the other in the camera's view: the {a} or the {b}?",
+    "Of the {a} and the {b}, which hides a part of the other as seen from the camera?",
 )
 _HIDES_CLAIM = (
     "Seen from the camera, does the {a} hide a part of the {b}?",
@@ -50,6 +51,7 @@ _HIDDEN = (
     "In the camera's view, which is partly covered by the other, the {a} or the {b}?",
     "From the camera's point of view, which has a part hidden by the other, the {a} or the {b}?",
     "Which one is partly covered by the other in the camera's view: the {a} or the {b}?",
+    "Of the {a} and the {b}, which is partly hidden by the other as seen from the camera?",
 )
 _HIDDEN_CLAIM = (
     "Seen from the camera, is the {a} partly hidden by the {b}?",

@@ -9,6 +9,8 @@ THREE = (
     "On the ground plan of the scene, do the {a}, the {b} and the {c} stand nearly in line?",
     "Would one straight line on the ground run close by the {a}, the {b} and the {c}?",
     "Looking straight down on the scene, are the {a}, the {b} and the {c} lined up?",
+    "Seen from straight above, do the {a}, the {b} and the {c} stand nearly in line?",
+    "On the ground, do the {a}, the {b} and the {c} stand nearly in one straight line?",
 )
 BENT = (
     "Seen from above, is one of the {a}, the {b} and the {c} clearly off the line of the other two?",

@@ -9,6 +9,8 @@ THROUGH = (
     "Without turning or tilting it, could the {a} be moved through the gap between the {b} and the {c}?",
     "Is the gap between the {b} and the {c} wide enough for the {a}, upright and not turned?",
     "Kept upright and not turned, would the {a} pass between the {b} and the {c}?",
+    "Could the {a}, upright and turned as now, pass between the {b} and the {c}?",
+    "Does the {a}, upright and not turned, fit between the {b} and the {c}?",
 )
 TOO_WIDE = (
     "Upright and as it now faces the camera, is the {a} too wide to pass between the {b} and the {c}?",
@@ -19,6 +21,8 @@ ON_TOP = (
     "Is the top of the {b} large enough for the whole base of the {a}?",
     "If the {a} were set upright on the {b}, would its base fit on the top?",
     "Going by real size alone, would the base of the {a} fit on the top of the {b}?",
+    "By real size, does the whole base of the {a} fit on top of the {b}?",
+    "Could the {a} be set upright on the {b} so that its whole base would fit on the top?",
 )
 TOO_LARGE = (
     "By its footprint, is the {a} too large to fit on top of the {b}?",
