@@ -14,6 +14,7 @@ _MIN_POINTS = 30
 _MAX_POINTS = 3000
 _HYPOTHESES = 120  # of each of three sorts
 _REFITS = 6
+_TOGETHER = 32  # planes whose heights over all points are computed at a time: those of all do not fit a cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,8 @@ def fit_ground(
     limit = math.cos(math.radians(max_tilt))
     normals, offsets = _hypotheses(p, u, max_tilt, rng)
     score = _ground_score(p, scale, normals, offsets)
-    refitted = [_refitted(p, scale, normals[k], float(offsets[k]), u, limit) for k in np.argsort(-score)[:_REFITS]]
+    best_few, refits = np.argsort(-score)[:_REFITS], _Refits(p, scale, u, limit)
+    refitted = [refits.of(normals[k], float(offsets[k])) for k in best_few]
     planes = [plane for plane in refitted if plane is not None]
     if not planes:
         return None
@@ -105,36 +107,55 @@ def _ground_score(
     p: NDArray[np.float64], scale: NDArray[np.float64], normals: NDArray[np.float64], offsets: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(K,) inliers, less points below, less points in the band above that is as thick as the band of inliers."""
-    height = (normals @ p.T + offsets[:, None]) / scale
-    counts = (np.abs(height) <= 1).view(np.int8) - (height < -1.5).view(np.int8)
-    counts -= ((height > 1) & (height <= 3)).view(np.int8)
-    return counts.sum(axis=1, dtype=np.int64).astype(np.float64)
+    counts = np.empty(len(normals))
+    for begin in range(0, len(normals), _TOGETHER):
+        block = slice(begin, begin + _TOGETHER)
+        height = normals[block] @ p.T
+        height += offsets[block, None]
+        height /= scale
+        points = (np.abs(height) <= 1).view(np.int8) - (height < -1.5).view(np.int8)
+        points -= ((height > 1) & (height <= 3)).view(np.int8)
+        counts[block] = points.sum(axis=1, dtype=np.int64)
+    return counts
 
 
-def _refitted(
-    p: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    normal: NDArray[np.float64],
-    offset: float,
-    up: NDArray[np.float64],
-    limit: float,
-) -> Plane | None:
-    """Weighted total least squares on the inliers, from a wide band to the narrow one; None when it tips over."""
-    weights = 1.0 / scale**2
-    roots = np.sqrt(weights)
-    for band in (2.5, 1.5, 1.0, 0.6):  # at last narrow: feet of walls all lie on the upper side
-        inside = np.abs(p @ normal + offset) <= band * scale
+class _Refits:
+    """Weighted total least squares on the inliers of planes, from a wide band to the narrow one.
+
+    The best planes are most often near to one another and end with the same inliers: each set is fitted once.
+    """
+
+    def __init__(
+        self, p: NDArray[np.float64], scale: NDArray[np.float64], up: NDArray[np.float64], limit: float
+    ) -> None:
+        self.p, self.scale, self.up, self.limit = p, scale, up, limit
+        self.weights = 1.0 / scale**2
+        self.roots = np.sqrt(self.weights)
+        self.known: dict[bytes, tuple[NDArray[np.float64], float] | None] = {}
+
+    def of(self, normal: NDArray[np.float64], offset: float) -> Plane | None:
+        """The plane refitted; None when it tips over."""
+        for band in (2.5, 1.5, 1.0, 0.6):  # at last narrow: feet of walls all lie on the upper side
+            inside = np.abs(self.p @ normal + offset) <= band * self.scale
+            key = inside.tobytes()
+            if key not in self.known:
+                self.known[key] = self._fitted(inside)
+            found = self.known[key]
+            if found is None:
+                return None
+            normal, offset = found
+        return Plane(normal, offset, float(np.mean(np.abs(self.p @ normal + offset) <= self.scale)))
+
+    def _fitted(self, inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float] | None:
+        """Normal and offset of the plane through some of the points; None where they are too few or it is too steep."""
         if inside.sum() < 3:
             return None
-        q, weight = p[inside], weights[inside, None]
+        q, weight = self.p[inside], self.weights[inside, None]
         centre = (q * weight).sum(axis=0) / weight.sum(axis=0)
-        spread = (q - centre) * roots[inside, None]
+        spread = (q - centre) * self.roots[inside, None]
         normal = np.linalg.eigh(spread.T @ spread)[1][:, 0]
-        normal = -normal if normal @ up < 0 else normal
-        if normal @ up < limit:
-            return None
-        offset = -float(normal @ centre)
-    return Plane(normal, offset, float(np.mean(np.abs(p @ normal + offset) <= scale)))
+        normal = -normal if normal @ self.up < 0 else normal
+        return None if normal @ self.up < self.limit else (normal, -float(normal @ centre))
 
 
 def _is_wide(p: NDArray[np.float64], scale: NDArray[np.float64], plane: Plane) -> bool:

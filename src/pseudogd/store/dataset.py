@@ -30,7 +30,8 @@ _OPEN_FILES = 64
 class Store:
     """DATA/ as rows. `Store(root)` reads, `Store.open(root, stage, settings)` also writes one stage.
 
-    Safe to hand to worker processes: open files are left behind when it is pickled, and reading starts no threads.
+    Safe to hand to worker processes: open files and what was last read of them are left behind when it is pickled, and
+    reading starts no threads.
     """
 
     def __init__(self, root: str | os.PathLike[str], *, photos: str | os.PathLike[str] | None = None) -> None:
@@ -40,6 +41,7 @@ class Store:
         self._photos_override = Path(photos) if photos is not None else None
         self._index: dict[str, dict[str, tuple[Path, int]]] = {}
         self._files: OrderedDict[Path, pq.ParquetFile] = OrderedDict()
+        self._groups: dict[str, tuple[Path, int, pa.Table]] = {}
         self._paths: dict[str, str] = {}
 
     @classmethod
@@ -267,8 +269,11 @@ class Store:
     def _row(self, stage: str, image_id: str) -> dict[str, Any]:
         path, row = self._rows_of(stage)[image_id]
         group, inner = divmod(row, schemas.ROW_GROUP[stage])
-        table = self._file(path).read_row_group(group, use_threads=False)
-        return table.slice(inner, 1).to_pylist()[0]
+        known = self._groups.get(stage)
+        if known is None or known[:2] != (path, group):  # rows are mostly asked for in order: the last group is kept
+            known = path, group, self._file(path).read_row_group(group, use_threads=False)
+            self._groups[stage] = known
+        return known[2].slice(inner, 1).to_pylist()[0]
 
     def _file(self, path: Path) -> pq.ParquetFile:
         file = self._files.pop(path, None) or pq.ParquetFile(path, memory_map=True)
@@ -280,13 +285,14 @@ class Store:
     def _forget(self, stage: str) -> None:
         """Drop what is remembered of a stage's files after they changed."""
         self._index.pop(stage, None)
+        self._groups.pop(stage, None)
         for path in [path for path in self._files if path.parent.name == stage]:
             self._files.pop(path).close()
         if stage == "geometry":
             self._paths = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_files": OrderedDict()}
+        return {**self.__dict__, "_files": OrderedDict(), "_groups": {}}
 
 
 def _count(paths: Sequence[Path]) -> dict[str, int]:

@@ -74,8 +74,9 @@ def unit_flaws(facts: Sequence[Fact]) -> tuple[int, list[str]]:
                     said = found.text if fmt == "yesno" else f"{found.text}\n{found.answer}"
                     if wrong := [n for n in others if re.search(rf"\b{n}\b", said)]:
                         flaws.append(f"{fact.form} in {unit.name} says {wrong[0]}: {said!r}")
-                    if wrong := {s for _, s in _LENGTH.findall(said) if s != sign}:
-                        flaws.append(f"{fact.form} in {unit.name} has a length in {', '.join(sorted(wrong))}: {said!r}")
+                    if strange := {s for _, s in _LENGTH.findall(said) if s != sign}:
+                        named = ", ".join(sorted(strange))
+                        flaws.append(f"{fact.form} in {unit.name} has a length in {named}: {said!r}")
                     flaws += _read_back(fact, fmt, found.answer if found.options is None else found.options, sign)
     return count, flaws
 

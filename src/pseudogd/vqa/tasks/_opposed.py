@@ -53,33 +53,63 @@ class Opposed:
         )
 
 
-def opposed(
-    percent: Picks,
-    right: ArrayLike,
-    wrong: ArrayLike,
-    rng: np.random.Generator,
-    away: Array | None = None,
-    most_off: float = OFF,
-    fits: Callable[[Picks, Picks], NDArray[np.bool_]] | None = None,
-) -> Opposed:
-    """Pairs of a right and a wrong point of ``percent`` (M, 2); see above.
+@dataclass(frozen=True)
+class Alike:
+    """Q ordered pairs of points that nothing flat tells apart. ``first``, ``second`` (Q,): indices; ``signs`` (Q, 2) as
+    in `Opposed`, of the first. Of one photo they are the same for whatever is asked of the points: sought once."""
 
-    ``right``, ``wrong``: bools (M,); ``away`` (M,): percent from what is asked about, by default from the middle line
-    of the picture; ``fits``: of two (P,) arrays of indices, which pairs may be asked about.
-    """
-    away = from_middle(percent) if away is None else away
-    good, bad = np.flatnonzero(right), np.flatnonzero(wrong)
-    gap, farther = percent[good][:, None] - percent[bad], np.round(away[good][:, None] - away[bad], 6)
-    near = (np.abs(gap[..., 1]) <= ROW) & (np.abs(farther) <= most_off) & ((gap**2).sum(axis=-1) >= APART**2)
-    i, j = np.nonzero(near)
-    if fits is not None:
-        kept = fits(good[i], bad[j])
-        i, j = i[kept], j[kept]
-    if len(i) > MOST:
-        kept = np.sort(rng.choice(len(i), size=MOST, replace=False))
-        i, j = i[kept], j[kept]
-    signs = np.sign(np.stack([gap[i, j, 1], farther[i, j]], axis=1)).astype(np.int64)
-    return Opposed(np.stack([good[i], bad[j]], axis=1), signs, np.zeros(len(i), np.int64))
+    first: Picks
+    second: Picks
+    signs: Picks
+
+    @classmethod
+    def of(
+        cls,
+        percent: Picks,
+        right: ArrayLike | None = None,
+        wrong: ArrayLike | None = None,
+        away: Array | None = None,
+        most_off: float = OFF,
+    ) -> Alike:
+        """Pairs of ``percent`` (M, 2), by default all, else of a point that is ``right`` and one that is ``wrong``.
+
+        ``away`` (M,): percent from what is asked about, by default from the middle line of the picture.
+        """
+        away = from_middle(percent) if away is None else away
+        everything = np.arange(len(percent))
+        good = everything if right is None else np.flatnonzero(right)
+        bad = everything if wrong is None else np.flatnonzero(wrong)
+        x, y = np.ascontiguousarray(percent.T)
+        i, j = np.nonzero(np.abs(y[good][:, None] - y[bad]) <= ROW)  # few are left of all pairs
+        first, second = good[i], bad[j]
+        aside, lower, farther = x[first] - x[second], y[first] - y[second], np.round(away[first] - away[second], 6)
+        near = np.flatnonzero((np.abs(farther) <= most_off) & (aside**2 + lower**2 >= APART**2))
+        signs = np.sign(np.stack([lower[near], farther[near]], axis=1)).astype(np.int64)
+        return cls(first[near], second[near], signs)
+
+    def different(self, kinds: Picks) -> Alike:
+        """The pairs of points of two ``kinds`` (M,), both of which are known (at least 0)."""
+        first, second = kinds[self.first], kinds[self.second]
+        return self._only(np.flatnonzero((first != second) & (first >= 0) & (second >= 0)))
+
+    def opposed(
+        self,
+        right: NDArray[np.bool_],
+        wrong: NDArray[np.bool_],
+        rng: np.random.Generator,
+        fits: Callable[[Picks, Picks], NDArray[np.bool_]] | None = None,
+    ) -> Opposed:
+        """Those of a right and a wrong point. ``right``, ``wrong``: bools (M,); ``fits``: of two (P,) arrays of
+        indices, which pairs may be asked about."""
+        found = self._only(np.flatnonzero(right[self.first] & wrong[self.second]))
+        if fits is not None:
+            found = found._only(np.flatnonzero(fits(found.first, found.second)))
+        if len(found.first) > MOST:
+            found = found._only(np.sort(rng.choice(len(found.first), size=MOST, replace=False)))
+        return Opposed(np.stack([found.first, found.second], axis=1), found.signs, np.zeros(len(found.first), np.int64))
+
+    def _only(self, places: NDArray[np.intp]) -> Alike:
+        return Alike(self.first[places], self.second[places], self.signs[places])
 
 
 def from_middle(percent: Picks) -> Array:

@@ -14,6 +14,7 @@ from pseudogd.vqa.fact import Fact
 from pseudogd.vqa.guards import Margins
 from pseudogd.vqa.marks import Marks, build_marks, look_at
 from pseudogd.vqa.scene import Array, Scene
+from pseudogd.vqa.tasks._opposed import Alike
 
 PATCH = 64
 """A piece of surface reaches a 64th of the picture's shorter side around its point."""
@@ -95,6 +96,14 @@ def _flatness(scene: Scene, marks: Marks, wider: float) -> tuple[NDArray[np.bool
     uneven = np.sqrt((np.where(known, offset, 0.0) ** 2).sum(axis=0) / count) / marks.z
     flat = (known.mean(axis=0) >= KNOWN) & (uneven < UNEVEN) & (labels == marks.label).all(axis=0)
     return flat, mean, scatter
+
+
+def alike(scene: Scene, surfaces: Surfaces) -> Alike:
+    """All pairs of surfaces that may be asked about fairly: see `_opposed`."""
+    if "alike" not in scene.memo:
+        scene.memo["alike"] = Alike.of(surfaces.marks.percent)
+    found: Alike = scene.memo["alike"]
+    return found
 
 
 def normals_at(scene: Scene, fact: Fact) -> tuple[Array, Array] | None:

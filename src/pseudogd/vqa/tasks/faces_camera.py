@@ -21,8 +21,7 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend
 from pseudogd.vqa.scene import Array, Scene
 from pseudogd.vqa.tasks._marked import CHOICES, draw_points, leading_four, points_of, texts_of
-from pseudogd.vqa.tasks._opposed import opposed
-from pseudogd.vqa.tasks._surfaces import Surfaces, build_surfaces, normals_at
+from pseudogd.vqa.tasks._surfaces import Surfaces, alike, build_surfaces, normals_at
 from pseudogd.vqa.words.faces_camera import FORMS as FORMS
 
 QUOTA = 1
@@ -106,13 +105,13 @@ def _fair_facts(
     score = angle if form == "most" else -angle
     off = _off_middle(surfaces) * (1 if form == "most" else -1)
     sigma, least = _errors(surfaces, margins)
-    percent, normal = surfaces.marks.percent, surfaces.normal
+    normal, wide = surfaces.normal, surfaces.wide
 
     def fits(first: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
         turned = (normal[first] * normal[other]).sum(axis=-1) < math.cos(least)
         return np.asarray((score[other] - score[first] > least) & turned)
 
-    for picks, _ in islice(opposed(percent, surfaces.wide, surfaces.wide, rng, fits=fits).drawn(rng), TRIES):
+    for picks, _ in islice(alike(scene, surfaces).opposed(wide, wide, rng, fits).drawn(rng), TRIES):
         first, other = picks
         right = None if off[first] == off[other] else bool(off[first] < off[other])
         lead = float(score[other] - score[first])

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.phrasing import point
 from pseudogd.vqa.scene import Array, Scene
 from pseudogd.vqa.tasks._marked import APART, CHOICES, apart, draw_points, points_of, spread_out, texts_of
-from pseudogd.vqa.tasks._opposed import Opposed, opposed
-from pseudogd.vqa.tasks._surfaces import Surfaces, build_surfaces, kind_of, normals_at, some_of_each, sure_kinds
+from pseudogd.vqa.tasks._opposed import Alike, Opposed
+from pseudogd.vqa.tasks._surfaces import Surfaces, alike, build_surfaces, kind_of, normals_at, some_of_each, sure_kinds
 from pseudogd.vqa.words.planes import FORMS as FORMS
 
 QUOTA = 1
@@ -59,24 +59,24 @@ def _fair_facts(
     scene: Scene, surfaces: Surfaces, chosen: list[int], margins: Margins, rng: np.random.Generator
 ) -> Iterator[Fact]:
     """For each of the chosen points two others of which one makes the asked angle with it (or a coin says which)."""
-    percent = surfaces.marks.percent
+    to_each = dict(zip(chosen, _to_each(scene, surfaces, chosen, margins)))
 
     def asked_of(name: str | None) -> Iterator[Fact]:
         for anchor in (chosen[k] for k in rng.permutation(len(chosen))):
-            angles, sigma, kinds, room = _to_one(scene, surfaces, anchor, margins)
+            one = to_each[anchor]
             groups = []
-            for one, other in combinations(range(len(KINDS)), 2):
-                pair = (one, other) if name is None or KINDS[one] == name else (other, one)
+            for k, other in combinations(range(len(KINDS)), 2):
+                pair = (k, other) if name is None or KINDS[k] == name else (other, k)
                 if name in (None, KINDS[pair[0]]):
-                    groups.append(opposed(percent, kinds == pair[0], kinds == pair[1], rng))
+                    groups.append(one.pairs.opposed(one.kinds == pair[0], one.kinds == pair[1], rng))
             found = next(Opposed.joined(groups).drawn(rng), None)
             if found is None:
                 continue
             k, beside = (int(p) for p in (found[0] if name or rng.integers(2) else found[0][::-1]))
-            numbers = (float(angles[k]), float(room[k]), float(sigma[k]))
+            numbers = (float(one.angles[k]), float(one.room[k]), float(one.sigma[k]))
             if name is None:
                 picks = [anchor, k] if rng.integers(2) else [k, anchor]
-                yield _fact(scene, surfaces, "pair", picks, KINDS[kinds[k]], (KINDS[kinds[beside]],), numbers)
+                yield _fact(scene, surfaces, "pair", picks, KINDS[one.kinds[k]], (KINDS[one.kinds[beside]],), numbers)
             else:
                 picks, texts = [k, beside, anchor], texts_of(surfaces.marks, [k, beside])
                 yield _fact(scene, surfaces, f"which_{name}", picks, texts[0], (texts[1],), numbers)
@@ -84,18 +84,31 @@ def _fair_facts(
     yield from blend(rng, (2, asked_of(None)), (1, asked_of("parallel")), (1, asked_of("perpendicular")))
 
 
-def _to_one(
-    scene: Scene, surfaces: Surfaces, anchor: int, margins: Margins
-) -> tuple[Array, Array, NDArray[np.int64], Array]:
-    """(M,) angles of all surfaces with one, their errors, sure kinds (-1: unsure, too near, or the same plane) and
-    room."""
-    percent, normal = surfaces.marks.percent, surfaces.normal
-    angles: Array = np.arccos(np.clip(np.abs(normal @ normal[anchor]), 0.0, 1.0))
-    sigma: Array = np.hypot(surfaces.sigma, surfaces.sigma[anchor])
-    kinds, room = sure_kinds(angles, sigma, surfaces.wide & surfaces.wide[anchor], margins)
-    clear = ((percent - percent[anchor]) ** 2).sum(axis=1) >= APART**2
-    one = np.array([not _different(scene, surfaces, anchor, k) if kinds[k] == 0 else False for k in range(len(kinds))])
-    return angles, sigma, np.where(clear & ~one, kinds, -1), room
+@dataclass(frozen=True, eq=False)
+class _ToOne:
+    """Of all surfaces (M,) with one of them: ``angles``, their errors, sure ``kinds`` (-1: unsure, too near, or one
+    plane) and ``room``; ``pairs``: points of two kinds that may be asked about fairly."""
+
+    angles: Array
+    sigma: Array
+    kinds: NDArray[np.int64]
+    room: Array
+    pairs: Alike
+
+
+def _to_each(scene: Scene, surfaces: Surfaces, anchors: Sequence[int], margins: Margins) -> Iterator[_ToOne]:
+    """Of each of the anchors, in order."""
+    percent, normal, every = surfaces.marks.percent, surfaces.normal, alike(scene, surfaces)
+    cosines = np.array([normal @ normal[anchor] for anchor in anchors])
+    angles: Array = np.arccos(np.clip(np.abs(cosines), 0.0, 1.0))
+    sigma: Array = np.hypot(surfaces.sigma, surfaces.sigma[anchors, None])
+    kinds, room = sure_kinds(angles, sigma, surfaces.wide & surfaces.wide[anchors, None], margins)
+    clear = ((percent - percent[anchors, None]) ** 2).sum(axis=-1) >= APART**2
+    level = np.nonzero(kinds == 0)
+    clear[level] &= _different(scene, surfaces, np.asarray(anchors)[level[0]], level[1])
+    kinds = np.where(clear, kinds, -1)
+    for row in zip(angles, sigma, kinds, room):
+        yield _ToOne(*row, every.different(row[2]))
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:
@@ -129,15 +142,14 @@ def angles_between(normals: Array) -> Array:
     return angles
 
 
-def _different(scene: Scene, surfaces: Surfaces, i: int, j: int) -> bool:
-    """Whether two points lie on two planes, or on two sides of one."""
-    points, normal = surfaces.marks.points, surfaces.normal
+def _different(scene: Scene, surfaces: Surfaces, i: ArrayLike, j: ArrayLike) -> NDArray[np.bool_]:
+    """Whether points lie on two planes, or on two sides of one; indices of any shape."""
+    points, normal, z = surfaces.marks.points, surfaces.normal, surfaces.marks.z
     assert points is not None
-    if float(normal[i] @ normal[j]) < 0:
-        return True
-    step = abs(float((points[j] - points[i]) @ (normal[i] + normal[j]))) / 2
-    z = max(surfaces.marks.z[i], surfaces.marks.z[j])
-    return step > max(STEP * scene.unit, 2 * scene.settings.depth_sigma * float(z))
+    step = np.abs(((points[j] - points[i]) * (normal[i] + normal[j])).sum(axis=-1)) / 2
+    least = np.maximum(STEP * scene.unit, 2 * scene.settings.depth_sigma * np.maximum(z[i], z[j]))
+    different: NDArray[np.bool_] = ((normal[i] * normal[j]).sum(axis=-1) < 0) | (step > least)
+    return different
 
 
 @dataclass(frozen=True, eq=False)

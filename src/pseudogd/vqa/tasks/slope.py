@@ -21,8 +21,8 @@ from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
 from pseudogd.vqa.scene import Array, Scene
 from pseudogd.vqa.tasks._marked import CHOICES, draw_points, points_of, spread_out, texts_of
-from pseudogd.vqa.tasks._opposed import Opposed, opposed
-from pseudogd.vqa.tasks._surfaces import Surfaces, build_surfaces, kind_of, normals_at, some_of_each, sure_kinds
+from pseudogd.vqa.tasks._opposed import Opposed
+from pseudogd.vqa.tasks._surfaces import Surfaces, alike, build_surfaces, kind_of, normals_at, some_of_each, sure_kinds
 from pseudogd.vqa.words.slope import FORMS as FORMS
 
 QUOTA = 1
@@ -58,7 +58,7 @@ def _fair_facts(scene: Scene, surfaces: Surfaces, margins: Margins, rng: np.rand
     """The same of two points that lie in the same row, as far from the middle of the picture."""
     tilt, sigma = tilts(surfaces.normal), np.hypot(surfaces.sigma, scene.settings.up_sigma)
     kinds, room = sure_kinds(tilt, sigma, surfaces.wide, margins)
-    percent = surfaces.marks.percent
+    percent, pairs = surfaces.marks.percent, alike(scene, surfaces).different(kinds)
 
     def lower_is_level(k: int, other: int, kind: str) -> bool | None:
         """Whether the rule is right; None where it says nothing."""
@@ -66,7 +66,7 @@ def _fair_facts(scene: Scene, surfaces: Surfaces, margins: Margins, rng: np.rand
         return None if gap == 0 or kind == "sloped" else (gap > 0) == (kind == "level")
 
     def single() -> Iterator[Fact]:
-        groups = [opposed(percent, kinds == a, kinds == b, rng) for a, b in combinations(range(len(KINDS)), 2)]
+        groups = [pairs.opposed(kinds == a, kinds == b, rng) for a, b in combinations(range(len(KINDS)), 2)]
         for pair, _ in Opposed.joined(groups).drawn(rng):
             k, other = (int(p) for p in (pair if rng.integers(2) else pair[::-1]))
             kind, wrong = KINDS[kinds[k]], (KINDS[kinds[other]],)
@@ -75,7 +75,7 @@ def _fair_facts(scene: Scene, surfaces: Surfaces, margins: Margins, rng: np.rand
 
     def choice(asked: str) -> Iterator[Fact]:
         own = KINDS.index(asked)
-        for pair, _ in opposed(percent, kinds == own, (kinds >= 0) & (kinds != own), rng).drawn(rng):
+        for pair, _ in pairs.opposed(kinds == own, kinds != own, rng).drawn(rng):
             k, other = picks = [int(p) for p in pair]
             texts, right = texts_of(surfaces.marks, picks), lower_is_level(k, other, asked)
             margin = float(room[picks].min())
