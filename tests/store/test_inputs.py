@@ -110,7 +110,8 @@ def test_rows_that_name_a_path_and_hold_no_picture_are_told(tmp_path, capsys):
     rows = [{"bytes": None, "path": f"/photos/{name}"} for name in PHOTOS]
     pq.write_table(pa.table({"image": pa.array(rows, IMAGE)}), tmp_path / "x.parquet")
     with pytest.raises(
-        InputError, match=r"the path /photos/000.jpg and not the picture; give the folder of the photos"
+        InputError,
+        match=r"none of .*: holds the path /photos/000.jpg and not the picture; give the folder of the photos",
     ):
         find_photos(tmp_path / "x.parquet", tmp_path / "data", quiet=True)
     rows[1]["bytes"] = PHOTOS["001.jpg"]

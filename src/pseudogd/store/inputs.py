@@ -234,7 +234,7 @@ def _unpack(entries: Any, mark: dict[str, Any], root: Path, quiet: bool) -> None
                 cameras[key] = entry.camera
             bar.advance()
     if left_out and not names:
-        raise InputError(f"{left_out[0]} (and so are all of {len(left_out):,})")
+        raise InputError(f"none of {len(left_out):,} entries can be used; the first: {left_out[0]}")
     if left_out:
         notice(f"warning: {len(left_out)} entries were left out: {left_out[0]}", quiet)
     found = {name: cameras[key] for name, key in names.items() if key in cameras}
