@@ -26,6 +26,7 @@ TINY = [word for name, value in SIZES.items() for word in (f"--{name}", str(valu
 RUNS = {
     "world": ["--photos", "1", "--size", "32", "--rounds", "1"],
     "label": ["--photos", "3", "--size", "64", "--rounds", "1", "--side", "64", "--stored", "1"],
+    "memory": ["--photos", "40", "--shard-size", "8"],
     "synth": ["--photos", "2", "--size", "64", "--rounds", "1"],
     "collator": ["--photos", "3", "--size", "64", "--rounds", "1", *TINY],
     "train_step": [
@@ -81,6 +82,9 @@ def test_prints_one_json_object(name, monkeypatch, capsys):
     result = json.loads(said)
     ratios = [value for key, value in result.items() if key.startswith("ratio")]
     assert result["benchmark"] == name and result["floor"] and ratios and result["machine"]["cores"] > 0
+    if name == "memory":
+        assert result["rows"] == 40 and 1 <= ratios[0] < 1.2
+        assert result["resident_mib"]["before"] < result["resident_mib"]["most"]
     if name == "train_step":
         assert ratios[0]["joint_anchor"]["floor"] > ratios[0]["joint"]["floor"] > 1
         assert ratios[1]["teacher_in_loop"]["floor"] > 1

@@ -1,5 +1,7 @@
 """Gravity of simulated rooms from depth that is more and more wrong: right where it is sure, unsure where it is not."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -47,3 +49,19 @@ def test_error_falls_as_confidence_rises(measured):
     thirds = [np.median(error[part]) for part in np.array_split(order, 3)]
     assert thirds[0] > thirds[1] > thirds[2]
     assert np.mean(error[confidence < 0.5] > 5) > np.mean(error[confidence >= 0.5] > 5)
+
+
+def test_the_tool_that_looks_at_a_labelled_folder(tmp_path, monkeypatch):
+    import pseudogd
+
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "tools")
+    from gravity_honesty import errors, parts
+
+    folder = render_folder(tmp_path / "rooms", 3, "held_out", 11, size=96)
+    pseudogd.label(folder, f"files:{folder / 'depth'}", tmp_path / "data", folder / "cameras.json", quiet=True)
+    found = errors(tmp_path / "data", folder)
+    assert found.shape == (3, 2) and found[:, 0].max() < 1.0 and found[:, 1].min() > 0.9
+    named = dict(parts(np.array([[9.0, 0.1], [3.0, 0.6], [1.0, 0.9]])))
+    assert named["believed"].tolist() == [3, 1] and named["not believed"].tolist() == [9]
+    assert [len(named[name]) for name in ("least sure third", "surest third")] == [1, 1]
+    assert named["surest third"] == 1

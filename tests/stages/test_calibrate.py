@@ -9,6 +9,7 @@ from helpers.golden_folder import write_folder
 from PIL import Image
 
 import pseudogd
+from pseudogd import cli, exits
 from pseudogd.errors import InputError
 from pseudogd.store.dataset import Store
 
@@ -84,6 +85,33 @@ def test_few_photos_and_a_truth_of_some(folder, data, tmp_path):
         shutil.copy(folder / "depth" / name, some / name)
     assert pseudogd.calibrate(data, some, tasks="nearer", quiet=True).figures["photos"] == 2
     assert pseudogd.calibrate(data, folder / "depth", photos=2, tasks="nearer", quiet=True).figures["photos"] == 2
+
+
+def test_depth_alone_is_compared_where_nothing_is_named(folder, tmp_path, capsys):
+    """The same figures of depth as with names, no settings, and a word on what is missing."""
+    out = tmp_path / "data"
+    pseudogd.label(folder, f"files:{folder / 'said'}", out, folder / "cameras.json", quiet=True)
+    assert exits.run(cli.app, ["calibrate", str(out), "--truth", str(folder / "depth")]) == 0
+    said = capsys.readouterr()
+    assert "raw; truth = 0.800" in said.err and f"`pseudogd annotate {out}` names some" in said.err
+    assert said.out.strip() == f"figures: {out / 'calibration.json'}"
+    alone = json.loads((out / "calibration.json").read_text())
+    named = pseudogd.calibrate(folder / "wrong", folder / "depth", tasks="nearer", out=tmp_path, quiet=True).figures
+    assert alone["depth"] == named["depth"] and alone["photos"] == 3 and "tasks" not in alone
+    assert not (out / "calibrated.yaml").exists()
+    with pytest.raises(InputError, match="holds no objects yet; run `pseudogd annotate"):
+        pseudogd.calibrate(out, folder / "depth", tasks="nearer", quiet=True)
+
+
+def test_a_truth_of_other_pixels_is_one_line(folder, tmp_path):
+    for name, known in (("said", slice(0, 20)), ("depth", slice(20, None))):
+        (tmp_path / name).mkdir()
+        depth = np.zeros(np.asarray(Image.open(folder / "depth" / "0.png")).shape, np.uint16)
+        depth[known] = 2000
+        Image.fromarray(depth).save(tmp_path / name / "0.png")
+    pseudogd.label(folder, f"files:{tmp_path / 'said'}", tmp_path / "data", max_failures=2, quiet=True)
+    with pytest.raises(InputError, match="no pixel of any photo is known both"):
+        pseudogd.calibrate(tmp_path / "data", tmp_path / "depth", quiet=True)
 
 
 def test_wrong_use_is_said(folder, data, tmp_path):

@@ -141,6 +141,8 @@ def test_wrong_use_is_one_line(folder, networks):
         ("--classes chair,table or by --vocabulary", {"classes": None}),
         ("write plain nouns", {"classes": "chair,<script>"}),
         ("no names", {"classes": " , "}),
+        ("holds a full stop; write commas between names", {"classes": "chair. table."}),
+        ("give --classes or --vocabulary, not both", {"vocabulary": folder / "words.txt"}),
         ("batch_size = 0", {"batch_size": 0}),
         ("box_threshold = 2", {"box_threshold": 2}),
         ("no option 'boxes'", {"boxes": 1}),

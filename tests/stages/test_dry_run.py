@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import tarfile
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -67,8 +68,24 @@ def test_one_photo_is_enough_and_none_is_refused(teacher, tmp_path):
         pseudogd.label(tmp_path / "one", teacher, dry_run=True, quiet=True)
     (tmp_path / "one" / "a.png").write_bytes(make.as_bytes(make.scene()))
     assert pseudogd.label(tmp_path / "one", teacher, dry_run=True, quiet=True).photos == 1
-    with pytest.raises(InputError, match="fetches nothing"):
-        pseudogd.label("s3://bucket/photos", teacher, dry_run=True, quiet=True)
+
+
+def test_photos_at_an_address_are_listed_and_some_are_fetched(photos, teacher, tmp_path):
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    for photo in photos.iterdir():
+        for copy in "abc":
+            memory.pipe(f"/dry/set/{copy}/{photo.name}", photo.read_bytes())
+    fetched = []
+    with mock.patch.object(type(memory), "cat_file", lambda fs, path: fetched.append(path) or fs.open(path).read()):
+        found = pseudogd.label("memory://dry/set", teacher, tmp_path, batch_size=4, dry_run=True, quiet=True)
+    assert (found.photos, found.sample, len(fetched)) == (120, 16, 16) and list(tmp_path.iterdir()) == []
+    assert found.photo_bytes == found.unpacked_bytes == 3 * sum(path.stat().st_size for path in photos.iterdir())
+    memory.pipe("/dry/set/more.tar", b"")
+    with pytest.raises(InputError, match=r"more.tar would have to be fetched to count its photos"):
+        pseudogd.label("memory://dry/set", teacher, dry_run=True, quiet=True)
+    with pytest.raises(InputError, match="nothing is there"):
+        pseudogd.label("memory://dry/none", teacher, dry_run=True, quiet=True)
 
 
 def packed(path, folder, copies=1):

@@ -92,6 +92,37 @@ def test_a_parquet_of_the_hub(tmp_path, kind):
     assert next(iter(pictures(found))) == "train-00000/00000000.jpg"
 
 
+def test_a_column_of_lists_gives_every_picture_of_a_row(tmp_path):
+    """As data sets of conversations about several pictures have it; a camera is of a row's only picture."""
+    rows = [["000.jpg", "001.jpg"], [], ["002.jpg"]]
+    column = pa.array([[{"bytes": PHOTOS[name], "path": None} for name in row] for row in rows], pa.list_(IMAGE))
+    content = {"texts": pa.array(["a", "b", "c"]), "images": column}
+    camera = {key: pa.array([value] * 3) for key, value in CAMERA.items()}
+    pq.write_table(pa.table({**content, **camera}), tmp_path / "x.parquet")
+    found = find_photos(tmp_path / "x.parquet", tmp_path / "data", quiet=True)
+    names = ["x/00000000_0.jpg", "x/00000000_1.jpg", "x/00000002_0.jpg"]
+    assert pictures(found) == dict(zip(names, (PHOTOS[name] for name in ("000.jpg", "001.jpg", "002.jpg"))))
+    assert list(json.loads(found.cameras.read_text())) == names[2:]
+
+
+def test_rows_that_name_a_path_and_hold_no_picture_are_told(tmp_path, capsys):
+    """What `Dataset.to_parquet` leaves of photos that lie in a folder."""
+    rows = [{"bytes": None, "path": f"/photos/{name}"} for name in PHOTOS]
+    pq.write_table(pa.table({"image": pa.array(rows, IMAGE)}), tmp_path / "x.parquet")
+    with pytest.raises(
+        InputError,
+        match=r"none of .*: holds the path /photos/000.jpg and not the picture; give the folder of the photos",
+    ):
+        find_photos(tmp_path / "x.parquet", tmp_path / "data", quiet=True)
+    rows[1]["bytes"] = PHOTOS["001.jpg"]
+    pq.write_table(pa.table({"image": pa.array(rows, IMAGE)}), tmp_path / "y.parquet")
+    found = find_photos(tmp_path / "y.parquet", tmp_path / "other", quiet=False)
+    assert pictures(found) == {"y/00000001.jpg": PHOTOS["001.jpg"]}
+    assert (
+        f"warning: {len(PHOTOS) - 1} entries were left out: y/00000000.jpg: holds the path" in capsys.readouterr().err
+    )
+
+
 def test_what_save_to_disk_writes(tmp_path):
     """A folder of Arrow streams with small print beside it, in two splits."""
     for split, names in (("train", ["000.jpg", "001.jpg"]), ("test", ["002.jpg"])):
@@ -134,7 +165,8 @@ WRONG_LINES = {
     "{": "line 2 is not JSON",
     '{"a": 1}': "line 2 names no photo",
     "[]": "line 2 names no photo",
-    '{"path": "../x.jpg"}': "line 2.*must be a path inside",
+    '{"path": "../x.jpg"}': "line 2.*must be a path inside.*keep the list in the folder",
+    '{"path": "/photos/x.jpg"}': "line 2.*must be a path inside.*keep the list in the folder",
 }
 
 

@@ -143,6 +143,7 @@ def test_what_is_no_checkpoint_is_one_line(tmp_path, metric_folder):
     refused("./gone/deeper", "no such checkpoint folder")
     refused(str(tmp_path), r"holds no config\.json")
     refused("", "unknown kind")
+    refused("embeded", r"'embeded': unknown kind; give embedded \| moge")
     refused("metric3d:large", "unknown kind")
     refused(str(metric_folder), "dtype 'int8'", dtype="int8")
     refused(str(metric_folder), "device", device="toaster")

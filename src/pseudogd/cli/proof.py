@@ -28,7 +28,10 @@ def calibrate(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """The teacher's depth and questions against measured depth; proposes margins for a wanted precision."""
+    """The teacher's depth and questions against measured depth; proposes margins for a wanted precision.
+
+    Questions are tried of things that `annotate` has named; without any, depth alone is compared.
+    """
     from pseudogd.api import calibrate as verb
 
     result = verb(
@@ -44,7 +47,8 @@ def calibrate(
         out=out,
         quiet=quiet,
     )
-    say(f"figures: {result.report}; settings for `synth --settings`: {result.settings}", quiet)
+    settings = "" if result.settings is None else f"; settings for `synth --settings`: {result.settings}"
+    say(f"figures: {result.report}{settings}", quiet)
 
 
 def selftest(

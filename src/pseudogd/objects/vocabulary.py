@@ -9,6 +9,7 @@ from pseudogd.errors import InputError
 from pseudogd.objects.naming import clean, unusable
 
 MAX_CLASSES = 2000
+_APART = "write commas between names, or one a line in a file"
 
 
 def read_vocabulary(path: str | Path) -> list[str]:
@@ -33,6 +34,8 @@ def checked(names: Iterable[str], where: str) -> list[str]:
     for number, name in enumerate(names, 1):
         if not name.strip():
             continue
+        if "." in name.strip(" ."):  # Grounding DINO reads a full stop as the end of a name
+            raise InputError(f"{where}, name {number} ({name.strip()[:40]!r}): holds a full stop; {_APART}")
         if reason := unusable(name.strip()):
             raise InputError(f"{where}, name {number} ({name.strip()[:40]!r}): {reason}; write plain nouns")
         found[clean(name.strip())] = None

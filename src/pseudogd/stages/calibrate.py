@@ -15,9 +15,10 @@ import yaml
 from PIL import Image
 
 from pseudogd.errors import InputError
-from pseudogd.geometry.metrics import depth_metrics
+from pseudogd.geometry.camera import Camera
 from pseudogd.geometry.types import Geometry, Scale
 from pseudogd.progress import notice, track
+from pseudogd.stages._depth_errors import depth_errors, depth_summary
 from pseudogd.stages.settings_file import believing, merged, read_settings
 from pseudogd.store.dataset import Store
 from pseudogd.store.shards import write_atomic
@@ -33,17 +34,17 @@ from pseudogd.vqa.tasks import quotas
 
 PAGE = "calibration.json"
 SETTINGS = "calibrated.yaml"
-_RESAMPLES = 2000
 _LEAST_SIGMA = 0.01
 _FAR_ABOVE = 1.5
 
 
 @dataclass(frozen=True)
 class CalibrateResult:
-    """`figures` as written to `report`; `settings` is the file that `synth --settings` reads."""
+    """`figures` as written to `report`; `settings` is the file that `synth --settings` reads, None where no things are
+    named and depth alone was compared."""
 
     report: Path
-    settings: Path
+    settings: Path | None
     figures: Mapping[str, Any] = field(repr=False)
 
 
@@ -61,7 +62,7 @@ def calibrate(
     out: str | os.PathLike[str] | None = None,
     quiet: bool = False,
 ) -> CalibrateResult:
-    """Compare the geometry and the questions of the annotated data folder `data` with measured depth.
+    """Compare the geometry of the data folder `data`, and its questions where it is annotated, with measured depth.
 
     truth      folder of depth maps with the photos' names, as `teachers.files.DepthFiles` reads them (16-bit PNG of
                millimetres, or npz of metres). Photos without one are left out.
@@ -71,12 +72,17 @@ def calibrate(
     photos     at most so many, spread evenly.
     out        folder of calibration.json and calibrated.yaml; default: `data`.
 
+    Without named things depth alone is compared, and no settings are proposed.
+
     Raises InputError when nothing can be compared.
     """
     if not 0.5 <= precision < 1.0:
         raise InputError(f"precision = {precision}: must be a share from 0.5 to below 1, such as 0.95")
     store = Store(data)
-    store.require("objects")
+    store.require("geometry")
+    named = "objects" in store.manifest.stages
+    if named or tasks is not None or settings_file is not None:
+        store.require("objects")
     base = {} if settings_file is None else read_settings(settings_file)
     believed = believing(base, store.settings("geometry").get("depth_error"))
     plan = SynthSettings.from_dict(merged(believed, {"tasks": _tasks(tasks)}))
@@ -87,13 +93,18 @@ def calibrate(
     if photos is not None:
         rows = [rows[k] for k in np.unique(np.linspace(0, len(rows) - 1, max(1, photos)).astype(int))]
     run = _Run(store, guide, None if cameras is None else CameraFile(cameras), rows, plan, seed, quiet)
-    figures = run.figures(precision, fixed_sigma="depth_sigma" in base.get("scene", {}))
+    figures = run.figures(precision, fixed_sigma="depth_sigma" in base.get("scene", {})) if named else run.of_depth()
     folder = Path(out) if out is not None else store.root
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / PAGE, (json.dumps(figures, indent=1) + "\n").encode())
-    write_atomic(folder / SETTINGS, _yaml(merged(base, figures["proposed"]), precision, figures).encode())
-    _say(figures, quiet)
-    return CalibrateResult(folder / PAGE, folder / SETTINGS, figures)
+    if named:
+        write_atomic(folder / SETTINGS, _yaml(merged(base, figures["proposed"]), precision, figures).encode())
+    _say_depth(figures["depth"], quiet)
+    if named:
+        _say(figures, quiet)
+    else:
+        notice(f"no things are named, so no questions were tried; `pseudogd annotate {data}` names some", quiet)
+    return CalibrateResult(folder / PAGE, folder / SETTINGS if named else None, figures)
 
 
 def _tasks(tasks: str | Sequence[str] | None) -> dict[str, float] | None:
@@ -125,7 +136,7 @@ class _Run:
         errors: list[list[float]] = []
         tried: list[Tried] = []
         for told, true in self._pairs("depth and questions"):
-            depths.append(_depth_errors(told.geometry, true.geometry))
+            depths.append(depth_errors(told.geometry, true.geometry))
             errors.append(object_errors(told, true))
             tried += try_scene(told, true, self.plan, self.seed)
         first = self.store.geometry(self.rows[0]["image_id"])
@@ -142,11 +153,9 @@ class _Run:
         if proposal.without:
             proposed["without"] = sorted({*self.plan.without, *proposal.without})
         return {
-            "data": self.store.root.name,
-            "teacher": asdict(first.teacher),
-            "photos": len(self.rows),
+            **self._head(first),
             "wanted": precision,
-            "depth": _depth_summary(depths, first.scale is Scale.METRIC),
+            "depth": depth_summary(depths, first.scale is Scale.METRIC),
             "objects": sizes,
             "stated": self.store.settings("geometry").get("depth_error") or {},
             "tasks": _by("task", tried, _share_figures),
@@ -158,6 +167,20 @@ class _Run:
             "too_few": list(proposal.unknown),
             "proposed": proposed,
         }
+
+    def of_depth(self) -> dict[str, Any]:
+        """What calibration.json holds where no things are named."""
+        depths: list[dict[str, float]] = []
+        with track("calibrate: depth", len(self.rows), unit="photos", quiet=self.quiet) as bar:
+            for row in self.rows:
+                told = self.store.geometry(row["image_id"])
+                depths.append(depth_errors(told, _measured(self.guide, row, told.camera)))
+                bar.advance(1)
+        first = self.store.geometry(self.rows[0]["image_id"])
+        return {**self._head(first), "depth": depth_summary(depths, first.scale is Scale.METRIC)}
+
+    def _head(self, first: Geometry) -> dict[str, Any]:
+        return {"data": self.store.root.name, "teacher": asdict(first.teacher), "photos": len(self.rows)}
 
     def _tried(self, plan: SynthSettings) -> list[Tried]:
         found: list[Tried] = []
@@ -187,36 +210,23 @@ def scenes(
     camera = told.camera
     if cameras is not None and cameras.has(row["path"]):
         camera = cameras.camera(row["path"], *size)
-    blank = Image.new("1", size)  # only its size is asked
-    true = complete(guide.infer([guide.prepare(Photo(blank, camera, row["path"]))])[0])
+    true = complete(_measured(guide, row, camera))
     return (
         build_scene(told, objects, image_id=row["image_id"], size=size, settings=settings),
         build_scene(true, objects, image_id=row["image_id"], size=size, settings=settings),
     )
 
 
+def _measured(guide: DepthFiles, row: Mapping[str, Any], camera: Camera | None) -> Geometry:
+    """What the depth file of a photo says."""
+    blank = Image.new("1", (row["width"], row["height"]))  # only its size is asked
+    return guide.infer([guide.prepare(Photo(blank, camera, row["path"]))])[0]
+
+
 def _kept(tried: Sequence[Tried], proposal: Proposal) -> list[Tried]:
     """What is still asked with a proposal."""
     least, without = proposal.least_margin, proposal.without
     return [one for one in tried if one.form not in without and one.margin >= least.get(one.form, 0.0)]
-
-
-def _depth_errors(told: Geometry, true: Geometry) -> dict[str, float]:
-    """Errors of one photo's depth map, at the resolution of the smaller of the two."""
-    shape = tuple(min(a, b) for a, b in zip(told.depth.shape, true.depth.shape))
-    ours, theirs = _sampled(told.depth, shape), _sampled(true.depth, shape)
-    affine = told.scale is Scale.AFFINE_DISPARITY
-    aligned = depth_metrics(ours, theirs, align="scale_shift" if affine else "median")
-    raw = depth_metrics(ours, theirs)
-    use = np.isfinite(ours) & np.isfinite(theirs)
-    ratio = float(np.median(np.log(theirs[use] / ours[use]))) if use.any() else math.nan
-    return {"raw": raw["abs_rel"], "aligned": aligned["abs_rel"], "delta1": raw["delta1"], "log_ratio": ratio}
-
-
-def _sampled(depth: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    rows, columns = (((np.arange(n) + 0.5) * have / n).astype(int) for n, have in zip(shape, depth.shape))
-    sampled: np.ndarray = depth[np.ix_(rows, columns)]
-    return sampled
 
 
 def _by(name: str, tried: Sequence[Tried], figures: Callable[[Sequence[Tried]], dict[str, Any]]) -> dict[str, Any]:
@@ -240,25 +250,6 @@ def _form_figures(own: Sequence[Tried]) -> dict[str, Any]:
     return {**_share_figures(own), "by_margin": curve([one for one in own if one.loose])}
 
 
-def _depth_summary(depths: Sequence[Mapping[str, float]], metric: bool) -> dict[str, Any]:
-    def mean(name: str) -> float:
-        return round(float(np.nanmean([one[name] for one in depths])), 4)
-
-    found: dict[str, Any] = {"abs_rel_aligned": mean("aligned")}
-    if metric:
-        ratios = np.array([one["log_ratio"] for one in depths if math.isfinite(one["log_ratio"])])
-        rng = np.random.default_rng(0)
-        means = ratios[rng.integers(len(ratios), size=(_RESAMPLES, len(ratios)))].mean(axis=1)
-        low, high = np.exp(np.quantile(means, [0.025, 0.975]))
-        found |= {"abs_rel": mean("raw"), "delta1": mean("delta1")}
-        found["scale"] = {
-            "factor": round(float(np.exp(ratios.mean())), 4),
-            "interval": [round(float(low), 4), round(float(high), 4)],
-            "spread": round(float(np.std(ratios)), 4),
-        }
-    return found
-
-
 def _yaml(settings: Mapping[str, Any], precision: float, figures: Mapping[str, Any]) -> str:
     head = (
         f"# Proposed by `pseudogd calibrate` from {figures['photos']} photos with measured depth, so that\n"
@@ -268,13 +259,15 @@ def _yaml(settings: Mapping[str, Any], precision: float, figures: Mapping[str, A
     return head + yaml.safe_dump(dict(settings), sort_keys=False)
 
 
-def _say(figures: Mapping[str, Any], quiet: bool) -> None:
-    depth = figures["depth"]
+def _say_depth(depth: Mapping[str, Any], quiet: bool) -> None:
     scale, said = depth.get("scale"), f"depth: AbsRel {depth['abs_rel_aligned']:.3f} aligned"
     if scale is not None:
         low, high = scale["interval"]
         said += f", {depth['abs_rel']:.3f} raw; truth = {scale['factor']:.3f} [{low:.3f}, {high:.3f}] x the teacher's"
     notice(said, quiet)
+
+
+def _say(figures: Mapping[str, Any], quiet: bool) -> None:
     for line in _worse_than_stated(figures["objects"], figures["stated"]):
         notice(line, quiet)
     for task, share in figures["tasks"].items():

@@ -43,7 +43,9 @@ def open_source(
     from pseudogd.objects.segmenters import load_segmenter
     from pseudogd.objects.vocabulary import parse_classes, read_vocabulary
 
-    if (classes is None) == (vocabulary is None):
+    if classes is not None and vocabulary is not None:
+        raise InputError(f"source {source!r}: give --classes or --vocabulary, not both")
+    if classes is None and vocabulary is None:
         raise InputError(f"source {source!r}: say what to look for, by --classes chair,table or by --vocabulary FILE")
     names = read_vocabulary(vocabulary) if vocabulary is not None else parse_classes(classes or "")
     own = {field.name for field in fields(Filters)}

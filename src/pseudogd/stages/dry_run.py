@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pseudogd.engines.jobs import Job
-from pseudogd.errors import InputError
 from pseudogd.progress import notice
 from pseudogd.stages._entries import identify
 from pseudogd.stages._estimate import Estimate
@@ -40,12 +39,11 @@ def estimate(
     """Label some photos of a folder without writing anything, and say what all of them will take.
 
     Loading the teacher is left out. Photos in tars and tables are read once from end to end, to count them; those that
-    are measured are unpacked into a folder of the system's that goes away. Raises InputError as `label` does, and for
-    an address.
+    are measured are unpacked into a folder of the system's that goes away. So are those of an address, which is
+    otherwise listed only: the time of fetching all is left out. Raises InputError as `label` does, and for tars and
+    tables at an address.
     """
     Job(0, num_shards)
-    if "://" in str(photos):
-        raise InputError(f"{photos}: a dry run fetches nothing; give it a folder or a tar of some of the photos")
     with tempfile.TemporaryDirectory(prefix="pseudogd-") as scratch, ThreadPoolExecutor(workers) as threads:
         found = sample_photos(photos, scratch, (1 + _BATCHES) * batch_size, quiet=quiet)
         chosen = found.paths

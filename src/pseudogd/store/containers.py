@@ -16,7 +16,7 @@ from pseudogd.errors import InputError
 from pseudogd.store.photos import PHOTO_SUFFIXES
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.zst")
-_IMAGE_COLUMNS = ("image", "img", "photo", "picture", "jpg", "jpeg", "png", "webp", "bytes")
+_IMAGE_COLUMNS = ("image", "images", "img", "photo", "picture", "jpg", "jpeg", "png", "webp", "bytes")
 _CAMERA_KEYS = ("fx", "fy", "cx", "cy", "width", "height")
 _MOST_BYTES = 1 << 30
 _ROWS = 32  # that are in memory at a time
@@ -115,7 +115,10 @@ def read_jsonl(text: str, shown: str) -> Iterator[tuple[int, str, Mapping[str, A
 
 
 def image_column(schema: pa.Schema, shown: str) -> str:
-    """The column that holds pictures: bytes, or {bytes, path} as the `Image` of `datasets`. InputError without one."""
+    """The column that holds pictures: bytes, or {bytes, path} as the `Image` of `datasets`, or a list of either.
+
+    InputError without one.
+    """
     fit = [field.name for field in schema if _holds_bytes(field.type)]
     for name in (*_IMAGE_COLUMNS, *(fit if len(fit) == 1 else ())):
         if name in fit:
@@ -124,6 +127,8 @@ def image_column(schema: pa.Schema, shown: str) -> str:
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _holds_bytes(kind.value_type)
     if pa.types.is_struct(kind):
         return any(kind.field(i).name == "bytes" and _holds_bytes(kind.field(i).type) for i in range(kind.num_fields))
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
@@ -139,13 +144,24 @@ def _rows(batches: Iterator[pa.RecordBatch], column: str) -> Iterator[Entry]:
     for batch in batches:
         for row in batch.to_pylist():
             value = row.pop(column)
-            held = value if isinstance(value, Mapping) else {"bytes": value}
-            data = held.get("bytes") or b""
-            suffix = PurePosixPath(str(held.get("path") or "")).suffix.lower()
-            known = next((kind for magic, kind in _KINDS.items() if data.startswith(magic)), None)
-            name = f"{number:08d}{known or (suffix if suffix in PHOTO_SUFFIXES else '.jpg')}"
-            yield Entry(name, data, _camera_of(row), key=_key(name))
+            if isinstance(value, list):
+                for place, one in enumerate(value):
+                    yield _picture(one, f"{number:08d}_{place}", _camera_of(row) if len(value) == 1 else None)
+            else:
+                yield _picture(value, f"{number:08d}", _camera_of(row))
             number += 1
+
+
+def _picture(value: Any, stem: str, camera: Mapping[str, Any] | None) -> Entry:
+    held = value if isinstance(value, Mapping) else {"bytes": value}
+    data, path = held.get("bytes") or b"", str(held.get("path") or "")
+    suffix = PurePosixPath(path).suffix.lower()
+    known = next((kind for magic, kind in _KINDS.items() if data.startswith(magic)), None)
+    name = f"{stem}{known or (suffix if suffix in PHOTO_SUFFIXES else '.jpg')}"
+    if data:
+        return Entry(name, data, camera, key=_key(name))
+    where = f"the path {path} and not the picture; give the folder of the photos" if path else "no picture"
+    return Entry(name, key=_key(name), reason=f"holds {where}")
 
 
 def _camera_of(entry: Any) -> dict[str, Any] | None:

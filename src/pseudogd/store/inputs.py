@@ -13,15 +13,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from pseudogd.errors import InputError
 from pseudogd.progress import notice, track
+from pseudogd.store.addresses import entries_at, fetch, photo_sizes_at
 from pseudogd.store.containers import READERS, Entry, container_kind, read_jsonl
 from pseudogd.store.locks import hold
 from pseudogd.store.photos import PHOTO_SUFFIXES, list_photos, photos_below, photos_root, safe_join
 from pseudogd.store.shards import write_atomic
 
+T = TypeVar("T")
 _END = 1 << 16
 UNPACKED, _MARK, _CAMERAS = "photos", ".unpacked.json", "cameras.json"
 
@@ -62,7 +64,7 @@ def find_photos(source: str | os.PathLike[str], out: str | os.PathLike[str], *, 
         entries = lambda: _local(containers, base)  # noqa: E731
         mark = {"source": str(path.resolve()), "files": [_fingerprint(p) for p in containers]}
     else:
-        entries, mark = lambda: _remote(text), {"source": text}
+        entries, mark = lambda: entries_at(text), {"source": text}
     root = Path(out) / UNPACKED
     with hold(root, wait=None):  # one process unpacks, jobs beside it wait
         _unpack(entries, mark, root, quiet)
@@ -73,8 +75,11 @@ def find_photos(source: str | os.PathLike[str], out: str | os.PathLike[str], *, 
 def sample_photos(
     source: str | os.PathLike[str], scratch: str | os.PathLike[str], wanted: int, *, quiet: bool
 ) -> Sample:
-    """At most `wanted` photos of what `find_photos` takes, addresses apart. Containers are read once, to the end, and
-    only the chosen photos are written, to `scratch`. Raises InputError as `find_photos` does."""
+    """At most `wanted` photos of what `find_photos` takes. Containers are read once, to the end, and only the chosen
+    photos are written, to `scratch`. Photos at an address are counted by its listing, and only the chosen ones are
+    fetched. Raises InputError as `find_photos` does, and for containers at an address."""
+    if "://" in str(source):
+        return _fetched(str(source), Path(scratch), wanted)
     containers = [] if container_kind(str(source)) == "jsonl" else _containers(Path(source))
     if containers:
         base = Path(source) if Path(source).is_dir() else Path(source).parent
@@ -119,8 +124,20 @@ def _sampled(entries: Iterator[tuple[str, Entry]], root: Path, wanted: int, quie
     return Sample(root, sorted(path for path, _ in kept), root / _CAMERAS if found else None, count, size, True)
 
 
-def _spread(paths: list[Path], wanted: int) -> list[Path]:
-    return [paths[index * len(paths) // wanted] for index in range(wanted)] if len(paths) > wanted else paths
+def _fetched(url: str, root: Path, wanted: int) -> Sample:
+    sizes = photo_sizes_at(url)
+    if not sizes:
+        raise InputError(f"{url}: holds no photos")
+    paths = []
+    for name in _spread(list(sizes), wanted):
+        below, data = fetch(url, name)
+        paths.append(safe_join(root, below))
+        _put(paths[-1], data)
+    return Sample(root, paths, None, len(sizes), sum(sizes.values()), True)
+
+
+def _spread(things: list[T], wanted: int) -> list[T]:
+    return [things[index * len(things) // wanted] for index in range(wanted)] if len(things) > wanted else things
 
 
 def _containers(path: Path) -> list[Path]:
@@ -162,7 +179,8 @@ def _listed(path: Path, out: Path) -> Inputs:
         try:
             paths[safe_join(root, name)] = None
         except InputError as error:
-            raise InputError(f"{path}: line {number}: {error}") from error
+            mend = "keep the list in the folder that holds its photos, and paths relative to that"
+            raise InputError(f"{path}: line {number}: {error}; {mend}") from error
         if camera is not None:
             cameras[name] = camera
     if not paths:
@@ -181,45 +199,6 @@ def _local(containers: list[Path], base: Path) -> Iterator[tuple[str, Entry]]:
         with open(path, "rb") as file:
             for entry in READERS[container_kind(path.name) or ""](file, str(path)):
                 yield folder, entry
-
-
-def _remote(url: str) -> Iterator[tuple[str, Entry]]:
-    """Photos and containers below an address of any file system that fsspec knows."""
-    fs, root = _file_system(url)
-    try:
-        names = [root] if fs.isfile(root) else sorted(fs.find(root))
-    except Exception as error:  # every file system has errors of its own
-        raise InputError(f"{url}: cannot be listed ({error})") from error
-    if not names:
-        raise InputError(f"{url}: nothing is there")
-    for name in names:
-        below = name[len(root) :].lstrip("/") or name.rpartition("/")[2]
-        kind = container_kind(name)
-        if kind not in READERS and Path(name).suffix.lower() not in PHOTO_SUFFIXES:
-            continue
-        try:
-            with fs.open(name, "rb") as file:
-                if kind in READERS:
-                    folder = below.rpartition("/")[0] + "/" if "/" in below else ""
-                    stem = folder + below.rpartition("/")[2].partition(".")[0]
-                    yield from ((stem, entry) for entry in READERS[kind](file, f"{url} {below}"))
-                else:
-                    yield "", Entry(below, file.read())
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(f"{url}: {below} cannot be read ({error})") from error
-
-
-def _file_system(url: str) -> tuple[Any, str]:
-    try:
-        import fsspec
-    except ImportError as error:
-        raise InputError(f"{url}: addresses need the package fsspec; pip install fsspec") from error
-    try:
-        return fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError, OSError) as error:
-        raise InputError(f"{url}: cannot be opened ({error})") from error
 
 
 def _unpack(entries: Any, mark: dict[str, Any], root: Path, quiet: bool) -> None:
@@ -254,6 +233,8 @@ def _unpack(entries: Any, mark: dict[str, Any], root: Path, quiet: bool) -> None
             if entry.camera is not None:
                 cameras[key] = entry.camera
             bar.advance()
+    if left_out and not names:
+        raise InputError(f"none of {len(left_out):,} entries can be used; the first: {left_out[0]}")
     if left_out:
         notice(f"warning: {len(left_out)} entries were left out: {left_out[0]}", quiet)
     found = {name: cameras[key] for name, key in names.items() if key in cameras}

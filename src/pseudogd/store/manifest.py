@@ -112,16 +112,22 @@ def settings_hash(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+_TOLD = 6
+
+
 def check_settings(root: Path, stage: str, there: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise SettingsMismatch naming each setting that differs from those the stage was made with."""
     old, new = dict(_flatten(there)), dict(_flatten(now))
     absent = object()
     differing = [key for key in sorted({*old, *new}) if old.get(key, absent) != new.get(key, absent)]
     if differing:
-        said = "; ".join(f"{key} is {_say(old, key)} there, {_say(new, key)} now" for key in differing)
-        raise SettingsMismatch(
-            f"{root}: holds {stage} made with other settings: {said}; choose another --out or --overwrite"
-        )
+        differing.sort(
+            key=lambda key: key not in old or key not in new
+        )  # what changed tells more than what came or went
+        said = "; ".join(f"{key} is {_say(old, key)} there, {_say(new, key)} now" for key in differing[:_TOLD])
+        more = f"; and {len(differing) - _TOLD} more" if len(differing) > _TOLD else ""
+        mend = "choose another --out or --overwrite" if stage == "geometry" else "--overwrite makes them anew"
+        raise SettingsMismatch(f"{root}: holds {stage} made with other settings: {said}{more}; {mend}")
 
 
 def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -81,7 +81,7 @@ def _load(spec: str, options: dict[str, Any]) -> Teacher:
         if not _CALLABLE.fullmatch(spec):
             raise InputError(f"teacher {spec!r}: unknown kind; give {SPECS}")
         return _other("call", spec, options)
-    if not spec:
+    if not spec or (spec.isidentifier() and spec != "embedded" and not os.path.exists(spec)):
         raise InputError(f"teacher {spec!r}: unknown kind; give {SPECS}")
     from pseudogd.teachers.network import NetworkTeacher
 
