@@ -31,7 +31,7 @@ from pseudogd.vqa.marks import Marks, build_marks
 from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Q50, Array, Scene, SceneObject
 from pseudogd.vqa.tasks._marked import CHOICES, draw_points, points_of, seen_again, spread_out, texts_of
-from pseudogd.vqa.tasks._opposed import Alike, Opposed
+from pseudogd.vqa.tasks._opposed import Opposed, opposed
 from pseudogd.vqa.words.free_space import FORMS as FORMS
 
 QUOTA = 1
@@ -97,7 +97,17 @@ def _fair_facts(
 
     def facts_of(relation: str) -> Iterator[Fact]:
         asked = list(_between_of(scene, marks, standing, rng) if relation == "between" else singles(relation))
-        groups = [_pairs_of(scene, marks, one, free, risen, FAIR_OFF[relation], rng) for one in asked]
+        groups = [
+            opposed(
+                marks.percent,
+                free & one.right,
+                (free & one.wrong) | risen,
+                rng,
+                _picture_distance(scene, marks, one.things),
+                FAIR_OFF[relation],
+            )
+            for one in asked
+        ]
         for picks, number in islice(Opposed.joined(groups).drawn(rng), FAIR_MOST):
             one = asked[number]
             yield _fact(scene, marks, one.things, relation, picks.tolist(), one.measure)
@@ -107,21 +117,6 @@ def _fair_facts(
 
     relations = [name for name in FORMULAS if name != "next" or scene.supports("metric")]
     yield from blend(rng, *((1, facts_of(name)) for name in relations))
-
-
-def _pairs_of(
-    scene: Scene,
-    marks: Marks,
-    asked: _Asked,
-    free: NDArray[np.bool_],
-    risen: NDArray[np.bool_],
-    most_off: float,
-    rng: np.random.Generator,
-) -> Opposed:
-    """Pairs of a point that is right and one that is wrong or above the floor."""
-    right, wrong = free & asked.right, (free & asked.wrong) | risen
-    away = _picture_distance(scene, marks, asked.things)
-    return Alike.of(marks.percent, right, wrong, away, most_off).opposed(right, wrong, rng)
 
 
 def _picture_distance(scene: Scene, marks: Marks, things: list[SceneObject]) -> Array:
