@@ -112,6 +112,19 @@ class Alike:
         return Alike(self.first[places], self.second[places], self.signs[places])
 
 
+def opposed(
+    percent: Picks,
+    right: NDArray[np.bool_],
+    wrong: NDArray[np.bool_],
+    rng: np.random.Generator,
+    away: Array | None = None,
+    most_off: float = OFF,
+    fits: Callable[[Picks, Picks], NDArray[np.bool_]] | None = None,
+) -> Opposed:
+    """`Alike.opposed` of points of which nothing else is asked."""
+    return Alike.of(percent, right, wrong, away, most_off).opposed(right, wrong, rng, fits)
+
+
 def from_middle(percent: Picks) -> Array:
     """(M,) percent of the picture's width from its upright middle line."""
     found: Array = np.abs(percent[:, 0] - 50.0)

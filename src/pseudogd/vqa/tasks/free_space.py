@@ -33,7 +33,7 @@ from pseudogd.vqa.phrasing import metres
 from pseudogd.vqa.scene import Q50, Array, Scene, SceneObject
 from pseudogd.vqa.surface import nearest
 from pseudogd.vqa.tasks._marked import CHOICES, draw_points, points_of, seen_again, spread_out, texts_of
-from pseudogd.vqa.tasks._opposed import Alike, Opposed
+from pseudogd.vqa.tasks._opposed import Opposed, opposed
 from pseudogd.vqa.words.free_space import FORMS as FORMS
 
 QUOTA = 1
@@ -99,13 +99,14 @@ def _fair_facts(
 
     def facts_of(relation: str) -> Iterator[Fact]:
         asked = list(_between_of(scene, marks, standing, rng) if relation == "between" else singles(relation))
-        alike = [_alike(scene, marks, one, free, risen, FAIR_OFF[relation]) for one in asked]
+        away = [_picture_distance(scene, marks, one.things) for one in asked]
 
         def pairs_with(wrong: list[NDArray[np.bool_]]) -> Iterator[tuple[NDArray[np.int64], int]]:
-            found = [
-                pairs.opposed(free & one.right, bad, rng) for pairs, one, bad in zip(alike, asked, wrong, strict=True)
+            groups = [
+                opposed(marks.percent, free & one.right, bad, rng, off, FAIR_OFF[relation])
+                for one, bad, off in zip(asked, wrong, away, strict=True)
             ]
-            return Opposed.joined(found).drawn(rng)
+            return Opposed.joined(groups).drawn(rng)
 
         drawn = blend(rng, (1, pairs_with([free & one.wrong for one in asked])), (1, pairs_with([risen] * len(asked))))
         for picks, number in islice(drawn, FAIR_MOST):
@@ -117,19 +118,6 @@ def _fair_facts(
 
     relations = [name for name in FORMULAS if name != "next" or scene.supports("metric")]
     yield from blend(rng, *((1, facts_of(name)) for name in relations))
-
-
-def _alike(
-    scene: Scene,
-    marks: Marks,
-    asked: _Asked,
-    free: NDArray[np.bool_],
-    risen: NDArray[np.bool_],
-    most_off: float,
-) -> Alike:
-    """Pairs of a point that is right and one that is wrong or above the floor, which look alike."""
-    away = _picture_distance(scene, marks, asked.things)
-    return Alike.of(marks.percent, free & asked.right, (free & asked.wrong) | risen, away, most_off)
 
 
 def _picture_distance(scene: Scene, marks: Marks, things: list[SceneObject]) -> Array:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about, blend, in_turns
@@ -32,6 +32,7 @@ KINDS = ("parallel", "neither", "perpendicular")
 MOST = 16
 STEP = 0.1
 FORMULA = "arccos |n1 . n2| of the mean normals of flat patches"
+Picks = int | NDArray[np.int64]
 
 
 def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[Fact]:
@@ -142,8 +143,8 @@ def angles_between(normals: Array) -> Array:
     return angles
 
 
-def _different(scene: Scene, surfaces: Surfaces, i: ArrayLike, j: ArrayLike) -> NDArray[np.bool_]:
-    """Whether points lie on two planes, or on two sides of one; indices of any shape."""
+def _different(scene: Scene, surfaces: Surfaces, i: Picks, j: Picks) -> NDArray[np.bool_]:
+    """Whether points lie on two planes, or on two sides of one; of two points or of many."""
     points, normal, z = surfaces.marks.points, surfaces.normal, surfaces.marks.z
     assert points is not None
     step = np.abs(((points[j] - points[i]) * (normal[i] + normal[j])).sum(axis=-1)) / 2
