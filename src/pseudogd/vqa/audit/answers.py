@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from pseudogd.vqa.audit.family import EVEN, as_family, p_beyond
+from pseudogd.vqa.audit.guesses import inside, numbers_offered, shared
 from pseudogd.vqa.audit.intervals import mean_interval, share_interval
-from pseudogd.vqa.audit.items import Item, effective_number, number_of
+from pseudogd.vqa.audit.items import Item, effective_number
 from pseudogd.vqa.audit.limits import Check, Limits, Part, judge, overall
 
 RARE = 0.05
@@ -141,7 +142,7 @@ def length_check(items: Sequence[Item], limits: Limits) -> Check:
     parts = []
     for task, group in grouped(offered, lambda i: i.task).items():
         for name, pick in (("longest", max), ("shortest", min)):
-            gain = [_shared([len(o) for o in i.options or ()], pick, i.right) - 1 / len(i.candidates) for i in group]
+            gain = [shared([len(o) for o in i.options or ()], pick, i.right) - 1 / len(i.candidates) for i in group]
             parts.append(_picked(f"{task}, {name}", group, gain, limits.length, limits))
     parts = as_family(parts, limits.few)
     return Check(
@@ -158,17 +159,17 @@ def length_check(items: Sequence[Item], limits: Limits) -> Check:
 
 def rank_check(items: Sequence[Item], limits: Limits) -> Check:
     """Whether the largest, smallest or middle of several numbers is right more often than chance."""
-    numeric = [(item, values) for item in items if (values := _numbers(item)) is not None]
+    numeric = [(item, values) for item in items if (values := numbers_offered(item)) is not None]
     parts = []
     for form, pairs in grouped_pairs(numeric).items():
         group = [item for item, _ in pairs]
         for name, pick in (("largest", max), ("smallest", min)):
-            gain = [_shared(values, pick, item.right) - 1 / len(values) for item, values in pairs]
+            gain = [shared(values, pick, item.right) - 1 / len(values) for item, values in pairs]
             parts.append(_picked(f"{form}, {name}", group, gain, limits.rank, limits))
         inner = [(item, values) for item, values in pairs if len(values) > 2]
         if inner:
             chance = [(len(values) - 2) / len(values) for _, values in inner]
-            gain = [_inside(values, item.right) - c for (item, values), c in zip(inner, chance)]
+            gain = [inside(values, item.right) - c for (item, values), c in zip(inner, chance)]
             parts.append(_picked(f"{form}, neither", [item for item, _ in inner], gain, limits.rank, limits, chance))
     parts = as_family(parts, limits.few)
     return Check(
@@ -191,13 +192,6 @@ def grouped_pairs(pairs: Sequence[tuple[Item, list[float]]]) -> dict[str, list[t
     return dict(sorted(found.items()))
 
 
-def _numbers(item: Item) -> list[float] | None:
-    if item.options is None or len(item.candidates) < 2:
-        return None
-    values = [number_of(option) for option in item.options]
-    return None if None in values else [float(v) for v in values if v is not None]
-
-
 def _picked(
     name: str,
     group: Sequence[Item],
@@ -212,12 +206,3 @@ def _picked(
     chance = chance or [1 / len(item.candidates) for item in group]
     p = p_beyond(gain, chance, limit, [item.image_id for item in group])
     return Part(name, value, interval, len(group), verdict, p=p)
-
-
-def _shared(values: Sequence[float], pick: Callable[[Sequence[float]], float], right: int) -> float:
-    best = [k for k, value in enumerate(values) if value == pick(values)]
-    return (right in best) / len(best)
-
-
-def _inside(values: Sequence[float], right: int) -> float:
-    return float(min(values) < values[right] < max(values))
