@@ -14,7 +14,8 @@ from pseudogd.vqa.selftest.oracles.free_space import LOW
 from pseudogd.vqa.selftest.oracles.planes import YARD
 from pseudogd.vqa.settings import SynthSettings
 from pseudogd.vqa.synth import generator, task_facts
-from pseudogd.vqa.tasks._opposed import OFF, ROW, Opposed, opposed
+from pseudogd.vqa.tasks._marked import APART
+from pseudogd.vqa.tasks._opposed import OFF, ROW, Alike, Opposed, opposed
 
 SEEDS = 150
 FAIR = SynthSettings()
@@ -74,6 +75,30 @@ def test_two_points_in_one_row_as_far_away():
     assert len(gap) and np.abs(gap[:, 1]).max() == ROW and off.max() <= OFF and np.hypot(*gap.T).min() >= 12
     assert left[pairs.picks[:, 0]].all() and not left[pairs.picks[:, 1]].any()
     assert (np.sign(gap[:, 1]) == pairs.signs[:, 0]).all()
+
+
+def test_pairs_sought_once_for_all_questions_are_those_of_each():
+    rng = np.random.default_rng(2)
+    percent, kinds = rng.integers(0, 101, (60, 2)), rng.integers(-1, 3, 60)
+    away = np.abs(percent[:, 0] - 50)
+    by_hand = {
+        (i, j): (np.sign(percent[i, 1] - percent[j, 1]), np.sign(away[i] - away[j]))
+        for i in range(60)
+        for j in range(60)
+        if abs(percent[i, 1] - percent[j, 1]) <= ROW
+        and abs(away[i] - away[j]) <= OFF
+        and np.hypot(*(percent[i] - percent[j])) >= APART
+    }
+    alike = Alike.of(percent)
+    assert {(i, j): tuple(s) for i, j, s in zip(alike.first, alike.second, alike.signs)} == by_hand
+    known = {pair for pair in by_hand if kinds[pair[0]] != kinds[pair[1]] and min(kinds[list(pair)]) >= 0}
+    told = alike.different(kinds)
+    assert set(zip(told.first, told.second)) == known
+    for kind in range(3):
+        right, wrong = kinds == kind, (kinds >= 0) & (kinds != kind)
+        shared, own = told.opposed(right, wrong, generator(0)), opposed(percent, right, wrong, generator(0))
+        assert shared.picks.tolist() == own.picks.tolist() and shared.signs.tolist() == own.signs.tolist()
+        assert {tuple(pair) for pair in own.picks} == {pair for pair in known if kinds[pair[0]] == kind}
 
 
 def test_which_of_two_surfaces_is_not_told_by_where_they_are(surfaces):
