@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pseudogd.geometry.camera import Camera
 from pseudogd.geometry.ground import Plane, fit_ground
 from pseudogd.geometry.types import Up
-from pseudogd.geometry.uprights import Edges, with_uprights
+from pseudogd.geometry.uprights import ROLL_SHARE, Edges, with_uprights
 
 __all__ = ["Plane", "UpPrior", "fit_ground", "gravity_rotation", "up_from_normals"]
 
@@ -28,7 +28,7 @@ _COARSE_SIGMAS, _FINE_SIGMAS = (4.0, 8.0, 14.0), (1.5, 3.0, 6.0, 12.0)
 _HALF_TABLE = 8192  # entries of a table for cosines from 0 to 1: the steps tell 1 from 0.9 degrees, near 0 degrees
 _ERROR_PER_SCATTER = 0.4  # of up in pitch, by the median of the normals' angles with it: a bend that they share shows in them
 _LEAST_ERROR = 0.05  # degrees
-_TAILS = 3.0  # degrees of freedom of the error's Student distribution (see up_from_normals)
+_TAILS = 4.0  # degrees of freedom of the error's Student distribution (see up_from_normals)
 _AT_A_TIME = 96  # directions of up: what is computed for so many stays in the processor's cache
 
 
@@ -83,8 +83,8 @@ def up_from_normals(
     by all normals, does to it (`with_uprights`); exact normals leave them nothing to say.
 
     ``confidence`` is the chance that the answer is right to ``within`` degrees: the posterior mass there, times that of
-    an error e of sigma degrees each way with the tails of a Student distribution of 3 degrees of freedom,
-    1 - (1 + within^2 / (3 sigma^2))^(-3/2). Sigma is the normals' median angle with the model times 0.4, and with edges
+    an error e of sigma degrees each way with the tails of a Student distribution of 4 degrees of freedom,
+    1 - (1 + within^2 / (4 sigma^2))^-2. Sigma is the normals' median angle with the model times 0.4 in pitch and 0.2 in roll, and with edges
     what the least squares leave of it. The confidence is 0 where the peak lies on the limit of the prior, and halved
     for a single surface, which may be a floor or a facade that the camera looks up at.
     None with too few normals to tell.
@@ -113,6 +113,8 @@ def up_from_normals(
     sigma = max(_ERROR_PER_SCATTER * _scatter(usable, best), _LEAST_ERROR)
     if edges is not None and camera is not None:
         best, sigma = with_uprights(best, sigma, edges, camera)
+    else:
+        sigma *= math.sqrt(0.5 * (1 + ROLL_SHARE**2))
     exact = 1.0 - (1.0 + within**2 / (_TAILS * sigma**2)) ** (-0.5 * _TAILS)
     return Up(best, float(mass[near].sum() / mass.sum()) * one_surface * exact)
 
@@ -149,7 +151,7 @@ def _averaged(normals: NDArray[Any]) -> NDArray[Any]:
 @cache
 def _grid(prior: UpPrior) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Pitch and roll in degrees, and up (..., 3), on a grid as wide as the prior."""
-    pitch, roll = np.meshgrid(_axis(prior.max_pitch, 3.0), _axis(prior.max_roll, 3.0), indexing="ij")
+    pitch, roll = np.meshgrid(_axis(prior.max_pitch, 4.0), _axis(prior.max_roll, 4.0), indexing="ij")
     return pitch, roll, _up(pitch, roll)
 
 

@@ -18,7 +18,8 @@ _MOST = 1500
 _PIXELS_PER_EDGE, _INDEPENDENT = 6.0, 30.0  # edge pixels come in lines, and lines from a handful of things
 _SCATTERS = (0.06, 0.04)  # of the sine between an upright edge's plane and up, from coarse to fine
 _STRAY = 3.0  # density of edges that are not upright, of which 1/2 is as many as there are upright ones
-_STEPS = 4
+_STEPS = 3
+ROLL_SHARE = 0.5  # what the normals' error in roll is of that in pitch: both sides of a room bend alike
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ def steep_edges(grey: ArrayLike) -> Edges:
     np.subtract(smooth[2:], smooth[:-2], out=gradient[1, 1:-1])
     gradient *= np.float32(0.5)
     gx, gy = gradient
-    a, b, c = _smoothed(np.stack([gx * gx, gy * gy, gx * gy]), 1.5, _MARGIN)
+    a, b, c = (_smoothed(part, 1.5, _MARGIN) for part in (gx * gx, gy * gy, gx * gy))
     size = np.abs(gx)
     found = np.zeros(g.shape, bool)
     inner = slice(_MARGIN, -_MARGIN)
@@ -76,28 +77,34 @@ def steep_edges(grey: ArrayLike) -> Edges:
     )
 
 
-def _smoothed(maps: NDArray[np.float32], sigma: float, radius: int) -> NDArray[np.float32]:
-    """Gaussian means over the last two axes; at the borders the outermost values go on."""
+def _smoothed(grey: NDArray[np.float32], sigma: float, radius: int) -> NDArray[np.float32]:
+    """Gaussian means; at the borders the outermost values go on."""
     taps = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
     taps = (taps / (taps[0] + 2 * taps[1:].sum())).astype(np.float32)
-    for axis in (-2, -1):
-        width = [(0, 0)] * maps.ndim
-        width[axis] = (radius, radius)
-        wide, length = np.moveaxis(np.pad(maps, width, mode="edge"), axis, 0), maps.shape[axis]
-        total = wide[radius : radius + length] * taps[0]
-        for k in range(1, radius + 1):
-            pair = wide[radius - k : radius - k + length] + wide[radius + k : radius + k + length]
-            pair *= taps[k]
-            total += pair
-        maps = np.moveaxis(total, 0, axis)
-    return maps
+    rows, columns = grey.shape
+    high = np.empty((rows + 2 * radius, columns), np.float32)
+    high[:radius], high[radius:-radius], high[-radius:] = grey[0], grey, grey[-1]
+    wide = np.empty((rows, columns + 2 * radius), np.float32)
+    inner = wide[:, radius:-radius]
+    np.multiply(grey, taps[0], out=inner)
+    for k in range(1, radius + 1):
+        pair = high[radius - k : radius - k + rows] + high[radius + k : radius + k + rows]
+        pair *= taps[k]
+        inner += pair
+    wide[:, :radius], wide[:, -radius:] = inner[:, :1], inner[:, -1:]
+    total = inner * taps[0]
+    for k in range(1, radius + 1):
+        pair = wide[:, radius - k : radius - k + columns] + wide[:, radius + k : radius + k + columns]
+        pair *= taps[k]
+        total += pair
+    return total
 
 
 def with_uprights(
     up: NDArray[np.float64], sigma: float, edges: Edges, camera: Camera
 ) -> tuple[NDArray[np.float64], float]:
-    """Up (3,), known to ``sigma`` degrees in pitch and half as well again in roll, and the edges of the photo: up and
-    its error in degrees with both.
+    """Up (3,), known to ``sigma`` degrees in pitch and to half as many in roll, and the edges of the photo: up by both,
+    and its error in degrees each way (root mean square of the two).
 
     An edge in the picture and the camera span a plane; that of an upright edge contains up. Least squares over the
     planes' angles with up and the given ``up``, each edge by the chance that it is an upright one (a mixture with stray
@@ -107,7 +114,7 @@ def with_uprights(
     x, y = (edges.across * (view.fx, view.fy)).T.astype(np.float64)
     planes = np.stack([x, y, edges.across @ (view.cx, view.cy) - (edges.across * edges.place).sum(axis=1)], axis=1)
     if not len(planes):
-        return up, sigma
+        return up, sigma * math.sqrt(0.5 * (1 + ROLL_SHARE**2))
     planes /= np.linalg.norm(planes, axis=1, keepdims=True)
     weight = edges.weight.astype(np.float64) * (
         min(_INDEPENDENT, len(planes) / _PIXELS_PER_EDGE) / float(edges.weight.sum())
@@ -115,7 +122,7 @@ def with_uprights(
     aside = np.cross(up, [0.0, 0.0, 1.0])  # turns by pitch and by roll around these
     aside /= max(float(np.linalg.norm(aside)), 1e-9)
     ways = np.stack([np.cross(aside, up), aside])
-    known = np.diag([1.0, 4.0]) / math.radians(sigma) ** 2
+    known = np.diag([1.0, 1.0 / ROLL_SHARE**2]) / math.radians(sigma) ** 2
     slopes, moved = planes @ ways.T, np.zeros(2)
     start, total = planes @ up, known
     for scatter in _SCATTERS:
