@@ -26,7 +26,9 @@ _SHARES = (0.34, 0.03, 0.33, 0.30)  # parallel to up, opposite, perpendicular, a
 _INDEPENDENT = 40.0  # how many independent normals one photo is worth (see up_from_normals)
 _COARSE_SIGMAS, _FINE_SIGMAS = (4.0, 8.0, 14.0), (1.5, 3.0, 6.0, 12.0)
 _HALF_TABLE = 8192  # entries of a table for cosines from 0 to 1: the steps tell 1 from 0.9 degrees, near 0 degrees
-_ERROR_PER_SCATTER = 0.4  # of up in pitch, by the median of the normals' angles with it: a bend that they share shows in them
+_ERROR_PER_SCATTER = (
+    0.4  # of up in pitch, by the median of the normals' angles with it: a bend that they share shows in them
+)
 _LEAST_ERROR = 0.05  # degrees
 _TAILS = 4.0  # degrees of freedom of the error's Student distribution (see up_from_normals)
 _AT_A_TIME = 96  # directions of up: what is computed for so many stays in the processor's cache
@@ -84,8 +86,8 @@ def up_from_normals(
 
     ``confidence`` is the chance that the answer is right to ``within`` degrees: the posterior mass there, times that of
     an error e of sigma degrees each way with the tails of a Student distribution of 4 degrees of freedom,
-    1 - (1 + within^2 / (4 sigma^2))^-2. Sigma is the normals' median angle with the model times 0.4 in pitch and 0.2 in roll, and with edges
-    what the least squares leave of it. The confidence is 0 where the peak lies on the limit of the prior, and halved
+    1 - (1 + within^2 / (4 sigma^2))^-2. Sigma is the normals' median angle with the model times 0.4 in pitch and 0.2
+    in roll, and with edges what the least squares leave of it. The confidence is 0 where the peak lies on the limit of the prior, and halved
     for a single surface, which may be a floor or a facade that the camera looks up at.
     None with too few normals to tell.
     """

@@ -27,7 +27,8 @@ def complete(geometry: Geometry, edges: Edges | None = None) -> Geometry:
     """The same geometry with `normals` and `up`, where the teacher gave none and they can be known.
 
     Both need the shape of space: a camera, and depth that is metric or right up to one factor. Without them they stay
-    None: an unknown focal length is not guessed, and the order of depths has no surface. The photo's `edges`, where given, make `up` the more exact.
+    None: an unknown focal length is not guessed, and the order of depths has no surface.
+    The photo's `edges`, where given, make `up` the more exact.
     """
     if geometry.camera is None or geometry.scale is Scale.AFFINE_DISPARITY:
         return geometry
