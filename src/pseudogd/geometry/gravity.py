@@ -85,10 +85,10 @@ def up_from_normals(
     by all normals, does to it (`with_uprights`); exact normals leave them nothing to say.
 
     ``confidence`` is the chance that the answer is right to ``within`` degrees: the posterior mass there, times that of
-    an error e of sigma degrees each way with the tails of a Student distribution of 4 degrees of freedom,
+    an error of sigma degrees each way with the tails of a Student distribution of 4 degrees of freedom,
     1 - (1 + within^2 / (4 sigma^2))^-2. Sigma is the normals' median angle with the model times 0.4 in pitch and 0.2
-    in roll, and with edges what the least squares leave of it. The confidence is 0 where the peak lies on the limit of the prior, and halved
-    for a single surface, which may be a floor or a facade that the camera looks up at.
+    in roll, and with edges what the least squares leave of it. The confidence is 0 where the peak lies on the limit of
+    the prior, and halved for a single surface, which may be a floor or a facade that the camera looks up at.
     None with too few normals to tell.
     """
     n = np.asarray(normals)
