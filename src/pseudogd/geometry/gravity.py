@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pseudogd.geometry.camera import Camera
 from pseudogd.geometry.ground import Plane, fit_ground
 from pseudogd.geometry.types import Up
+from pseudogd.geometry.uprights import ROLL_SHARE, Edges, with_uprights
 
 __all__ = ["Plane", "UpPrior", "fit_ground", "gravity_rotation", "up_from_normals"]
 
@@ -24,6 +26,11 @@ _SHARES = (0.34, 0.03, 0.33, 0.30)  # parallel to up, opposite, perpendicular, a
 _INDEPENDENT = 40.0  # how many independent normals one photo is worth (see up_from_normals)
 _COARSE_SIGMAS, _FINE_SIGMAS = (4.0, 8.0, 14.0), (1.5, 3.0, 6.0, 12.0)
 _HALF_TABLE = 8192  # entries of a table for cosines from 0 to 1: the steps tell 1 from 0.9 degrees, near 0 degrees
+_ERROR_PER_SCATTER = (
+    0.4  # of up in pitch, by the median of the normals' angles with it: a bend that they share shows in them
+)
+_LEAST_ERROR = 0.05  # degrees
+_TAILS = 4.0  # degrees of freedom of the error's Student distribution (see up_from_normals)
 _AT_A_TIME = 96  # directions of up: what is computed for so many stays in the processor's cache
 
 
@@ -60,16 +67,28 @@ class UpPrior:
     max_roll: float = 24.0
 
 
-def up_from_normals(normals: ArrayLike, prior: UpPrior | None = None, within: float = 5.0) -> Up | None:
+def up_from_normals(
+    normals: ArrayLike,
+    prior: UpPrior | None = None,
+    within: float = 5.0,
+    *,
+    edges: Edges | None = None,
+    camera: Camera | None = None,
+) -> Up | None:
     """Up direction of a scene of floors and walls from unit normals (..., 3) in camera axes, facing the camera.
 
     Model of one normal given up u: parallel to u (floors, table tops), opposite (ceilings), perpendicular (walls) or
     anything (clutter); each is a proper density on the sphere, so that the wide band of perpendicular directions wins
     nothing by its size alone. The posterior over pitch and roll under ``prior`` is put on a grid and its peak refined.
     The normals of one photo belong to a handful of surfaces, so their likelihood counts as that of 40 independent ones.
-    ``confidence`` is the posterior mass within ``within`` degrees of the answer, and 0 where the peak lies on the limit
-    of the prior; it is halved for a single surface, which may be a floor or a facade that the camera looks up at. It
-    knows scatter and ambiguity, not a bend of the whole depth map that all normals share.
+    With the ``edges`` of the photo and its ``camera``, upright edges correct what a bend of the whole depth map, shared
+    by all normals, does to it (`with_uprights`); exact normals leave them nothing to say.
+
+    ``confidence`` is the chance that the answer is right to ``within`` degrees: the posterior mass there, times that of
+    an error of sigma degrees each way with the tails of a Student distribution of 4 degrees of freedom,
+    1 - (1 + within^2 / (4 sigma^2))^-2. Sigma is the normals' median angle with the model times 0.4 in pitch and 0.2
+    in roll, and with edges what the least squares leave of it. The confidence is 0 where the peak lies on the limit of
+    the prior, and halved for a single surface, which may be a floor or a facade that the camera looks up at.
     None with too few normals to tell.
     """
     n = np.asarray(normals)
@@ -92,7 +111,21 @@ def up_from_normals(normals: ArrayLike, prior: UpPrior | None = None, within: fl
     best = _refined(directions, known * weights, float(pitch[peak]), float(roll[peak]), prior)
     mass = np.exp(posterior - posterior.max()) * np.cos(np.radians(pitch))  # solid angle of a grid cell
     near = ups @ best >= math.cos(math.radians(within))
-    return Up(best, float(mass[near].sum() / mass.sum()) * (0.5 + 0.5 * min(1.0, variety / _ENOUGH_VARIETY)))
+    one_surface = 0.5 + 0.5 * min(1.0, variety / _ENOUGH_VARIETY)
+    sigma = max(_ERROR_PER_SCATTER * _scatter(usable, best), _LEAST_ERROR)
+    if edges is not None and camera is not None:
+        best, sigma = with_uprights(best, sigma, edges, camera)
+    else:
+        sigma *= math.sqrt(0.5 * (1 + ROLL_SHARE**2))
+    exact = 1.0 - (1.0 + within**2 / (_TAILS * sigma**2)) ** (-0.5 * _TAILS)
+    return Up(best, float(mass[near].sum() / mass.sum()) * one_surface * exact)
+
+
+def _scatter(normals: NDArray[np.float64], up: NDArray[np.float64]) -> float:
+    """Median of the degrees by which normals miss being parallel or perpendicular to up, whichever is nearer."""
+    cosine = np.abs(normals @ up)
+    off = np.minimum(cosine, np.sqrt(np.maximum(1.0 - cosine**2, 0.0)))
+    return math.degrees(math.asin(min(1.0, float(np.median(off)))))
 
 
 def _averaged(normals: NDArray[Any]) -> NDArray[Any]:
@@ -120,7 +153,7 @@ def _averaged(normals: NDArray[Any]) -> NDArray[Any]:
 @cache
 def _grid(prior: UpPrior) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Pitch and roll in degrees, and up (..., 3), on a grid as wide as the prior."""
-    pitch, roll = np.meshgrid(_axis(prior.max_pitch, 3.0), _axis(prior.max_roll, 3.0), indexing="ij")
+    pitch, roll = np.meshgrid(_axis(prior.max_pitch, 4.0), _axis(prior.max_roll, 4.0), indexing="ij")
     return pitch, roll, _up(pitch, roll)
 
 

@@ -18,6 +18,7 @@ from pseudogd.engines.result import Outcome, StageResult
 from pseudogd.errors import InputError
 from pseudogd.geometry.camera import Camera
 from pseudogd.geometry.types import CAMERA_SOURCES
+from pseudogd.geometry.uprights import Edges
 from pseudogd.progress import notice
 from pseudogd.stages._entries import Entry, identify
 from pseudogd.stages._lanes import Bounded, Lanes, Steady
@@ -29,7 +30,7 @@ from pseudogd.teachers import load_teacher
 from pseudogd.teachers.asking import Asker
 from pseudogd.teachers.base import Photo, Teacher
 from pseudogd.teachers.cameras import CameraFile, camera_and_source, source_of
-from pseudogd.teachers.complete import complete
+from pseudogd.teachers.complete import complete, edges_of
 from pseudogd.teachers.licences import terms_note
 
 _ACTOR_THREADS = 2
@@ -237,7 +238,7 @@ class _Run:
         camera, source = camera_and_source(entry.name, *loaded.full_size, self._cameras, loaded.exif)
         camera = None if camera is None else camera.resized(width, height)
         prepared = self._teacher.prepare(Photo(loaded.image, camera, entry.name))
-        return _Ready(entry, width, height, prepared, self._compact, camera, source)
+        return _Ready(entry, width, height, prepared, edges_of(loaded.image), self._compact, camera, source)
 
     def _infer(self, batch: Sequence[tuple[int, _Ready]], advance: Advance) -> Mapping[int, Future[Outcome]]:
         sizes = [(ready.width, ready.height) for _, ready in batch]
@@ -268,6 +269,7 @@ class _Ready:
     width: int
     height: int
     prepared: Any
+    edges: Edges
     compact_maps: bool | None = None
     camera: Camera | None = None
     source: str = "unknown"
@@ -280,7 +282,7 @@ def _row(found: tuple[_Ready, Any]) -> list[dict[str, Any]]:
     entry, source = ready.entry, source_of(geometry.camera, ready.camera, ready.source)
     return [
         geometry_row(
-            replace(complete(geometry), camera_source=source),
+            replace(complete(geometry, ready.edges), camera_source=source),
             image_id=entry.image_id,
             path=entry.name,
             width=ready.width,

@@ -15,7 +15,7 @@ from PIL import Image
 from pseudogd.errors import PseudoGDError
 from pseudogd.geometry.camera import Camera
 from pseudogd.geometry.types import Geometry, Scale, TeacherInfo
-from pseudogd.teachers.complete import complete
+from pseudogd.teachers.complete import complete, edges_of
 
 
 class OutOfMemory(PseudoGDError):
@@ -75,7 +75,7 @@ class Teacher(ABC):
         found: dict[int, Geometry] = {}
         for indices in buckets.values():
             found.update(zip(indices, self.infer([prepared[index] for index in indices])))
-        return [complete(found[index]) for index in range(len(photos))]
+        return [complete(found[index], edges_of(photo.image)) for index, photo in enumerate(photos)]
 
     def predict(self, image: Image.Image, camera: Camera | None = None, name: str = "") -> Geometry:
         """Geometry of one upright RGB photo; see `predict_batch`."""
