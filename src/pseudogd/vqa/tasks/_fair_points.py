@@ -87,7 +87,10 @@ def right_and_wrong(
 
 
 def _near_one(first: Picks, pool: Picks, level: Array, width: float, count: int, rng: np.random.Generator) -> Picks:
-    """(N, 1 + count), columns in one piece: each of ``first`` (N,) with ``count`` of the pool whose level is within ``width`` of its own."""
+    """(N, 1 + count): each of ``first`` (N,) with ``count`` of the pool whose level is within ``width`` of its own.
+
+    Each column lies in one piece, as what is done with all draws goes along columns.
+    """
     order = pool[np.argsort(level[pool], kind="stable")]
     ordered = level[order]
     # Of all levels, which are fewer than the draws.
