@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pseudogd.vqa.fact import rounded
 from pseudogd.vqa.scene import Scene, SceneObject
 
 MOSTLY_KNOWN = 0.8
@@ -131,7 +130,4 @@ def nested(a: SceneObject, b: SceneObject) -> bool:
 
 def about(obj: SceneObject, role: str) -> dict[str, Any]:
     """An operand as evidence: who it is, what part it plays, where its centre is."""
-    entry: dict[str, Any] = {"id": obj.object_id, "name": obj.name, "role": role, "bbox": rounded(list(obj.bbox), 1)}
-    if obj.centre is not None:
-        entry["centre"] = rounded(obj.centre.tolist(), 3)
-    return entry
+    return {"id": obj.object_id, "name": obj.name, "role": role, **obj.placed}

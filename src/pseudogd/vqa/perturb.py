@@ -36,6 +36,7 @@ _OWN = {
     "ground_gap",
     "box",
     "footprint",
+    "placed",
 }
 _MOST_POINTS = 256
 _SAME = np.eye(3)

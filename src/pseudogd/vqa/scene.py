@@ -20,6 +20,7 @@ from pseudogd.errors import PseudoGDError
 from pseudogd.geometry.boxes import YawBox, yaw_box
 from pseudogd.geometry.gravity import Plane
 from pseudogd.geometry.types import Geometry, Scale
+from pseudogd.vqa.fact import rounded
 
 Array = NDArray[np.float64]
 
@@ -118,6 +119,14 @@ class SceneObject:
         if self.points is None or self.height is None:
             raise CannotAnswer("a box on the ground needs a camera and gravity")
         return yaw_box(self.points)
+
+    @cached_property
+    def placed(self) -> dict[str, Any]:
+        """Where it is, as evidence: what several facts say and none should round again."""
+        place: dict[str, Any] = {"bbox": rounded(list(self.bbox), 1)}
+        if self.centre is not None:
+            place["centre"] = rounded(self.centre.tolist(), 3)
+        return place
 
     @cached_property
     def window(self) -> tuple[int, int, int, int]:

@@ -27,7 +27,8 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 def generator(seed: int, *names: str) -> np.random.Generator:
     """Random numbers that depend on the seed and the names alone, never on what ran before or beside."""
     digest = hashlib.sha256("\x1f".join([str(seed), *names]).encode()).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
+    words = np.frombuffer(digest[15::-1], "<u4")  # of the big-endian integer digest[:16], lowest first
+    return np.random.Generator(np.random.PCG64(words))
 
 
 def task_facts(scene: Scene, task: str, settings: SynthSettings | None = None, seed: int = 0) -> Iterator[Fact]:

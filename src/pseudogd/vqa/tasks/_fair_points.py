@@ -46,16 +46,26 @@ def lowest_first(
     level = flat.percent[:, 1] / 100 if flat.away is None else flat.away
     width = ROW if flat.away is None else RING
     picks = _near_one(rng.integers(len(level), size=DRAWS), np.arange(len(level)), level, width, count - 1, rng)
-    scores = score[picks]
-    order = scores.argsort(axis=1)
-    draws = np.arange(len(picks))[:, None]
-    picks, scores = picks[draws, order], scores[draws, order]
-    lead = scores[:, 1] - scores[:, 0]
-    rows = np.flatnonzero(lead > least[picks.T].max(axis=0))
+    lead = _lead(score[picks.T])
+    rows = np.flatnonzero(lead > least.min())  # few are left of all draws: only these are looked at and sorted
+    rows = rows[lead[rows] > least[picks[rows]].max(axis=1)]
     rows = rows[far_apart(flat.percent[picks[rows]], apart)]
+    picks, lead = picks[rows], lead[rows]
+    picks = picks[np.arange(len(rows))[:, None], score[picks].argsort(axis=1)]
     rules: list[NDArray[Any]] = [flat.percent[:, 0]] if flat.away is None else [flat.percent[:, 1], flat.percent[:, 0]]
-    chosen = _fair(picks[rows], rules, rng)
-    return None if chosen is None else (picks[rows[chosen]], float(lead[rows[chosen]]))
+    chosen = _fair(picks, rules, rng)
+    return None if chosen is None else (picks[chosen], float(lead[chosen]))
+
+
+def _lead(scores: Array) -> Array:
+    """(N,) of (K, N): by how much the second lowest of a column exceeds the lowest."""
+    low = np.minimum(scores[0], scores[1])
+    second = np.maximum(scores[0], scores[1])
+    for more in scores[2:]:
+        second = np.minimum(second, np.maximum(low, more))
+        low = np.minimum(low, more)
+    lead: Array = second - low
+    return lead
 
 
 def right_and_wrong(
@@ -70,14 +80,17 @@ def right_and_wrong(
     is_beside[beside] = is_wrong[beside] = is_wrong[elsewhere] = True
     rest = np.flatnonzero(is_wrong)
     picks = _near_one(rng.choice(right, size=DRAWS), rest, flat.percent[:, 1] / 100, BAND, count - 1, rng)
-    picks = picks[is_beside[picks[:, 1:]].any(axis=1)]
+    picks = picks[is_beside[picks.T[1:]].any(axis=0)]
     picks = picks[far_apart(flat.percent[picks], apart)]
     chosen = _fair(picks, [flat.away, flat.percent[:, 1]], rng)
     return None if chosen is None else picks[chosen]
 
 
 def _near_one(first: Picks, pool: Picks, level: Array, width: float, count: int, rng: np.random.Generator) -> Picks:
-    """(N, 1 + count): each of ``first`` (N,) with ``count`` of the pool whose level is within ``width`` of its own."""
+    """(N, 1 + count): each of ``first`` (N,) with ``count`` of the pool whose level is within ``width`` of its own.
+
+    Each column lies in one piece, as what is done with all draws goes along columns.
+    """
     order = pool[np.argsort(level[pool], kind="stable")]
     ordered = level[order]
     # Of all levels, which are fewer than the draws.
@@ -86,14 +99,15 @@ def _near_one(first: Picks, pool: Picks, level: Array, width: float, count: int,
     if not count_of.all():
         kept = count_of > 0
         first, begin, count_of = first[kept], begin[kept], count_of[kept]
-    draws = begin[:, None] + rng.random((len(first), count)) * count_of[:, None]
-    return np.concatenate([first[:, None], order[draws.astype(np.int64)]], axis=1)
+    draws = begin + np.ascontiguousarray(rng.random((len(first), count)).T) * count_of
+    return np.concatenate([first[None], order[draws.astype(np.int64)]]).T
 
 
 def far_apart(places: Picks, least: float) -> NDArray[np.bool_]:
     """(N,) of (N, K, 2): whether all of the K places are at least so far from one another."""
     first, second = _every_two(places.shape[1])
-    columns = np.ascontiguousarray(places.T)  # (2, K, N): sums over what is short go along it
+    # (2, K, N): sums over what is short go along it. Squares of whole percents are exact in half the bytes.
+    columns = np.ascontiguousarray(places.T, dtype=np.float32)
     step = columns[:, first] - columns[:, second]
     step *= step
     return np.asarray((step[0] + step[1] >= least * least).all(axis=0))

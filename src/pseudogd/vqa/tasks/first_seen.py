@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -45,14 +45,15 @@ def facts(scene: Scene, rng: np.random.Generator, margins: Margins) -> Iterator[
         side = ("left", "right")[int(rng.integers(2))]
         found = []
         for group in _groups(np.flatnonzero(clear[x, y]), rng):
-            twins = [_fact(scene, x, y, group, stance, side, margins) for stance in _stand.STANCES]
+            twins = [_draft(scene, x, y, group, stance, side, margins) for stance in _stand.STANCES]
             if any(twins):
-                found.append([fact for fact in twins if fact is not None])
+                found.append([draft for draft in twins if draft is not None])
         if found:
             # The map is right nearly always where turns differ clearly: where it is wrong, that is what is asked.
-            wrong = [twins for twins in found if not all(fact.evidence["shortcut"]["right"] for fact in twins)] or found
-            twins_of_stand = wrong[next(in_turns([len(twins[0].wrong) for twins in wrong], rng))]
-            yield from twins_of_stand if rng.integers(2) else twins_of_stand[::-1]
+            wrong = [twins for twins in found if not all(draft.map_right for draft in twins)] or found
+            twins_of_stand = wrong[next(in_turns([len(twins[0].things) for twins in wrong], rng))]
+            for draft in twins_of_stand if rng.integers(2) else twins_of_stand[::-1]:
+                yield _fact(scene, x, y, draft, side)
 
 
 def answer(scene: Scene, fact: Fact) -> str | None:
@@ -98,7 +99,25 @@ def _order(theta: Array, side: str) -> tuple[Array, int]:
     return phi, int(np.argmin(phi))
 
 
-def _fact(scene: Scene, x: int, y: int, group: Sequence[int], stance: str, side: str, margins: Margins) -> Fact | None:
+@dataclass(frozen=True)
+class _Draft:
+    """What can be asked of one stand, facing and group. ``things``: indices of the group; ``phi``, ``sigma`` of each
+    in radians; ``first``: which comes first; ``margin`` in radians; ``map_right``: whether the picture as a map says
+    the same."""
+
+    stance: str
+    things: list[int]
+    phi: Array
+    sigma: Array
+    first: int
+    margin: float
+    map_right: bool
+
+
+def _draft(
+    scene: Scene, x: int, y: int, group: Sequence[int], stance: str, side: str, margins: Margins
+) -> _Draft | None:
+    """None where it is not clear enough what comes first."""
     found = _stand.turns(scene)
     z, back = list(group), math.pi if stance == "away" else 0.0
     sigma = found.sigma[x, y, z]
@@ -110,9 +129,14 @@ def _fact(scene: Scene, x: int, y: int, group: Sequence[int], stance: str, side:
     apart = np.maximum(margins.sector, margins.sigmas * np.hypot(np.delete(sigma, first), sigma[first]))
     if (ahead <= needed).any() or (behind <= apart).any():
         return None
-    things = [scene.objects[i] for i in z]
     _, on_map = _order(found.on_map[x, y, z] + back, side)
-    _, by_camera = _order(found.by_camera[x, z], side)
+    return _Draft(stance, z, phi, sigma, first, min(float(behind.min()), float(ahead.min())), on_map == first)
+
+
+def _fact(scene: Scene, x: int, y: int, draft: _Draft, side: str) -> Fact:
+    z, phi, first, stance = draft.things, draft.phi, draft.first, draft.stance
+    things = [scene.objects[i] for i in z]
+    _, by_camera = _order(_stand.turns(scene).by_camera[x, z], side)
     order = [first, *(k for k in range(len(z)) if k != first)]
     degrees = [math.degrees(float(phi[k])) for k in order]
     stand, facing = scene.objects[x], scene.objects[y]
@@ -127,14 +151,14 @@ def _fact(scene: Scene, x: int, y: int, group: Sequence[int], stance: str, side:
         wrong=tuple(things[k].name for k in order[1:]),
         value=degrees[0],
         unit="deg",
-        margin=math.degrees(min(float(behind.min()), float(ahead.min()))),
+        margin=math.degrees(draft.margin),
         formula=f"{FORMULA}; {_stand.formula(stance)}",
         slots={"x": stand.name, "y": facing.name, "at": AT[stand.standable]},
         evidence={
             **_stand.evidence(scene, x, y, [z[k] for k in order], stance, [f"{phi:.0f} degrees" for phi in degrees]),
-            "sigma": rounded([math.degrees(float(sigma[k])) for k in order], 2),
+            "sigma": rounded([math.degrees(float(draft.sigma[k])) for k in order], 2),
             "phi": [[things[k].name, rounded(turn, 1)] for k, turn in zip(order, degrees)],
-            "shortcut": {"rule": "the picture as a map", "right": on_map == first},
+            "shortcut": {"rule": "the picture as a map", "right": draft.map_right},
             "camera_view": things[by_camera].name,
         },
         twin=f"{stand.object_id}>{facing.object_id}>{','.join(things[k].object_id for k in range(len(z)))} {side}",

@@ -65,6 +65,8 @@ def _fair_facts(
     def asked_of(name: str | None) -> Iterator[Fact]:
         for anchor in (chosen[k] for k in rng.permutation(len(chosen))):
             one = to_each[anchor]
+            if not len(one.pairs.first):
+                continue  # most often
             groups = []
             for k, other in combinations(range(len(KINDS)), 2):
                 pair = (k, other) if name is None or KINDS[k] == name else (other, k)
