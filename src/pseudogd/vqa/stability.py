@@ -59,17 +59,26 @@ class Stability:
     ) -> None:
         self._scene, self._settings, self._rng, self._second = scene, settings, rng, second
 
-    def of(self, fact: Fact) -> tuple[float, tuple[str, ...]]:
-        """Score in [0, 1], and the changes that turn the answer."""
+    def of(self, fact: Fact, least: float = 0.0) -> tuple[float, tuple[str, ...]]:
+        """Score in [0, 1], and the changes that turn the answer.
+
+        Once so many turn it that the score is below ``least``, the other changes are not looked at.
+        """
         asked, scenes = answer_of(fact.task), self._scenes_for(fact.kind)
         can = self._scene.supports(fact.kind) and all(self._scene.find(o) is not None for o in fact.operands)
         # A changed scene has the same objects and says as much as the first one.
-        turned = [name for name, scene in scenes if not (can and same(fact, asked(scene, fact)))]
-        count = len(scenes)
-        if self._second is not None and all(self._second.find(operand) is not None for operand in fact.operands):
-            count += 1  # else the second teacher does not see them well enough to say anything
-            if not same(fact, answer_in(self._second, fact)):
-                turned.append(SECOND)
+        turned: list[str] = []
+        second = self._second
+        if second is not None and not all(second.find(operand) is not None for operand in fact.operands):
+            second = None  # the second teacher does not see them well enough to say anything
+        count = len(scenes) + (second is not None)
+        for name, scene in scenes:
+            if not (can and same(fact, asked(scene, fact))):
+                turned.append(name)
+                if 1.0 - len(turned) / count < least:
+                    break
+        if second is not None and not same(fact, answer_in(second, fact)):
+            turned.append(SECOND)
         return (1.0 - len(turned) / count if count else 1.0), tuple(turned)
 
     def _scenes_for(self, kind: str) -> list[tuple[str, Scene]]:

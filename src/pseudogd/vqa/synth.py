@@ -88,7 +88,7 @@ def stable(facts: Iterator[Fact], steady: Stability, settings: StabilitySettings
         if not settings.measure:
             yield Scored(fact, None)
             continue
-        score, turned = steady.of(fact)
+        score, turned = steady.of(fact, settings.least)
         if score >= settings.least:
             yield Scored(fact, score, turned)
 
