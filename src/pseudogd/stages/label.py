@@ -33,6 +33,8 @@ from pseudogd.teachers.cameras import CameraFile, camera_and_source, source_of
 from pseudogd.teachers.complete import complete, edges_of
 from pseudogd.teachers.licences import terms_note
 
+GRAVITY = 2
+"""Changes whenever up is found in another way: a folder never holds rows of both."""
 _ACTOR_THREADS = 2
 _MOST_WAITING = 4  # batches of photos in memory that wait for others of their size
 
@@ -99,6 +101,7 @@ def label(
         "teacher": dict(guide.settings),
         "cameras": camera_file is not None,
         "max_pixels": max_pixels,
+        "gravity": GRAVITY,
         "shard_size": shard_size,
         **({} if compact_maps is None else {"compact_maps": compact_maps}),
     }
