@@ -23,6 +23,8 @@ from pseudogd.vqa.audit.thinning import too_easy
 
 TOGETHER = 20_000
 """Questions that one classifier learns from: as many as the audit's."""
+PASSES = 4
+"""What is left after one pass is fewer questions of more photos to a group, of which a classifier learns more."""
 Balance = Callable[[Iterable[tuple[str, Mapping[str, Any]]]], set[str]]
 
 
@@ -53,7 +55,8 @@ def thin(
     """Write ``DATA/thinned.parquet``: what `vqa.audit.thinning.too_easy` names among what `balance` keeps.
 
     Training and packing leave these questions out with those of `balance`; an earlier file is replaced. Shards are
-    looked at in groups of some ``TOGETHER`` questions, so memory does not grow with the data.
+    looked at in groups of some ``TOGETHER`` questions, so memory does not grow with the data, and what is left is
+    looked at again until a pass finds nothing.
 
     Raises:
         InputError: no questions yet, or an unknown limit.
@@ -68,13 +71,17 @@ def thin(
     sizes = {row["image_id"]: (row["width"], row["height"]) for row in store.photos().to_pylist()}
     reasons: dict[str, str] = {}
     forms: Counter[str] = Counter()
-    with track("thin", total - len(dropped), unit="questions", quiet=quiet) as bar:
-        for group in _groups(shards, total - len(dropped), dropped):
-            items = read_items(group, sizes)
-            found = too_easy(items, chosen)
-            forms.update(item.form for item in items if item.question_id in found)
-            reasons |= found
-            bar.advance(len(group))
+    for number in range(1, PASSES + 1):
+        before, kept = len(reasons), total - len(dropped) - len(reasons)
+        with track("thin" if number == 1 else f"thin, pass {number}", kept, unit="questions", quiet=quiet) as bar:
+            for group in _groups(shards, kept, dropped | reasons.keys()):
+                items = read_items(group, sizes)
+                found = too_easy(items, chosen)
+                forms.update(item.form for item in items if item.question_id in found)
+                reasons |= found
+                bar.advance(len(group))
+        if len(reasons) == before:
+            break
     return Thinned(write_thinned(store, reasons), total, total - len(dropped), dict(forms))
 
 
