@@ -51,8 +51,8 @@ RECIPE: dict[str, Any] = {
     },
     "checkpoint": {"every": 400},
 }
-"""What differs from a recipe's defaults: a model of 3 M parameters learns faster than one of 3 B. The rate of
-its language model and the geometry head were chosen on the development split (`docs/results.md`)."""
+"""What differs from a recipe's defaults: a model of 3 M parameters learns faster than one of 3 B. The rates of tower,
+language model and the geometry head were chosen on the development split (`docs/results.md`)."""
 QUESTIONS: dict[str, float] = {
     "nearer": 4,
     "direction": 1,
