@@ -34,20 +34,30 @@ SIZES = (128, 320)
 CHUNK = 10
 
 
-def prepared(folder: Path, rooms: int, seed: int, workers: int) -> list[tuple[str, Path, Path]]:
-    """(teacher, data, truth) of one seed, rendered and labelled where that has not been done."""
+def prepared(folder: Path, rooms: int, seed: int, workers: int) -> list[tuple[str, Path, Path, set[str] | None]]:
+    """(teacher, data, truth, photos that count or None for all) of one seed, rendered and labelled where that has not
+    been done."""
     photos = [folder / f"rooms_{seed}_{size}" for size in SIZES]
     for where, size in zip(photos, SIZES, strict=True):
         if not (where / "annotations.json").is_file():
             render_folder(where, rooms, "held_out", seed, size, workers)
     told, fine = photos
+    alike = same_rooms(told, fine)
     found = []
     for name, teacher, seen in (("embedded", "embedded", told), ("true depth", f"files:{told / 'depth'}", fine)):
         data = folder / f"{name.replace(' ', '_')}_{seed}"
         pseudogd.label(seen, teacher, data, seen / "cameras.json", workers=workers, quiet=True)
         pseudogd.annotate(data, f"coco:{seen / 'annotations.json'}", quiet=True)
-        found.append((name, data, seen / "depth"))
+        found.append((name, data, seen / "depth", None if seen == told else alike))
     return found
+
+
+def same_rooms(one: Path, other: Path) -> set[str]:
+    """Names of the photos that show the same room in both sizes: one in which too little is seen is drawn anew, and a
+    few are so in one size alone."""
+    cameras, others = (json.loads((folder / "cameras.json").read_text()) for folder in (one, other))
+    angle = {name: camera["fx"] / camera["width"] for name, camera in others.items()}
+    return {name for name, camera in cameras.items() if abs(camera["fx"] / camera["width"] - angle[name]) < 1e-9}
 
 
 def judged(data: Path, truth: Path, tasks: dict[str, float], rows: list[dict]) -> list[Tried]:
@@ -88,8 +98,9 @@ def main() -> None:
     found: dict[str, list[Tried]] = defaultdict(list)
     with ProcessPoolExecutor(args.workers) as pool:
         for seed in args.seeds:
-            for name, data, truth in prepared(args.folder, args.rooms, seed, args.workers):
+            for name, data, truth, counted in prepared(args.folder, args.rooms, seed, args.workers):
                 rows = Store(data).photos().to_pylist()
+                rows = [row for row in rows if counted is None or Path(row["path"]).stem in counted]
                 chunks = [rows[k : k + CHUNK] for k in range(0, len(rows), CHUNK)]
                 for part in pool.map(partial(judged, data, truth, tasks), chunks):
                     found[name] += part
