@@ -26,9 +26,7 @@ _SHARES = (0.34, 0.03, 0.33, 0.30)  # parallel to up, opposite, perpendicular, a
 _INDEPENDENT = 40.0  # how many independent normals one photo is worth (see up_from_normals)
 _COARSE_SIGMAS, _FINE_SIGMAS = (4.0, 8.0, 14.0), (1.5, 3.0, 6.0, 12.0)
 _HALF_TABLE = 8192  # entries of a table for cosines from 0 to 1: the steps tell 1 from 0.9 degrees, near 0 degrees
-_ERROR_PER_SCATTER = (
-    0.4  # of up in pitch, by the median of the normals' angles with it: a bend that they share shows in them
-)
+_ERROR_PER_SCATTER = 0.4  # up's error in pitch, by the normals' median angle with it: a bend they share shows there
 _LEAST_ERROR = 0.05  # degrees
 _TAILS = 4.0  # degrees of freedom of the error's Student distribution (see up_from_normals)
 _AT_A_TIME = 96  # directions of up: what is computed for so many stays in the processor's cache

@@ -121,9 +121,7 @@ def check_settings(root: Path, stage: str, there: Mapping[str, Any], now: Mappin
     absent = object()
     differing = [key for key in sorted({*old, *new}) if old.get(key, absent) != new.get(key, absent)]
     if differing:
-        differing.sort(
-            key=lambda key: key not in old or key not in new
-        )  # what changed tells more than what came or went
+        differing.sort(key=lambda key: key not in old or key not in new)  # what changed tells most
         said = "; ".join(f"{key} is {_say(old, key)} there, {_say(new, key)} now" for key in differing[:_TOLD])
         more = f"; and {len(differing) - _TOLD} more" if len(differing) > _TOLD else ""
         mend = "choose another --out or --overwrite" if stage == "geometry" else "--overwrite makes them anew"

@@ -126,6 +126,12 @@ def test_every_wording_can_be_filled(task, scenes):
     assert seen
 
 
+def test_there_are_at_least_eight_wordings_of_each_form():
+    for task in TASKS:
+        for name, form in module_of(task).FORMS.items():
+            assert len(list(form.wordings())) >= 8, name
+
+
 @pytest.mark.parametrize("task", ["counting"])
 def test_mirrored_twice_is_the_same(task, scenes):
     for fact in run.facts_in(scenes[task], task, [0]):

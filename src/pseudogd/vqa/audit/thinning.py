@@ -14,7 +14,6 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +31,6 @@ SURE = 3.0
 """Standard errors by which a bare guess has to be above chance: of many guesses in fair data some few are by luck."""
 
 
-class _Blind(Protocol):
-    def answered_too_often(self, gone: dict[str, str]) -> dict[str, str]: ...
-
-
 def too_easy(items: Sequence[Item], limits: Limits) -> dict[str, str]:
     """Ids of the questions to leave out, with what answers them.
 
@@ -49,7 +44,7 @@ def too_easy(items: Sequence[Item], limits: Limits) -> dict[str, str]:
         _Judge("boxes alone", flat, Logit(flat, flat_cues), limits.flat, limits.few),
     ]
     found: dict[str, str] = {}
-    judges: list[_Blind] = [judge for judge in learnt if len(judge.photos) > 1]
+    judges: list[_Judge | _Guesses] = [judge for judge in learnt if len(judge.photos) > 1]
     judges.append(_Guesses(closed, limits))
     for _ in range(ROUNDS):
         before = len(found)
@@ -65,7 +60,8 @@ class _Guesses:
 
     def __init__(self, items: Sequence[Item], limits: Limits) -> None:
         self.limits, self.ids = limits, np.array([item.question_id for item in items], object)
-        self.order = np.argsort([hashlib.sha256(name.encode()).hexdigest() for name in self.ids], kind="stable")
+        order = np.argsort([hashlib.sha256(name.encode()).hexdigest() for name in self.ids], kind="stable")
+        self.turn = np.argsort(order)
         members: dict[tuple[str, str], set[int]] = defaultdict(set)
         told: dict[tuple[str, str, str], list[tuple[int, float, float]]] = defaultdict(list)
         for k, item in enumerate(items):
@@ -78,8 +74,6 @@ class _Guesses:
     def answered_too_often(self, gone: dict[str, str]) -> dict[str, str]:
         """Ids to leave out beside those that are ``gone``."""
         left = np.array([name not in gone for name in self.ids], bool)
-        place = np.empty(len(self.ids), np.int64)
-        place[self.order] = np.arange(len(self.ids))
         found: dict[str, str] = {}
         for (check, group, name), told in self.told.items():
             where = told[:, 0].astype(np.int64)
@@ -88,7 +82,7 @@ class _Guesses:
             count = int(left[self.members[check, group]].sum())
             spare = self._spare(right, chance, count, getattr(self.limits, check))
             known = where[right == 1]
-            for k in known[np.argsort(place[known])][:spare]:
+            for k in known[np.argsort(self.turn[known])][:spare]:
                 found[self.ids[k]] = f"{check}: {name}"
                 left[k] = False
         return found
@@ -102,8 +96,7 @@ class _Guesses:
         error = math.sqrt(max(0.0, float((gain**2).sum()) - count * excess**2)) / count
         if excess <= max(AMISS * limit, SURE * error):
             return 0
-        room = 1 - float(chance.mean()) - AIM * limit
-        return math.ceil((float(gain.sum()) - AIM * limit * count) / room) if room > 0 else 0
+        return _to_leave_out(float(gain.sum()), count, float(chance.mean()), limit)
 
 
 class _Judge:
@@ -135,5 +128,10 @@ class _Judge:
         count, known = len(right), float(right.sum())
         if count < self.few or known / count - chance <= AMISS * self.limit:
             return 0
-        aim = chance + AIM * self.limit
-        return math.ceil((known - aim * count) / (1 - aim)) if aim < 1 else 0
+        return _to_leave_out(known - chance * count, count, chance, self.limit)
+
+
+def _to_leave_out(gain: float, count: int, chance: float, limit: float) -> int:
+    """How many right ones d of ``count`` have to go: (gain - d (1 - chance)) / (count - d) is the aim then."""
+    room = 1 - chance - AIM * limit
+    return math.ceil((gain - AIM * limit * count) / room) if room > 0 else 0
