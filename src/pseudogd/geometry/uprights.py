@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import gaussian_filter
 
 from pseudogd.geometry.camera import Camera
 
@@ -48,13 +49,14 @@ def steep_edges(grey: ArrayLike) -> Edges:
     empty = np.zeros((0, 2), np.float32)
     if min(g.shape) < 4 * _MARGIN:
         return Edges(empty, empty, np.zeros(0, np.float32), g.shape[1], g.shape[0])
-    smooth = _smoothed(g, 1.0, 3)
+    smooth = gaussian_filter(g, 1.0, radius=3, mode="nearest")
     gradient = np.zeros((2, *g.shape), np.float32)
     np.subtract(smooth[:, 2:], smooth[:, :-2], out=gradient[0, :, 1:-1])
     np.subtract(smooth[2:], smooth[:-2], out=gradient[1, 1:-1])
     gradient *= np.float32(0.5)
     gx, gy = gradient
-    a, b, c = (_smoothed(part, 1.5, _MARGIN) for part in (gx * gx, gy * gy, gx * gy))
+    products = (gx * gx, gy * gy, gx * gy)
+    a, b, c = (gaussian_filter(part, 1.5, radius=_MARGIN, mode="nearest") for part in products)
     size = np.abs(gx)
     found = np.zeros(g.shape, bool)
     inner = slice(_MARGIN, -_MARGIN)
@@ -75,29 +77,6 @@ def steep_edges(grey: ArrayLike) -> Edges:
         g.shape[1],
         g.shape[0],
     )
-
-
-def _smoothed(grey: NDArray[np.float32], sigma: float, radius: int) -> NDArray[np.float32]:
-    """Gaussian means; at the borders the outermost values go on."""
-    taps = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
-    taps = (taps / (taps[0] + 2 * taps[1:].sum())).astype(np.float32)
-    rows, columns = grey.shape
-    high = np.empty((rows + 2 * radius, columns), np.float32)
-    high[:radius], high[radius:-radius], high[-radius:] = grey[0], grey, grey[-1]
-    wide = np.empty((rows, columns + 2 * radius), np.float32)
-    inner = wide[:, radius:-radius]
-    np.multiply(grey, taps[0], out=inner)
-    for k in range(1, radius + 1):
-        pair = high[radius - k : radius - k + rows] + high[radius + k : radius + k + rows]
-        pair *= taps[k]
-        inner += pair
-    wide[:, :radius], wide[:, -radius:] = inner[:, :1], inner[:, -1:]
-    total = inner * taps[0]
-    for k in range(1, radius + 1):
-        pair = wide[:, radius - k : radius - k + columns] + wide[:, radius + k : radius + k + columns]
-        pair *= taps[k]
-        total += pair
-    return total
 
 
 def with_uprights(
