@@ -1,5 +1,7 @@
 """What ranks are asked to do (`helpers.ranks.forked`)."""
 
+import torch
+
 from pseudogd import cli, exits
 from pseudogd.training import ranks, trainer
 from pseudogd.training.recipe import load_recipe
@@ -8,7 +10,9 @@ from pseudogd.training.train import run_training
 
 def command(*arguments):
     """`pseudogd` with these arguments; returns its exit code."""
-    return exits.run(cli.app, [str(argument) for argument in arguments])
+    code = exits.run(cli.app, [str(argument) for argument in arguments])
+    print(f"rank {ranks.rank()} {'is still in its group' if torch.distributed.is_initialized() else 'has left'}")
+    return code
 
 
 def train(*recipes):
@@ -45,7 +49,6 @@ def train_and_say_shares(recipe):
 
 def train_and_drift(recipe):
     """Rank 1 changes a weight on its own."""
-    import torch
 
     def drift(self):
         if ranks.rank() == 1 and self.state.global_step == 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -33,9 +32,11 @@ def train(
 ) -> None:
     """One arm of training; goes on where it was interrupted."""
     from pseudogd.api import train as verb
+    from pseudogd.training import ranks
 
     result = verb(recipe, overrides or (), check=check, overwrite=overwrite, quiet=quiet)
-    quiet = quiet or os.environ.get("RANK", "0") != "0"  # one of the processes of torchrun says it
+    ranks.leave()
+    quiet = quiet or not ranks.is_main()  # one of the processes of torchrun says it
     say(f"{result.steps:,} steps on {result.questions:,} questions; model: {result.model}", quiet)
 
 

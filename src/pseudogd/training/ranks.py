@@ -40,6 +40,16 @@ def meet(on_cpu: bool) -> None:
         PartialState(cpu=on_cpu)
 
 
+def leave() -> None:
+    """Part from the other processes, at the end of a program; nothing can be said to them afterwards.
+
+    A thread of the group that is still at work when the interpreter ends aborts the process, and with it a run that was
+    finished (https://github.com/pytorch/pytorch/issues/190489).
+    """
+    if world() > 1 and dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def barrier() -> None:
     """Wait for the others."""
     if world() > 1 and dist.is_initialized():
