@@ -82,6 +82,17 @@ def test_bad_entries_are_one_line_each_and_the_good_ones_stay(folder):
     assert run(folder, max_failures=5).exit_code == 0
 
 
+def test_photos_that_label_could_not_do_are_no_failures_again(folder, capsys):
+    shutil.rmtree(folder / "data")
+    (folder / "depth" / "0.png").unlink()
+    label(folder, f"files:{folder / 'depth'}", folder / "data", folder / "cameras.json", quiet=True)
+    result = run(folder, quiet=False)
+    assert (result.rows, result.failures, result.exit_code, result.left_out) == (3, 0, 0, 0)
+    notes = Store(folder / "data").left_out("objects")
+    assert [(note.image, note.reason) for note in notes] == [("0.png", "label made no geometry")]
+    assert "note: label made no geometry of 1 of the photos that the source names" in capsys.readouterr().err
+
+
 def test_a_photo_that_the_file_does_not_know_has_no_objects(folder):
     change(folder, lambda document: document["images"].pop(0))
     assert run(folder).failures == 0

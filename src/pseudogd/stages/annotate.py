@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from pseudogd.engines.jobs import Job
 from pseudogd.engines.local import SHARD_SIZE, ShardFunction, reason_of, run_batches, run_stage
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 NAMING = 2
 """Changes whenever things that no file names are named in another way: their photos are done again then."""
 
+_NO_GEOMETRY = "label made no geometry"
+
 
 @dataclass(frozen=True)
 class AnnotateResult(StageResult):
@@ -45,9 +48,11 @@ class AnnotateResult(StageResult):
 
 @dataclass(frozen=True)
 class _Item(PhotoItem):
-    """One photo to annotate, or (with a reason) one entry of the source that belongs to no photo."""
+    """One photo to annotate, or (with a reason) one entry of the source that belongs to no photo; `told` where `label`
+    has already said why the photo is not there."""
 
     reason: str = ""
+    told: bool = False
 
 
 def annotate(
@@ -87,7 +92,8 @@ def annotate(
     dry_run   write nothing, and measure on some of the photos what it will take, once the networks are loaded.
 
     Entries whose file_name is missing, unknown or leads out of the folder, photos of another size than annotated, and
-    damaged outlines become lines of the failure ledger; the rest is done. Raises InputError for a source that cannot be
+    damaged outlines become lines of the failure ledger; the rest is done. Photos that `label` could not do are no
+    failures again. Raises InputError for a source that cannot be
     used or a folder without finished geometry, SettingsMismatch when the folder was annotated with other settings.
     """
     job = Job(shard, num_shards)
@@ -206,7 +212,9 @@ def _counted(result: StageResult, data: str | os.PathLike[str], quiet: bool) -> 
         return AnnotateResult(**{**asdict(result), "out": result.out})
     fresh = Store(data)
     objects = sum(len(fresh.objects(image_id)) for image_id in fresh.geometry_ids())
-    notes = fresh.left_out("objects")
+    notes = [note for note in fresh.left_out("objects") if note.reason != _NO_GEOMETRY]
+    if absent := len(fresh.left_out("objects")) - len(notes):
+        notice(f"note: {_NO_GEOMETRY} of {absent:,} of the photos that the source names", quiet)
     reasons = Counter(note.reason.rpartition(": ")[2] for note in notes)
     if notes:
         most = "; ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(3))
@@ -244,8 +252,12 @@ def _items(store: Store, coco: CocoSource) -> list[_Item]:
         name = next((name for name in names if coco.knows(name)), photo["path"])
         items.append(_Item(name, photo["image_id"], photo["width"], photo["height"]))
     strays = [_Item(label, "", 0, 0, reason) for label, reason in coco.problems]
-    unknown = coco.unmatched(item.name for item in items)
+    here = [item.name for item in items]
+    failed = store.failures().filter(pc.field("stage") == "geometry")["image"].to_pylist()
+    unknown = coco.unmatched([*here, *failed])
     strays += [_Item(name, "", 0, 0, "no photo of this name has geometry here") for name in unknown]
+    left_out = sorted(set(coco.unmatched(here)) - set(unknown))
+    strays += [_Item(name, "", 0, 0, _NO_GEOMETRY, told=True) for name in left_out]
     return items + strays
 
 
@@ -265,7 +277,7 @@ def _keys(store: Store, coco: CocoSource, items: Sequence[_Item]) -> list[str]:
 
 def _annotated(coco: CocoSource, store: Store, item: _Item) -> Outcome:
     if item.reason:
-        return Outcome(failures=[item.reason])
+        return Outcome(notes=[item.reason]) if item.told else Outcome(failures=[item.reason])
     blind: list[str] = []
 
     def pixels() -> Any:
