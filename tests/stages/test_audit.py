@@ -8,12 +8,14 @@ import re
 import pytest
 from helpers import audit_rows as made
 from helpers.audit_data import data_of
+from helpers.golden_folder import write_folder
 from helpers.tiny_data import save_tiny_data
 from PIL import Image
 
 import pseudogd
 from pseudogd import cli, exits
 from pseudogd.errors import InputError
+from pseudogd.vqa.render import FORMATS
 
 
 def run(*arguments) -> int:
@@ -81,6 +83,19 @@ def test_what_training_leaves_out_is_not_judged_but_told(tmp_path):
     assert found.kept < found.sampled == 600
     whole = pseudogd.audit(data, photos=False, balanced=False, quiet=True)
     assert whole.raw is None and whole.exit_code == 1
+
+
+def test_questions_of_one_format_alone_are_audited(tmp_path):
+    """Answers with steps have no options and are never a closed set of words."""
+    folder = write_folder(tmp_path / "golden", count=4)
+    pseudogd.label(folder, f"files:{folder / 'depth'}", folder / "data", folder / "cameras.json", quiet=True)
+    pseudogd.annotate(folder / "data", f"coco:{folder / 'annotations.json'}", quiet=True)
+    pseudogd.synth(folder / "data", quiet=True)
+    for kind in FORMATS:
+        shares = {name: float(name == kind) for name in FORMATS}
+        pseudogd.synth(folder / "data", rerender=True, formats=shares, quiet=True)
+        found = pseudogd.audit(folder / "data", thin=True, photos=False, out=tmp_path / kind, quiet=True)
+        assert found.sampled > 10, kind
 
 
 def test_hostile_names_are_escaped(tmp_path):

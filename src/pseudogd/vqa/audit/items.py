@@ -207,8 +207,8 @@ def _candidates(item: Item, said: Mapping[str, set[str]]) -> tuple[str, ...]:
         found = ("yes", "no")
     elif item.answer in (names := [thing.name for thing in item.things if thing.role != "anchor"]):
         found = tuple(names)
-    elif len(said.get(item.form, ())) <= CLOSED and number_of(item.answer) is None:
-        found = tuple(sorted(said[item.form]))
+    elif len(closed := said.get(item.form, ())) <= CLOSED and number_of(item.answer) is None:
+        found = tuple(sorted(closed))  # none of answers with steps alone
     else:
         found = ()
     return found if item.said in found else (item.said,)
