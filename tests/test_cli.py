@@ -225,6 +225,18 @@ def test_pairs_are_yaml_and_may_be_nested():
     assert pairs(None) == {}
 
 
+def test_an_option_is_no_key(capsys, tmp_path):
+    assert exits.run(cli.app, ["synth", str(tmp_path), "tasks.nearer=3"]) == 2
+    assert exits.run(cli.app, ["audit", str(tmp_path), "most=3"]) == 2
+    assert exits.run(cli.app, ["label", str(tmp_path), "batch_size=3"]) == 2
+    assert exits.run(cli.app, ["annotate", str(tmp_path), "workers=3", "--source", "coco:x"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "error: 'tasks.nearer=3': tasks is an option; write --tasks, see --help"
+    assert [line.split("write ")[1] for line in said[1:]] == [
+        f"--{name}, see --help" for name in ("most", "batch-size", "workers")
+    ]
+
+
 # --- the road -------------------------------------------------------------------------------------------------------
 
 

@@ -43,6 +43,17 @@ def content(data):
     return {path.name: path.read_bytes() for path in (data / "questions").iterdir()}
 
 
+def test_most_questions_of_a_task_may_be_said_beside_its_name(data):
+    few = synth(data, "nearer,direction=1", quiet=True).tasks
+    assert few["direction"] <= 6 and few.keys() == {"nearer", "direction"}
+    more = synth(data, ["nearer", "direction=50"], overwrite=True, quiet=True).tasks
+    assert more["nearer"] == few["nearer"] and more["direction"] > 2 * few["direction"]
+    with pytest.raises(InputError, match="'nearer=few' must be a name, or name=number"):
+        synth(data, "nearer=few", overwrite=True)
+    with pytest.raises(InputError, match="task nearer=nan: must be a number"):
+        synth(data, "nearer=nan", overwrite=True)
+
+
 def test_questions_of_every_task_with_evidence(data):
     result = synth(data, PLAIN_TASKS, quiet=True)
     table = Store(data).questions().to_pylist()

@@ -68,7 +68,7 @@ def label(
     from pseudogd.api import label as verb
 
     said = {"confidence": confidence, "second_teacher": second_teacher, "accept_licence": accept_licence}
-    further = {**pairs(options), **{name: value for name, value in said.items() if value}}
+    further = {**pairs(options, label, both=said), **{name: value for name, value in said.items() if value}}
     result = verb(
         photos,
         teacher,
@@ -133,7 +133,7 @@ def annotate(
         engine=engine,
         dry_run=dry_run,
         quiet=quiet,
-        **pairs(options),
+        **pairs(options, annotate),
     )
     return say_stage(result, "photos annotated", quiet)
 
@@ -147,7 +147,9 @@ def synth(
             help="Such as formats.open=0.5: formats, units, scene, margins, stability, wordings, numbers, fair, marks.",
         ),
     ] = None,
-    tasks: Annotated[str | None, typer.Option(help="Names with commas between; all by default.")] = None,
+    tasks: Annotated[
+        str | None, typer.Option(help="Names with commas between, all by default; nearer=20: at most so many a photo.")
+    ] = None,
     settings_file: Annotated[
         Path | None, typer.Option("--settings", help="YAML file of settings, such as `calibrate` writes.")
     ] = None,
@@ -186,7 +188,7 @@ def synth(
         settings_file=settings_file,
         second=second,
         rerender=rerender,
-        **pairs(settings),
+        **pairs(settings, synth),
     )
     return say_stage(result, "questions", quiet)
 

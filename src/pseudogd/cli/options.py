@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,9 +30,16 @@ ApiKey = Annotated[str | None, typer.Option(help="Key of the server; better in t
 Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer of the server.")]
 
 
-def pairs(texts: Sequence[str] | None) -> dict[str, Any]:
-    """["a=1", "b.c=2"] -> {"a": 1, "b": {"c": 2}}; values are YAML."""
+def pairs(
+    texts: Sequence[str] | None, command: Callable[..., Any] | None = None, both: Collection[str] = ()
+) -> dict[str, Any]:
+    """["a=1", "b.c=2"] -> {"a": 1, "b": {"c": 2}}; values are YAML.
+
+    What is an option of ``command`` is refused, but for those that may be said in both ways.
+    """
     import yaml
+
+    options = set(inspect.signature(command).parameters if command else ()) - set(both)
 
     result: dict[str, Any] = {}
     for text in texts or ():
@@ -39,6 +47,8 @@ def pairs(texts: Sequence[str] | None) -> dict[str, Any]:
         if not (equals and all(part.isidentifier() for part in key.split("."))):
             raise InputError(f"{text!r}: write key=value")
         *parents, leaf = key.split(".")
+        if (option := (*parents, leaf)[0]) in options:
+            raise InputError(f"{text!r}: {option} is an option; write --{option.replace('_', '-')}, see --help")
         place = result
         for parent in parents:
             place = place.setdefault(parent, {})

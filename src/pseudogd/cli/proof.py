@@ -91,7 +91,7 @@ def audit(
     from pseudogd.api import audit as verb
 
     choices = {"against": against or (), "photos": photos, "balanced": balanced, "thin": thin, "most": most}
-    found = verb(data, **choices, out=out, workers=workers, quiet=quiet, **pairs(limits))
+    found = verb(data, **choices, out=out, workers=workers, quiet=quiet, **pairs(limits, audit))
     for line in found.lines():
         say(line, quiet and not line.startswith("fail"))
     say(f"page: {found.page}", quiet)

@@ -81,7 +81,8 @@ def synth(
 ) -> SynthResult | Estimate:
     """Write the spatial questions of every photo of the data folder `data`.
 
-    tasks     names ("nearer,size" or a list; default quotas), or name -> most questions per photo. Default: all.
+    tasks     names ("nearer,size=20" or a list: at most 20 of size a photo, of nearer its quota), or name -> most of a
+              photo. Default: all, by their quotas.
     formats   shares of ``mc``, ``open``, ``yesno`` and ``steps`` (the answer after the steps of its formula); those not
               named are not used. Default: 0.6, 0.2, 0.2, 0.
     wordings  "all" (default), or "plain" for a student of few words.
@@ -216,7 +217,16 @@ def _quotas(tasks: str | Sequence[str] | Mapping[str, float] | None) -> Mapping[
     names = [name.strip() for name in tasks.split(",")] if isinstance(tasks, str) else list(tasks)
     if not any(names):
         raise InputError(f"tasks = {tasks!r}: names no task; all are: {', '.join(DEFAULT_TASKS)}")
-    return {name: DEFAULT_TASKS.get(name, 1.0) for name in names if name}
+    return dict(_quota(name) for name in names if name)
+
+
+def _quota(text: str) -> tuple[str, float]:
+    """``nearer`` or ``nearer=20``, at most so many questions a photo."""
+    name, given, number = (part.strip() for part in text.partition("="))
+    try:
+        return name, float(number) if given else DEFAULT_TASKS.get(name, 1.0)
+    except ValueError:
+        raise InputError(f"tasks: {text!r} must be a name, or name=number of questions a photo") from None
 
 
 def _fitting(store: Store, settings: SynthSettings, asked: bool, quiet: bool) -> SynthSettings:
