@@ -53,6 +53,19 @@ def test_a_terminal_gets_a_bar(monkeypatch):
     assert "4/4" in said and "label" in said and "[red] is no markup here" in said
 
 
+def test_of_an_unknown_number_what_is_done_is_said(monkeypatch):
+    plain, live = io.StringIO(), Terminal()
+    for stream in (plain, live):
+        monkeypatch.setenv("TERM", "xterm")
+        with track("unpack", None, stream=stream, every=0.0) as bar:
+            bar.advance(1234)
+            bar.advance()
+    during, _, last = plain.getvalue().splitlines()
+    assert during.startswith("unpack: 1,234 photos, ") and "left" not in during
+    assert last.startswith("unpack: 1,235 photos in 0 s")
+    assert "1235/?" in live.getvalue()
+
+
 def test_the_bar_is_closed_when_work_fails():
     stream = io.StringIO()
     with pytest.raises(RuntimeError), track("label", 4, stream=stream) as bar:

@@ -33,7 +33,7 @@ class LineBar:
     """One plain line at most every `every` seconds: fit for log files."""
 
     def __init__(
-        self, title: str, total: int, done: int, unit: str, stream: TextIO, every: float = LINE_EVERY_SECONDS
+        self, title: str, total: int | None, done: int, unit: str, stream: TextIO, every: float = LINE_EVERY_SECONDS
     ) -> None:
         self.title, self.total, self.unit, self.stream, self.every = title, total, unit, stream, every
         self.done = self.start_done = done
@@ -42,7 +42,7 @@ class LineBar:
     def advance(self, count: int = 1) -> None:
         self.done += count
         now = time.monotonic()
-        if now - self.last_line >= self.every and self.done < self.total:
+        if now - self.last_line >= self.every and (self.total is None or self.done < self.total):
             self.last_line = now
             self._say(self._status(now))
 
@@ -53,13 +53,18 @@ class LineBar:
         seconds = time.monotonic() - self.started
         made = self.done - self.start_done
         rate = f", {format_rate(made / seconds)} {self.unit}/s" if made and seconds > 0.1 else ""
-        self._say(f"{self.title}: {self.done:,}/{self.total:,} {self.unit} in {format_seconds(seconds)}{rate}")
+        self._say(f"{self.title}: {self._counts()} {self.unit} in {format_seconds(seconds)}{rate}")
+
+    def _counts(self) -> str:
+        return f"{self.done:,}" if self.total is None else f"{self.done:,}/{self.total:,}"
 
     def _status(self, now: float) -> str:
         rate = (self.done - self.start_done) / max(now - self.started, 1e-9)
+        if self.total is None:
+            return f"{self.title}: {self._counts()} {self.unit}, {format_rate(rate)} {self.unit}/s"
         left = format_seconds((self.total - self.done) / rate) if rate > 0 else "unknown time"
         share = 100 * self.done / max(self.total, 1)
-        counts = f"{self.done:,}/{self.total:,} {self.unit} ({share:.0f} %)"
+        counts = f"{self._counts()} {self.unit} ({share:.0f} %)"
         return f"{self.title}: {counts}, {format_rate(rate)} {self.unit}/s, {left} left"
 
     def _say(self, text: str) -> None:
@@ -71,7 +76,7 @@ class TerminalBar:
 
     REFRESH_SECONDS = 0.1
 
-    def __init__(self, title: str, total: int, done: int, unit: str, stream: TextIO) -> None:
+    def __init__(self, title: str, total: int | None, done: int, unit: str, stream: TextIO) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
         from rich.text import Text
@@ -87,6 +92,8 @@ class TerminalBar:
                 if made <= 0 or elapsed <= 0:
                     return Text(unit)
                 rate = made / elapsed
+                if total is None:
+                    return Text(f"{unit}  {format_rate(rate)}/s")
                 left = format_seconds((total - task.completed) / rate)
                 return Text(f"{unit}  {format_rate(rate)}/s  {left} left")
 
@@ -121,7 +128,7 @@ class TerminalBar:
 @contextmanager
 def track(
     title: str,
-    total: int,
+    total: int | None,
     *,
     done: int = 0,
     unit: str = "photos",
@@ -129,7 +136,7 @@ def track(
     stream: TextIO | None = None,
     every: float = LINE_EVERY_SECONDS,
 ) -> Iterator[Bar]:
-    """Follow `total` items of work, of which `done` were there before this run.
+    """Follow `total` items of work (None: nobody knows how many), of which `done` were there before this run.
 
     On a terminal a live bar with rate and time left; without one a plain line about every `every` seconds and one at
     the end; with `quiet` nothing at all. Written to `stream` (standard error).

@@ -214,7 +214,7 @@ def _unpack(entries: Any, mark: dict[str, Any], root: Path, quiet: bool) -> None
     cameras: dict[str, Any] = {}
     names: dict[str, str] = {}
     left_out: list[str] = []
-    with track("unpack", 0, quiet=quiet) as bar:
+    with track("unpack", None, quiet=quiet) as bar:
         for folder, entry in entries():
             key = f"{folder}/{entry.key}"
             if not entry.name:
