@@ -94,7 +94,7 @@ def test_depth_alone_is_compared_where_nothing_is_named(folder, tmp_path, capsys
     assert exits.run(cli.app, ["calibrate", str(out), "--truth", str(folder / "depth")]) == 0
     said = capsys.readouterr()
     assert "raw; truth = 0.800" in said.err and f"`pseudogd annotate {out}` names some" in said.err
-    assert said.out.strip() == f"figures: {out / 'calibration.json'}"
+    assert said.out.strip() == f"page: {out / 'calibration.html'}; figures: {out / 'calibration.json'}"
     alone = json.loads((out / "calibration.json").read_text())
     named = pseudogd.calibrate(folder / "wrong", folder / "depth", tasks="nearer", out=tmp_path, quiet=True).figures
     assert alone["depth"] == named["depth"] and alone["photos"] == 3 and "tasks" not in alone

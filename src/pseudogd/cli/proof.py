@@ -48,7 +48,7 @@ def calibrate(
         quiet=quiet,
     )
     settings = "" if result.settings is None else f"; settings for `synth --settings`: {result.settings}"
-    say(f"figures: {result.report}{settings}", quiet)
+    say(f"page: {result.page}; figures: {result.report}{settings}", quiet)
 
 
 def selftest(

@@ -27,7 +27,7 @@ def say_questions(figures: Mapping[str, Any], quiet: bool) -> None:
     rows.append(("all", figures["all_tasks"], figures["all_tasks_with_all_proposed"], held["all"]))
     for task, share, then, apart in rows:
         line = f"{task:16s} right {_shown(share)}; with what is proposed {_shown(then)}"
-        notice(f"{line}; on photos held out {_held(apart)}" if then and then["count"] else line, quiet)
+        notice(f"{line}; held out {_held(apart)}" if then and then["count"] else line, quiet)
     notice(held_out_line(held), quiet)
     refused = figures["proposed"].get("without")
     if refused:

@@ -264,7 +264,8 @@ def _share_figures(own: Sequence[Tried]) -> dict[str, Any]:
 
 
 def _form_figures(own: Sequence[Tried]) -> dict[str, Any]:
-    return {**_share_figures(own), "by_margin": curve([one for one in own if one.loose])}
+    unit = next((one.unit for one in own if one.unit), "")
+    return {**_share_figures(own), "margin_unit": unit, "by_margin": curve([one for one in own if one.loose])}
 
 
 def _curve_figures(asked: Sequence[Tried]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ _STEPS = 12
 class Tried:
     """One fact of the teacher's scene and whether it is true. ``shortcut``: whether the flat picture's rule of thumb
     gives the right answer, None where there is no such rule; ``loose``: asked only with narrower margins; ``photo``: id
-    of the photo."""
+    of the photo; ``unit``: that of the margin where the fact says it."""
 
     task: str
     form: str
@@ -46,6 +46,7 @@ class Tried:
     shortcut: bool | None
     loose: bool
     photo: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,8 @@ def _judged(fact: Fact, true: Scene, loose: bool) -> Tried | str:
         return "true depth is unknown at one of the points"
     rule = fact.evidence.get("shortcut")
     shortcut = None if not isinstance(rule, Mapping) else bool(rule.get("right"))
-    return Tried(fact.task, fact.form, float(fact.margin), same(fact, answer), shortcut, loose, true.image_id)
+    unit = str(fact.evidence.get("margin_unit", ""))
+    return Tried(fact.task, fact.form, float(fact.margin), same(fact, answer), shortcut, loose, true.image_id, unit)
 
 
 def curve(tried: Sequence[Tried]) -> list[dict[str, Any]]:
