@@ -74,31 +74,26 @@ def proposal_rows(figures: Mapping[str, Any]) -> dict[str, Any]:
     return {"scene": proposed.get("scene", {}), "least": least, "without": without, "few": few}
 
 
-def curve_groups(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Tasks with the curves of their forms; forms of too few facts are named alone."""
-    proposed = figures["proposed"]
-    least, without = proposed.get("least_margin", {}), proposed.get("without", [])
-    groups: dict[str, dict[str, Any]] = {}
+def curve_groups(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """``tasks``: the curves of their forms; ``few``: forms of too few facts for one."""
+    least, without = figures["proposed"].get("least_margin", {}), figures["proposed"].get("without", [])
+    tasks: dict[str, list[dict[str, Any]]] = {}
+    few = []
     for form, now in figures["forms"].items():
         then = figures["forms_with_proposed_depth_sigma"].get(form)
-        group = groups.setdefault(form.split(".")[0], {"curves": [], "few": []})
-        if max(_count(now["by_margin"]), _count((then or {}).get("by_margin", ()))) < ENOUGH:
-            group["few"].append({"form": form, "now": now})
+        lines = [
+            points if _count(points) >= ENOUGH else () for points in (now["by_margin"], (then or now)["by_margin"])
+        ]
+        one = {"form": form, "now": now, "then": then}
+        if not any(lines):
+            few.append(one)
             continue
-        lines = now["by_margin"], then["by_margin"] if then is not None else ()
-        svg = share_svg(f"right answers of {form} by margin", *lines, figures["wanted"], least.get(form))
-        group["curves"].append(
-            {
-                "form": form,
-                "svg": svg,
-                "now": now,
-                "then": then,
-                "unit": _unit(figures, form),
-                "chosen": least.get(form),
-                "refused": form in without,
-            }
+        svg = share_svg(
+            f"right answers of {form} by margin", lines[0], lines[1] if then else (), figures["wanted"], least.get(form)
         )
-    return [{"task": task, **group} for task, group in groups.items()]
+        more = {"svg": svg, "unit": _unit(figures, form), "chosen": least.get(form), "refused": form in without}
+        tasks.setdefault(form.split(".")[0], []).append({**one, **more})
+    return {"tasks": tasks, "few": few}
 
 
 def ruled_rows(tasks: Mapping[str, Any]) -> list[dict[str, Any]]:
