@@ -25,9 +25,10 @@ def say_questions(figures: Mapping[str, Any], quiet: bool) -> None:
     after, held = figures["with_all_proposed"], figures["held_out"]
     rows = [(task, share, after.get(task), held["tasks"].get(task)) for task, share in figures["tasks"].items()]
     rows.append(("all", figures["all_tasks"], figures["all_tasks_with_all_proposed"], held["all"]))
+    tells = held["all"]["verdict"] != "few"
     for task, share, then, apart in rows:
         line = f"{task:16s} right {_shown(share)}; with what is proposed {_shown(then)}"
-        notice(f"{line}; held out {_held(apart)}" if then and then["count"] else line, quiet)
+        notice(f"{line}; held out {_held(apart)}" if tells and then and then["count"] else line, quiet)
     notice(held_out_line(held), quiet)
     refused = figures["proposed"].get("without")
     if refused:

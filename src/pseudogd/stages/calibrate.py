@@ -85,6 +85,9 @@ def calibrate(
         raise InputError(f"precision = {precision}: must be a share from 0.5 to below 1, such as 0.95")
     store = Store(data)
     store.require("geometry")
+    folder = Path(out) if out is not None else store.root
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; --out needs a folder")
     named = "objects" in store.manifest.stages
     if named or tasks is not None or settings_file is not None:
         store.require("objects")
@@ -107,7 +110,6 @@ def calibrate(
         "photos_not_asked_for": measured - len(rows),
         **figures.pop("left_out", {}),
     }
-    folder = Path(out) if out is not None else store.root
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / NUMBERS, (json.dumps(figures, indent=1) + "\n").encode())
     if named:
