@@ -59,7 +59,7 @@ def ratio_svg(bins: Sequence[Mapping[str, Any]]) -> Markup:
     lower, middle, upper = ([(u, y(bin_["ratio"][k])) for u, bin_ in zip(across, bins)] for k in range(3))
     parts = [_line("wanted", [(_LEFT, y(1.0)), (WIDTH - _RIGHT, y(1.0))]), _band([*upper, *reversed(lower)])]
     parts += [_line("then", middle), *(_dot(*point) for point in middle)]
-    ticks = [(y(value), f"{value:.1f}") for value in sorted({low, high, 1.0})]
+    ticks = [(y(value), f"{value:.1f}") for value in (low, 1.0, high) if value == 1.0 or abs(y(value) - y(1.0)) > 10]
     feet = [(x(math.log(bin_["at"])), f"{bin_['at']:.3g} m") for bin_ in (bins[0], bins[-1])]
     return _figure("told depth over true depth, by true depth", parts, ticks, feet)
 
