@@ -156,7 +156,8 @@ class _Run:
             errors[told.image_id] = object_errors(told, true)
             tried += try_scene(told, true, self.plan, self.seed, unjudged=self.unjudged)
         first = self.store.geometry(self.rows[0]["image_id"])
-        sizes, proposed = error_sizes(list(errors.values())), {}
+        sizes = error_sizes(list(errors.values()))
+        proposed: dict[str, Any] = {}
         if sizes and not fixed_sigma and first.scale is not Scale.AFFINE_DISPARITY:
             proposed["scene"] = {"depth_sigma": max(sizes["own"], _LEAST_SIGMA)}
             if first.scale is Scale.METRIC:

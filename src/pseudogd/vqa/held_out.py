@@ -6,7 +6,7 @@ margin is judged by a fact that chose it (cross-fitting). Facts of one photo alw
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -34,7 +34,7 @@ def cross_fitted(tried: Sequence[Tried], wanted: float) -> list[Tried]:
     return found
 
 
-def held_out(tried: Sequence[Tried], wanted: float, errors: dict[str, Sequence[float]]) -> dict[str, Any]:
+def held_out(tried: Sequence[Tried], wanted: float, errors: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """What is promised (by all photos, of themselves) and what held (of each fold, by the others), per task and in all.
 
     ``errors``: `object_errors` by photo, of which ``depth_errors`` tells how much the sizes of errors differ from fold
@@ -70,7 +70,7 @@ def _compared(promised: Sequence[Tried], held: Sequence[Tried], wanted: float) -
     return {"promised": figures_of(promised), "held": found, "verdict": verdict}
 
 
-def _by_fold(errors: dict[str, Sequence[float]]) -> list[dict[str, float]]:
+def _by_fold(errors: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
     """`error_sizes` of the photos outside of each fold."""
     fold = folds(errors)
     return [error_sizes([own for photo, own in errors.items() if fold[photo] != k]) for k in range(FOLDS)]
