@@ -116,7 +116,7 @@ def test_a_truth_of_other_pixels_is_one_line(folder, tmp_path):
 
 
 def test_what_is_proposed_is_judged_on_other_photos(tmp_path, capfd):
-    """Of eleven photos something is told, with a page of it; of ten of them with nine measured nothing but that."""
+    """Of eleven photos something is told, with a page of it; of eight only that they are too few."""
     folder = write_folder(tmp_path / "golden", count=11, side=96)
     data = tmp_path / "data"
     pseudogd.label(folder, f"files:{folder / 'depth'}", data, folder / "cameras.json", quiet=True)
