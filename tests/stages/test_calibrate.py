@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_depth_alone_is_compared_where_nothing_is_named(folder, tmp_path, capsys
     assert exits.run(cli.app, ["calibrate", str(out), "--truth", str(folder / "depth")]) == 0
     said = capsys.readouterr()
     assert "raw; truth = 0.800" in said.err and f"`pseudogd annotate {out}` names some" in said.err
-    assert said.out.strip() == f"figures: {out / 'calibration.json'}"
+    assert said.out.strip() == f"page: {out / 'calibration.html'}; figures: {out / 'calibration.json'}"
     alone = json.loads((out / "calibration.json").read_text())
     named = pseudogd.calibrate(folder / "wrong", folder / "depth", tasks="nearer", out=tmp_path, quiet=True).figures
     assert alone["depth"] == named["depth"] and alone["photos"] == 3 and "tasks" not in alone
@@ -114,7 +115,64 @@ def test_a_truth_of_other_pixels_is_one_line(folder, tmp_path):
         pseudogd.calibrate(tmp_path / "data", tmp_path / "depth", quiet=True)
 
 
+def test_what_is_proposed_is_judged_on_other_photos(tmp_path, capfd):
+    """Of eleven photos something is told, with a page of it; of eight only that they are too few."""
+    folder = write_folder(tmp_path / "golden", count=11, side=96)
+    data = tmp_path / "data"
+    pseudogd.label(folder, f"files:{folder / 'depth'}", data, folder / "cameras.json", quiet=True)
+    pseudogd.annotate(data, f"coco:{folder / 'annotations.json'}", quiet=True)
+    result = pseudogd.calibrate(data, folder / "depth", tasks="nearer,direction", out=tmp_path / "out")
+    held = result.figures["held_out"]
+    assert held["all"]["held"]["photos"] == 11 and held["all"]["held"]["share"] == 1.0
+    assert held["all"]["held"]["count"] == result.figures["all_tasks_with_all_proposed"]["count"]
+    assert held["tasks"]["nearer"]["verdict"] == "pass"
+    assert "facts of 11 photos; 95.0% holds" in capfd.readouterr().err
+    assert result.page == tmp_path / "out" / "calibration.html" and "pass" in result.page.read_text()
+    for name in ("9.png", "10.png"):
+        (folder / "depth" / name).unlink()
+    result = pseudogd.calibrate(data, folder / "depth", tasks="nearer", photos=8)
+    said = capfd.readouterr().err
+    assert "held out: cannot tell from 8 photos whether what is proposed holds on others (10 at least)" in said
+    assert result.figures["held_out"]["all"]["held"]["share"] is None
+    assert result.figures["left_out"]["photos_not_asked_for"] == 1
+    unmeasured = result.figures["left_out"]["photos_without_measured_depth"]
+    assert unmeasured["count"] == 2 and set(unmeasured["some"]) == {"9.png", "10.png"}
+
+
+def test_facts_that_true_depth_cannot_judge_are_counted(folder, data, tmp_path):
+    """Holes in the true depth where a thing was: facts about it are left out, and it is said why."""
+    holed = tmp_path / "holed"
+    holed.mkdir()
+    for path in (folder / "depth").iterdir():
+        depth = np.asarray(Image.open(path)).copy()
+        depth[:, : depth.shape[1] // 2] = 0
+        Image.fromarray(depth).save(holed / path.name)
+    whole = pseudogd.calibrate(data, folder / "depth", tasks="nearer", out=tmp_path, quiet=True).figures
+    found = pseudogd.calibrate(data, holed, tasks="nearer", out=tmp_path, quiet=True).figures
+    assert whole["left_out"]["facts"] == {} and 0 < found["all_tasks"]["count"] < whole["all_tasks"]["count"]
+    assert found["left_out"]["facts"]["true depth does not show one of the things"] > 0
+
+
+def test_told_over_true_depth_is_known_by_distance(folder, tmp_path):
+    """The teacher's factor, at every distance."""
+    found = pseudogd.calibrate(folder / "wrong", folder / "depth", tasks="nearer", out=tmp_path, quiet=True).figures
+    bins = found["depth"]["by_distance"]
+    assert sum(one["pixels"] for one in bins) == 3 * 400 and len(bins) == 8
+    assert [one["ratio"][1] for one in bins] == pytest.approx([FACTOR] * 8, rel=0.01)
+    assert all(one["from"] <= one["at"] <= one["to"] for one in bins)
+    assert all(one["to"] <= other["from"] for one, other in pairwise(bins))
+    assert {one["path"] for one in found["depth"]["worst"]} == {"0.png", "1.png", "2.png"}
+
+
 def test_wrong_use_is_said(folder, data, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file: is a file; --out needs a folder"):
+        pseudogd.calibrate(data, folder / "depth", out=tmp_path / "file", quiet=True)
+    (tmp_path / "square").mkdir()
+    for name in ("0.png", "1.png", "2.png"):
+        Image.fromarray(np.full((50, 90), 2000, np.uint16)).save(tmp_path / "square" / name)
+    with pytest.raises(InputError, match=r"square/\d.png: is 90 x 50, the photo is 160 x 160: another aspect ratio"):
+        pseudogd.calibrate(data, tmp_path / "square", quiet=True)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no depth map with the name of a photo"):
         pseudogd.calibrate(data, tmp_path / "empty", quiet=True)

@@ -64,6 +64,7 @@ def test_canonical_depth_needs_its_focal_length():
         ("LIHEYOUNG/depth-anything-small-hf", Output.INVERSE_DEPTH),
         ("depth-anything/DA3METRIC-LARGE", Output.CANONICAL_DEPTH),
         ("depth-anything/DA3-BASE", Output.SCALE_FREE_DEPTH),
+        ("depth-anything/DA3NESTED-GIANT-LARGE-1.1", Output.METRIC_DEPTH),
         ("apple/DepthPro-hf", Output.CANONICAL_INVERSE_DEPTH),
     ],
 )

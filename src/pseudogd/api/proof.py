@@ -31,10 +31,12 @@ def calibrate(
     out: PathLike | None = None,
     quiet: bool = False,
 ) -> CalibrateResult:
-    """A labelled folder against measured depth, and the margins its questions need: `pseudogd.stages.calibrate`."""
+    """A labelled folder against measured depth, and the margins its questions need: `pseudogd.stages.calibrate`, and a
+    page about it, calibration.html beside its calibration.json."""
+    from pseudogd.reports.calibration import write_calibration_page
     from pseudogd.stages.calibrate import calibrate as run
 
-    return run(
+    found = run(
         data,
         truth,
         cameras=cameras,
@@ -47,6 +49,7 @@ def calibrate(
         out=out,
         quiet=quiet,
     )
+    return replace(found, page=write_calibration_page(found.figures, found.report.parent))
 
 
 def selftest(tasks: str | Sequence[str] | None = None, *, quiet: bool = False) -> SelftestResult:

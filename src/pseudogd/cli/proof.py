@@ -30,7 +30,8 @@ def calibrate(
 ) -> None:
     """The teacher's depth and questions against measured depth; proposes margins for a wanted precision.
 
-    Questions are tried of things that `annotate` has named; without any, depth alone is compared.
+    Questions are tried of things that `annotate` has named; without any, depth alone is compared. What is proposed is
+    judged on photos that it was not chosen by; calibration.html shows it all.
     """
     from pseudogd.api import calibrate as verb
 
@@ -48,7 +49,7 @@ def calibrate(
         quiet=quiet,
     )
     settings = "" if result.settings is None else f"; settings for `synth --settings`: {result.settings}"
-    say(f"figures: {result.report}{settings}", quiet)
+    say(f"page: {result.page}; figures: {result.report}{settings}", quiet)
 
 
 def selftest(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from pseudogd.errors import InputError
 from pseudogd.geometry.camera import Camera
 from pseudogd.geometry.types import Geometry, Scale
 from pseudogd.progress import notice, track
+from pseudogd.stages._calibration_lines import say_depth, say_questions
 from pseudogd.stages._depth_errors import depth_errors, depth_summary
 from pseudogd.stages.settings_file import believing, merged, read_settings
 from pseudogd.store.dataset import Store
@@ -27,25 +28,28 @@ from pseudogd.teachers.cameras import CameraFile
 from pseudogd.teachers.complete import complete
 from pseudogd.teachers.files import DepthFiles
 from pseudogd.vqa.build import build_scene
-from pseudogd.vqa.calibration import Proposal, Tried, curve, error_sizes, object_errors, propose, share_of, try_scene
+from pseudogd.vqa.calibration import Tried, curve, error_sizes, figures_of, object_errors, propose, try_scene
+from pseudogd.vqa.held_out import held_out
 from pseudogd.vqa.scene import Scene, SceneSettings
 from pseudogd.vqa.settings import SynthSettings
 from pseudogd.vqa.tasks import quotas
 
-PAGE = "calibration.json"
+NUMBERS = "calibration.json"
 SETTINGS = "calibrated.yaml"
 _LEAST_SIGMA = 0.01
-_FAR_ABOVE = 1.5
+SHOWN = 50
+"""Photos that are named where some are left out; all are counted."""
 
 
 @dataclass(frozen=True)
 class CalibrateResult:
     """`figures` as written to `report`; `settings` is the file that `synth --settings` reads, None where no things are
-    named and depth alone was compared."""
+    named and depth alone was compared; `page` is calibration.html, None where none was written."""
 
     report: Path
     settings: Path | None
     figures: Mapping[str, Any] = field(repr=False)
+    page: Path | None = field(default=None, compare=False)
 
 
 def calibrate(
@@ -72,7 +76,8 @@ def calibrate(
     photos     at most so many, spread evenly.
     out        folder of calibration.json and calibrated.yaml; default: `data`.
 
-    Without named things depth alone is compared, and no settings are proposed.
+    What is proposed is judged on photos that it was not chosen by (`vqa.held_out`). Without named things depth alone is
+    compared, and no settings are proposed.
 
     Raises InputError when nothing can be compared.
     """
@@ -80,6 +85,9 @@ def calibrate(
         raise InputError(f"precision = {precision}: must be a share from 0.5 to below 1, such as 0.95")
     store = Store(data)
     store.require("geometry")
+    folder = Path(out) if out is not None else store.root
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; --out needs a folder")
     named = "objects" in store.manifest.stages
     if named or tasks is not None or settings_file is not None:
         store.require("objects")
@@ -87,24 +95,31 @@ def calibrate(
     believed = believing(base, store.settings("geometry").get("depth_error"))
     plan = SynthSettings.from_dict(merged(believed, {"tasks": _tasks(tasks)}))
     guide = DepthFiles(truth, metres_per_unit=metres_per_unit)
-    rows = [row for row in store.photos().to_pylist() if guide.find(row["path"]) is not None]
+    everything = store.photos().to_pylist()
+    rows = [row for row in everything if guide.find(row["path"]) is not None]
     if not rows:
         raise InputError(f"{truth}: has no depth map with the name of a photo of {store.root}")
+    unmeasured = [row["path"] for row in everything if guide.find(row["path"]) is None]
+    measured = len(rows)
     if photos is not None:
         rows = [rows[k] for k in np.unique(np.linspace(0, len(rows) - 1, max(1, photos)).astype(int))]
     run = _Run(store, guide, None if cameras is None else CameraFile(cameras), rows, plan, seed, quiet)
     figures = run.figures(precision, fixed_sigma="depth_sigma" in base.get("scene", {})) if named else run.of_depth()
-    folder = Path(out) if out is not None else store.root
+    figures["left_out"] = {
+        "photos_without_measured_depth": {"count": len(unmeasured), "some": unmeasured[:SHOWN]},
+        "photos_not_asked_for": measured - len(rows),
+        **figures.pop("left_out", {}),
+    }
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / PAGE, (json.dumps(figures, indent=1) + "\n").encode())
+    write_atomic(folder / NUMBERS, (json.dumps(figures, indent=1) + "\n").encode())
     if named:
         write_atomic(folder / SETTINGS, _yaml(merged(base, figures["proposed"]), precision, figures).encode())
-    _say_depth(figures["depth"], quiet)
+    say_depth(figures["depth"], quiet)
     if named:
-        _say(figures, quiet)
+        say_questions(figures, quiet)
     else:
         notice(f"no things are named, so no questions were tried; `pseudogd annotate {data}` names some", quiet)
-    return CalibrateResult(folder / PAGE, folder / SETTINGS if named else None, figures)
+    return CalibrateResult(folder / NUMBERS, folder / SETTINGS if named else None, figures)
 
 
 def _tasks(tasks: str | Sequence[str] | None) -> dict[str, float] | None:
@@ -129,63 +144,74 @@ class _Run:
     ) -> None:
         self.store, self.guide, self.cameras, self.rows = store, guide, cameras, rows
         self.plan, self.seed, self.quiet = plan, seed, quiet
+        self.unjudged: Counter[str] = Counter()
 
     def figures(self, precision: float, fixed_sigma: bool) -> dict[str, Any]:
         """What calibration.json holds."""
-        depths: list[dict[str, float]] = []
-        errors: list[list[float]] = []
+        depths: list[dict[str, Any]] = []
+        errors: dict[str, list[float]] = {}
         tried: list[Tried] = []
         for told, true in self._pairs("depth and questions"):
             depths.append(depth_errors(told.geometry, true.geometry))
-            errors.append(object_errors(told, true))
-            tried += try_scene(told, true, self.plan, self.seed)
+            errors[told.image_id] = object_errors(told, true)
+            tried += try_scene(told, true, self.plan, self.seed, unjudged=self.unjudged)
         first = self.store.geometry(self.rows[0]["image_id"])
-        sizes, proposed = error_sizes(errors), {}
+        sizes = error_sizes(list(errors.values()))
+        proposed: dict[str, Any] = {}
         if sizes and not fixed_sigma and first.scale is not Scale.AFFINE_DISPARITY:
             proposed["scene"] = {"depth_sigma": max(sizes["own"], _LEAST_SIGMA)}
             if first.scale is Scale.METRIC:
                 proposed["scene"]["scale_sigma"] = sizes["shared"]
         believed = replace(self.plan, scene=replace(self.plan.scene, **proposed.get("scene", {})))
-        again = tried if believed == self.plan else self._tried(believed)
+        asked = [one for one in tried if not one.loose]
+        again = asked if believed == self.plan else self._tried(believed)
         proposal = propose(again, precision)
         if proposal.least_margin:
             proposed["least_margin"] = {**self.plan.least_margin, **proposal.least_margin}
         if proposal.without:
             proposed["without"] = sorted({*self.plan.without, *proposal.without})
+        kept = proposal.kept(again)
         return {
             **self._head(first),
             "wanted": precision,
-            "depth": depth_summary(depths, first.scale is Scale.METRIC),
+            "depth": self._summary(depths, first),
             "objects": sizes,
             "stated": self.store.settings("geometry").get("depth_error") or {},
             "tasks": _by("task", tried, _share_figures),
             "with_proposed_depth_sigma": _by("task", again, _share_figures),
-            "with_all_proposed": _by("task", _kept(again, proposal), _share_figures),
-            "all_tasks": share_of([one for one in tried if not one.loose]).to_dict(),
-            "all_tasks_with_all_proposed": share_of([one for one in _kept(again, proposal) if not one.loose]).to_dict(),
+            "with_all_proposed": _by("task", kept, _share_figures),
+            "all_tasks": figures_of(asked),
+            "all_tasks_with_all_proposed": figures_of(kept),
+            "held_out": held_out(again, precision, errors),
             "forms": _by("form", tried, _form_figures),
+            "forms_with_proposed_depth_sigma": _by("form", again, _curve_figures),
             "too_few": list(proposal.unknown),
             "proposed": proposed,
+            "left_out": {"facts": dict(self.unjudged.most_common())},
         }
 
     def of_depth(self) -> dict[str, Any]:
         """What calibration.json holds where no things are named."""
-        depths: list[dict[str, float]] = []
+        depths: list[dict[str, Any]] = []
         with track("calibrate: depth", len(self.rows), unit="photos", quiet=self.quiet) as bar:
             for row in self.rows:
                 told = self.store.geometry(row["image_id"])
                 depths.append(depth_errors(told, _measured(self.guide, row, told.camera)))
                 bar.advance(1)
         first = self.store.geometry(self.rows[0]["image_id"])
-        return {**self._head(first), "depth": depth_summary(depths, first.scale is Scale.METRIC)}
+        return {**self._head(first), "depth": self._summary(depths, first)}
+
+    def _summary(self, depths: Sequence[dict[str, Any]], first: Geometry) -> dict[str, Any]:
+        return depth_summary(depths, [row["path"] for row in self.rows], first.scale)
 
     def _head(self, first: Geometry) -> dict[str, Any]:
         return {"data": self.store.root.name, "teacher": asdict(first.teacher), "photos": len(self.rows)}
 
     def _tried(self, plan: SynthSettings) -> list[Tried]:
         found: list[Tried] = []
+        self.unjudged.clear()
         for told, true in self._pairs("questions again", plan):
-            found += try_scene(told, true, plan, self.seed, curves=False)
+            found += try_scene(told, true, plan, self.seed, curves=False, unjudged=self.unjudged)
         return found
 
     def _pairs(self, what: str, plan: SynthSettings | None = None) -> Iterator[tuple[Scene, Scene]]:
@@ -223,12 +249,6 @@ def _measured(guide: DepthFiles, row: Mapping[str, Any], camera: Camera | None) 
     return guide.infer([guide.prepare(Photo(blank, camera, row["path"]))])[0]
 
 
-def _kept(tried: Sequence[Tried], proposal: Proposal) -> list[Tried]:
-    """What is still asked with a proposal."""
-    least, without = proposal.least_margin, proposal.without
-    return [one for one in tried if one.form not in without and one.margin >= least.get(one.form, 0.0)]
-
-
 def _by(name: str, tried: Sequence[Tried], figures: Callable[[Sequence[Tried]], dict[str, Any]]) -> dict[str, Any]:
     """Figures of each task or form."""
     groups: dict[str, list[Tried]] = {}
@@ -239,15 +259,20 @@ def _by(name: str, tried: Sequence[Tried], figures: Callable[[Sequence[Tried]], 
 
 def _share_figures(own: Sequence[Tried]) -> dict[str, Any]:
     asked = [one for one in own if not one.loose]
-    figures = share_of(asked).to_dict()
+    figures = figures_of(asked)
     ruled = [one for one in asked if one.shortcut is False]
     if ruled:
-        figures["where_the_flat_rule_is_wrong"] = share_of(ruled).to_dict()
+        figures["where_the_flat_rule_is_wrong"] = figures_of(ruled)
     return figures
 
 
 def _form_figures(own: Sequence[Tried]) -> dict[str, Any]:
-    return {**_share_figures(own), "by_margin": curve([one for one in own if one.loose])}
+    unit = next((one.unit for one in own if one.unit), "")
+    return {**_share_figures(own), "margin_unit": unit, "by_margin": curve([one for one in own if one.loose])}
+
+
+def _curve_figures(asked: Sequence[Tried]) -> dict[str, Any]:
+    return {**figures_of(asked), "by_margin": curve(asked)}
 
 
 def _yaml(settings: Mapping[str, Any], precision: float, figures: Mapping[str, Any]) -> str:
@@ -257,42 +282,3 @@ def _yaml(settings: Mapping[str, Any], precision: float, figures: Mapping[str, A
         f"# Use: pseudogd synth DATA --settings {SETTINGS}\n"
     )
     return head + yaml.safe_dump(dict(settings), sort_keys=False)
-
-
-def _say_depth(depth: Mapping[str, Any], quiet: bool) -> None:
-    scale, said = depth.get("scale"), f"depth: AbsRel {depth['abs_rel_aligned']:.3f} aligned"
-    if scale is not None:
-        low, high = scale["interval"]
-        said += f", {depth['abs_rel']:.3f} raw; truth = {scale['factor']:.3f} [{low:.3f}, {high:.3f}] x the teacher's"
-    notice(said, quiet)
-
-
-def _say(figures: Mapping[str, Any], quiet: bool) -> None:
-    for line in _worse_than_stated(figures["objects"], figures["stated"]):
-        notice(line, quiet)
-    for task, share in figures["tasks"].items():
-        after = figures["with_all_proposed"].get(task)
-        notice(f"{task:16s} right {_shown(share)}; with what is proposed {_shown(after)}", quiet)
-    now, then = figures["all_tasks"], figures["all_tasks_with_all_proposed"]
-    notice(f"{'all':16s} right {_shown(now)}; with what is proposed {_shown(then)}", quiet)
-    refused = figures["proposed"].get("without")
-    if refused:
-        notice(f"not good enough here, and left out by what is proposed: {', '.join(refused)}", quiet)
-    if figures["too_few"]:
-        few = ", ".join(figures["too_few"])
-        notice(f"too few to tell (give more photos, or leave them out by without=[...]): {few}", quiet)
-
-
-def _worse_than_stated(found: Mapping[str, float], stated: Mapping[str, float]) -> Iterator[str]:
-    """What to say of a teacher whose errors are far above those that it states of itself."""
-    for name, whose in (("own", "single things"), ("shared", "all depths of a photo together")):
-        if name in found and found[name] > _FAR_ABOVE * stated.get(name, math.inf):
-            off = f"the teacher is off by {found[name]:.0%} for {whose}, and states {stated[name]:.0%}"
-            yield f"{off}: these are not the photos that it was made for"
-
-
-def _shown(share: Mapping[str, Any] | None) -> str:
-    if share is None or share["share"] is None:
-        return "nothing asked"
-    low, high = share["interval"]
-    return f"{share['share']:.3f} [{low:.3f}, {high:.3f}] of {share['count']:,}"

@@ -49,6 +49,7 @@ UNITS: tuple[Unit, ...] = (
     Unit("LiheYoung/depth-anything-*", Output.INVERSE_DEPTH, "none"),
     Unit("depth-anything/prompt-depth-anything-*", Output.METRIC_DEPTH, "none", note="only with a metric prompt"),
     Unit("depth-anything/DA3METRIC-*", Output.CANONICAL_DEPTH, "given", canonical_focal=300.0),
+    Unit("depth-anything/DA3NESTED-*", Output.METRIC_DEPTH, "estimated"),
     Unit("depth-anything/DA3*", Output.SCALE_FREE_DEPTH, "estimated"),
     Unit("Intel/zoedepth-*", Output.METRIC_DEPTH, "none"),
     Unit("Intel/dpt-*", Output.INVERSE_DEPTH, "none"),

@@ -8,6 +8,7 @@ right answers is known as a function of the margin on both sides of the default.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
+from pseudogd.vqa.audit.intervals import share_interval
 from pseudogd.vqa.fact import Fact
 from pseudogd.vqa.guards import Margins
 from pseudogd.vqa.scene import Q50, Scene
@@ -34,7 +36,8 @@ _STEPS = 12
 @dataclass(frozen=True)
 class Tried:
     """One fact of the teacher's scene and whether it is true. ``shortcut``: whether the flat picture's rule of thumb
-    gives the right answer, None where there is no such rule; ``loose``: asked only with narrower margins."""
+    gives the right answer, None where there is no such rule; ``loose``: asked only with narrower margins; ``photo``: id
+    of the photo; ``unit``: that of the margin where the fact says it."""
 
     task: str
     form: str
@@ -42,6 +45,8 @@ class Tried:
     right: bool
     shortcut: bool | None
     loose: bool
+    photo: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,15 @@ def share_of(tried: Iterable[Tried]) -> Share:
     return Share(len(verdicts), sum(verdicts))
 
 
+def figures_of(tried: Iterable[Tried]) -> dict[str, Any]:
+    """``count``, ``right``, ``photos``, their ``share`` (null of nothing) and its 95 % interval, for which facts of one
+    photo are not independent (`vqa.audit.intervals.share_interval`)."""
+    own = list(tried)
+    low, high = share_interval(np.array([one.right for one in own], dtype=np.float64), [one.photo for one in own])
+    found = share_of(own).to_dict()
+    return {**found, "interval": [round(low, 4), round(high, 4)], "photos": len({one.photo for one in own})}
+
+
 def loosened(margins: Margins, share: float = LOOSE) -> Margins:
     """Margins with ``share`` of their width: ratios come nearer to 1, all else to 0."""
     values = {}
@@ -85,12 +99,19 @@ def loosened(margins: Margins, share: float = LOOSE) -> Margins:
 
 
 def try_scene(
-    told: Scene, true: Scene, settings: SynthSettings, seed: int = 0, most: int = 40, curves: bool = True
+    told: Scene,
+    true: Scene,
+    settings: SynthSettings,
+    seed: int = 0,
+    most: int = 40,
+    curves: bool = True,
+    unjudged: Counter[str] | None = None,
 ) -> list[Tried]:
     """Facts of the teacher's scene, judged by the true one; at most ``most`` of a task and width of margins,
     of which the narrow ones are left out without ``curves``.
 
-    Facts about things that the true scene does not have are left out: nothing tells whether they are right.
+    Facts about things that the true scene does not have are left out: nothing tells whether they are right. Those of
+    the usual margins are counted in ``unjudged`` by the reason.
     """
     found = []
     for loose in (False, True) if curves else (False,):
@@ -99,20 +120,28 @@ def try_scene(
         steady = Stability(told, steadiness, generator(seed, told.image_id, "stability"))
         for task, quota in settings.tasks.items():
             if quota > 0:
-                facts = islice(stable(task_facts(told, task, plan, seed), steady, steadiness), most)
-                found += [one for scored in facts if (one := _judged(scored.fact, true, loose)) is not None]
+                for scored in islice(stable(task_facts(told, task, plan, seed), steady, steadiness), most):
+                    one = _judged(scored.fact, true, loose)
+                    if isinstance(one, Tried):
+                        found.append(one)
+                    elif unjudged is not None and not loose:
+                        unjudged[one] += 1
     return found
 
 
-def _judged(fact: Fact, true: Scene, loose: bool) -> Tried | None:
-    if not true.supports(fact.kind) or any(true.find(operand) is None for operand in fact.operands):
-        return None
+def _judged(fact: Fact, true: Scene, loose: bool) -> Tried | str:
+    """The verdict, or why there is none."""
+    if not true.supports(fact.kind):
+        return "the true camera is unknown"
+    if any(true.find(operand) is None for operand in fact.operands):
+        return "true depth does not show one of the things"
     answer = answer_in(true, fact)
     if answer is None and fact.style == "point":
-        return None  # true depth is unknown at one of the points
+        return "true depth is unknown at one of the points"
     rule = fact.evidence.get("shortcut")
     shortcut = None if not isinstance(rule, Mapping) else bool(rule.get("right"))
-    return Tried(fact.task, fact.form, float(fact.margin), same(fact, answer), shortcut, loose)
+    unit = str(fact.evidence.get("margin_unit", ""))
+    return Tried(fact.task, fact.form, float(fact.margin), same(fact, answer), shortcut, loose, true.image_id, unit)
 
 
 def curve(tried: Sequence[Tried]) -> list[dict[str, Any]]:
@@ -124,7 +153,7 @@ def curve(tried: Sequence[Tried]) -> list[dict[str, Any]]:
         rest = ordered[start:]
         if rest and (not points or rest[0].margin > points[-1]["margin"]):
             points.append({"margin": round(rest[0].margin, 4), "kept": round(len(rest) / len(ordered), 3),
-                           **share_of(rest).to_dict()})  # fmt: skip
+                           **figures_of(rest)})  # fmt: skip
     return points
 
 
@@ -135,6 +164,11 @@ class Proposal:
     least_margin: Mapping[str, float]
     without: Sequence[str]
     unknown: Sequence[str]
+
+    def kept(self, tried: Iterable[Tried]) -> list[Tried]:
+        """What is still asked with it."""
+        least, without = self.least_margin, self.without
+        return [one for one in tried if one.form not in without and one.margin >= least.get(one.form, 0.0)]
 
 
 def propose(tried: Sequence[Tried], wanted: float) -> Proposal:
@@ -147,8 +181,12 @@ def propose(tried: Sequence[Tried], wanted: float) -> Proposal:
     least: dict[str, float] = {}
     without: list[str] = []
     rare: dict[str, list[Tried]] = {}
-    for form in sorted({one.form for one in tried}):
-        own = sorted((one for one in tried if one.form == form and not one.loose), key=lambda one: one.margin)
+    by_form: dict[str, list[Tried]] = {one.form: [] for one in tried}
+    for one in tried:
+        if not one.loose:
+            by_form[one.form].append(one)
+    for form in sorted(by_form):
+        own = sorted(by_form[form], key=lambda one: one.margin)
         if len(own) < ENOUGH:
             rare[form] = own
             continue
