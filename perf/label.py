@@ -95,6 +95,11 @@ def measure(args: Any) -> None:
         "throughput_of_label": {
             name: round(1 / ratio(times, "label", name)["wall"], 3) for name in jobs if name != "label"
         },
+        "throughput_of_label_by_round": {
+            name: [round(theirs / ours, 3) for theirs, ours in zip(times[name]["wall"], times["label"]["wall"])]
+            for name in jobs
+            if name != "label"
+        },
         "input_pixels": list(photo.shape[-2:]),
         "storage": {
             name: storage(args.teacher, args.device, args.side, args.stored, compact_maps=name == "compact_maps")
