@@ -63,6 +63,16 @@ def test_a_photo_has_the_bytes_of_a_full_batch(photos, threads):
     assert all(np.array_equal(one.depth, other.depth) for one, other in zip(full, half))
 
 
+@pytest.mark.parametrize(("batch_size", "seen"), [(FULL // 2, [8, 8, 8]), (FULL, [16, 16]), (FULL - 4, [12, 12])])
+def test_only_the_last_batches_of_full_ones_are_filled_up(photos, tmp_path, batch_size, seen):
+    """With batches of 8 the network once saw 16 each time, and labelling took twice as long."""
+    teacher, sizes = load_teacher("embedded", device="cpu"), []
+    infer = teacher.infer
+    teacher.infer = lambda prepared: (sizes.append(len(prepared)), infer(prepared))[1]
+    label(photos, teacher, tmp_path / "data", batch_size=batch_size, workers=1, quiet=True)
+    assert sizes == seen
+
+
 def test_as_many_passes_as_threads_and_only_for_networks_on_the_cpu(tmp_path, threads):
     network = load_teacher(str(save_tiny_depth_anything(tmp_path / "tiny")), device="cpu")
     (tmp_path / "depth").mkdir()

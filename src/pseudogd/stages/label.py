@@ -170,7 +170,12 @@ class _Run:
         compact_maps: bool | None = None,
         quiet: bool = True,
     ) -> None:
-        self._teacher, self._entries, self._cameras, self._lanes = Steady(teacher), entries, cameras, lanes
+        self._teacher, self._entries, self._cameras, self._lanes = (
+            Steady(teacher, batch_size),
+            entries,
+            cameras,
+            lanes,
+        )
         self._asker = Asker(self._teacher, quiet)
         self._batch_size, self._max_pixels, self._compact = batch_size, max_pixels, compact_maps
         self._ahead = batch_size + 2 * workers
