@@ -8,6 +8,7 @@ Where a GPU works, `wall` alone means something.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import math
 import os
@@ -35,6 +36,7 @@ def in_turns(jobs: Mapping[str, Callable[[], Any]], rounds: int, warm_up: int = 
     names = list(jobs)
     for number in range(-warm_up, rounds):
         for name in names:
+            gc.collect()  # what one left behind is not looked through in another's time
             wall, cpu = time.perf_counter(), time.process_time()
             jobs[name]()
             spent = time.perf_counter() - wall, time.process_time() - cpu

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 SIZES = {
@@ -13,7 +14,10 @@ SIZES = {
 
 
 def save_teacher(folder: Path, size: str, side: int) -> Path:
-    """A metric Depth Anything over a DINOv2 with patches of 14 pixels; `side` is that of its input, pixels."""
+    """A metric Depth Anything over a DINOv2 with patches of 14 pixels; `side` is that of its input, pixels.
+
+    Its preprocessor_config.json is that of the published ones, for `pseudogd` and transformers' pipeline alike.
+    """
     import torch
     from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
 
@@ -40,4 +44,21 @@ def save_teacher(folder: Path, size: str, side: int) -> Path:
     )
     torch.manual_seed(0)
     DepthAnythingForDepthEstimation(config).save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps(_preprocessor(side), indent=1), encoding="utf-8")
     return folder
+
+
+def _preprocessor(side: int) -> dict[str, object]:
+    return {
+        "image_processor_type": "DPTImageProcessor",
+        "do_resize": True,
+        "size": {"height": side, "width": side},
+        "keep_aspect_ratio": True,
+        "ensure_multiple_of": 14,
+        "resample": 3,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": [0.485, 0.456, 0.406],
+        "image_std": [0.229, 0.224, 0.225],
+    }

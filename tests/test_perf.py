@@ -95,6 +95,22 @@ def test_prints_one_json_object(name, monkeypatch, capsys):
         )
 
 
+def test_a_teacher_of_random_weights_is_compared_with_the_pipeline_too(monkeypatch, capsys):
+    """It needs a preprocessor_config.json, which transformers alone insists on."""
+    monkeypatch.syspath_prepend(FOLDER)
+    module = importlib.import_module("label")
+    monkeypatch.setattr(module, "_SIDE", 56)
+    words = ["--random", "tiny", "--photos", "3", "--size", "64", "--batch-size", "2", "--rounds", "2", "--stored", "0"]
+    monkeypatch.setattr(sys, "argv", ["label", *words])
+    with as_loud_as_before():
+        module.main()
+    result = json.loads(capsys.readouterr().out)
+    assert result["input_pixels"] == [56, 56] and result["ratio_label_to_pipeline"]["wall"] > 0
+    assert set(result["photos_per_second"]) == {"label", "network", "pipeline"}
+    for name in ("network", "pipeline"):
+        assert len(result["throughput_of_label_by_round"][name]) == 2 and result["throughput_of_label"][name] > 0
+
+
 def test_the_interval_of_a_ratio_holds_its_median_and_narrows_with_rounds(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
     from common import interval, ratio

@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pseudogd.geometry.camera import Camera
-from pseudogd.geometry.gravity import UpPrior, gravity_rotation, up_from_normals
+from pseudogd.geometry.gravity import UpPrior, _averaged, gravity_rotation, up_from_normals
 from pseudogd.geometry.normals import normals_from_depth
 
 vectors = st.tuples(*[st.floats(-1, 1)] * 3).map(np.array)
@@ -159,3 +159,27 @@ def test_another_prior_reaches_other_photos():
 def test_normals_need_three_components():
     with pytest.raises(ValueError):
         up_from_normals(np.ones((10, 2)))
+
+
+def test_normals_of_a_large_map_are_averaged_over_blocks():
+    """Against the mean taken block by block: half known is enough, a crease is not, an edge of the map is left out."""
+    rng, block = np.random.default_rng(4), 3
+    normals = rng.normal((0, -1, -2), 0.3, (48 * block + 2, 50 * block + 1, 3)).astype(np.float32)
+    normals[60:80] *= rng.choice([-1, 1], (20, normals.shape[1], 1))
+    normals /= np.linalg.norm(normals, axis=2, keepdims=True)
+    for unknown in (0.0, 0.5):
+        seen = normals.copy()
+        seen[rng.random(seen.shape[:2]) < unknown] = np.nan
+        found, left_out = _averaged(seen), 0
+        assert found.shape == (48, 50, 3)
+        for row in range(48):
+            for column in range(50):
+                part = seen[row * block : (row + 1) * block, column * block : (column + 1) * block].reshape(-1, 3)
+                known = part[np.isfinite(part[:, 0])]
+                mean = known.mean(axis=0) if len(known) else np.zeros(3)
+                if 2 * len(known) < block**2 or np.linalg.norm(mean) <= 0.8:
+                    assert np.isnan(found[row, column]).all()
+                    left_out += 1
+                else:
+                    assert found[row, column] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
+        assert 200 < left_out < 48 * 50 - 200

@@ -1,5 +1,8 @@
 """The same photos give the same bytes on any number of torch's threads and of workers."""
 
+import os
+import sys
+import threading
 import time
 
 import numpy as np
@@ -8,7 +11,7 @@ import torch
 from helpers import photos as make
 from helpers.tiny_depth_anything import save_tiny_depth_anything
 
-from pseudogd.stages._lanes import FULL, MOST_LANES, Bounded, Lanes, Steady, on_cpu
+from pseudogd.stages._lanes import FULL, MOST_LANES, Bounded, Lanes, Steady, hands, on_cpu
 from pseudogd.stages.label import label
 from pseudogd.store.dataset import Store
 from pseudogd.teachers import load_teacher
@@ -60,6 +63,16 @@ def test_a_photo_has_the_bytes_of_a_full_batch(photos, threads):
     assert all(np.array_equal(one.depth, other.depth) for one, other in zip(full, half))
 
 
+@pytest.mark.parametrize(("batch_size", "seen"), [(FULL // 2, [8, 8, 8]), (FULL, [16, 16]), (FULL - 4, [12, 12])])
+def test_only_the_last_batches_of_full_ones_are_filled_up(photos, tmp_path, batch_size, seen):
+    """With batches of 8 the network once saw 16 each time, and labelling took twice as long."""
+    teacher, sizes = load_teacher("embedded", device="cpu"), []
+    infer = teacher.infer
+    teacher.infer = lambda prepared: (sizes.append(len(prepared)), infer(prepared))[1]
+    label(photos, teacher, tmp_path / "data", batch_size=batch_size, workers=1, quiet=True)
+    assert sizes == seen
+
+
 def test_as_many_passes_as_threads_and_only_for_networks_on_the_cpu(tmp_path, threads):
     network = load_teacher(str(save_tiny_depth_anything(tmp_path / "tiny")), device="cpu")
     (tmp_path / "depth").mkdir()
@@ -89,6 +102,20 @@ def test_who_submits_too_much_waits():
         assert sorted(begun) == [0, 1]
         go.set()
         assert len(all_in.result(timeout=10)) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")
+def test_hands_give_way_to_the_network_and_to_nobody_else_is_it_told():
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before, teacher = niceness(), load_teacher("embedded", device="cpu")
+    with hands(2) as pool:
+        found = {pool.submit(niceness).result() for _ in range(4)}
+        lanes = Lanes(teacher)
+        assert lanes.submit(niceness).result() == before == niceness()
+        lanes.close()
+    assert found == {min(before + 3, 19)}
 
 
 def test_the_network_rests_at_no_shard_boundary(photos, tmp_path):

@@ -135,8 +135,10 @@ def _averaged(normals: NDArray[Any]) -> NDArray[Any]:
     cut = normals[: rows * block, : columns * block]
     with np.errstate(invalid="ignore"):
         known = np.isfinite(cut[..., 0] + cut[..., 1] + cut[..., 2])
-    count = known.reshape(rows, block, columns, block).sum(axis=(1, 3), dtype=np.int32)
-    cut = np.where(known[..., None], cut, cut.dtype.type(0))
+    count = known.reshape(rows, block, -1).sum(axis=1, dtype=np.int32).reshape(rows, columns, block).sum(axis=2)
+    if not known.all():
+        cut = cut.copy()
+        cut[~known] = 0
     lines = cut.reshape(rows, block, columns * block * 3).sum(axis=1).reshape(rows, columns, block, 3)
     mean = lines[:, :, 0].copy()
     for k in range(1, block):

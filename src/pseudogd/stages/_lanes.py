@@ -6,10 +6,11 @@ choose convolutions by it. So every pass runs on one thread, and as many passes 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from threading import Semaphore
+from threading import Semaphore, get_native_id
 from typing import Any, TypeVar
 
 from pseudogd.geometry.types import Geometry
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 MOST_LANES = 8
 """Each pass holds the activations of one batch."""
+_NICER = 3  # of the scheduler's 20 steps of politeness: a third of a core that another thread wants, too
 FULL = 16
 """With fewer photos and one thread, torch computes 1 x 1 convolutions by another library, which rounds otherwise."""
 
@@ -61,6 +63,14 @@ def on_one_thread(fn: Callable[[], T]) -> T:
         torch.set_num_threads(before)  # as in `Lanes.close`
 
 
+def hands(count: int) -> ThreadPoolExecutor:
+    """Threads for work beside the network, which has the right of way on a processor that both want.
+
+    Where there are more threads than cores, each pass would otherwise lose time to photos that nobody waits for yet.
+    """
+    return ThreadPoolExecutor(count, thread_name_prefix="hand", initializer=_give_way)
+
+
 class Bounded:
     """An executor that takes at most `limit` tasks that are not done; who submits more waits."""
 
@@ -82,12 +92,13 @@ class Bounded:
 class Steady(Teacher):
     """A teacher whose batches are filled up with the last photo where more than half of `FULL` are there.
 
-    It costs little, and the last photos of a folder have the bytes that they would have in a full batch.
+    It costs little, and the last photos of a folder have the bytes that they would have in a full batch. Not where
+    `batch_size` is below `FULL`: every batch would be filled up, at up to twice the time.
     """
 
-    def __init__(self, teacher: Teacher) -> None:
+    def __init__(self, teacher: Teacher, batch_size: int = FULL) -> None:
         self._teacher = teacher
-        self._fills = on_cpu(teacher)
+        self._fills = batch_size >= FULL and on_cpu(teacher)
         self.info, self.settings, self.scale = teacher.info, teacher.settings, teacher.scale
         self.errors, self.looks, self.alone = teacher.errors, teacher.looks, teacher.alone
 
@@ -138,3 +149,14 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)  # of this thread alone
+
+
+def _give_way() -> None:
+    """Lower the priority of this thread; elsewhere than on Linux only whole processes have one."""
+    if sys.platform != "linux":
+        return
+    try:
+        thread = get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICER)
+    except OSError:  # a sandbox may forbid it; it is no more than a matter of speed
+        pass

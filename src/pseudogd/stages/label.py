@@ -21,7 +21,7 @@ from pseudogd.geometry.types import CAMERA_SOURCES
 from pseudogd.geometry.uprights import Edges
 from pseudogd.progress import notice
 from pseudogd.stages._entries import Entry, identify
-from pseudogd.stages._lanes import Bounded, Lanes, Steady
+from pseudogd.stages._lanes import Bounded, Lanes, Steady, hands
 from pseudogd.store.dataset import Store
 from pseudogd.store.inputs import find_photos
 from pseudogd.store.photos import MAX_PIXELS, open_photo
@@ -109,7 +109,7 @@ def label(
         settings["depth_error"] = dict(guide.errors)
     _hint_at_cameras(Path(photos), camera_file, quiet)
     writing = job.writing(Path(out), "geometry", overwrite=overwrite, create=True)
-    with writing, ThreadPoolExecutor(workers) as threads:
+    with writing, hands(workers) as threads:
         store = Store.open(out, "geometry", settings, resume=not overwrite, photos=root)
         entries = identify(paths, root, threads, quiet)
         count, duplicates = len(paths), len(paths) - len(entries)
@@ -118,9 +118,8 @@ def label(
         def build() -> ShardFunction:
             """In an actor, which has a teacher of its own."""
             again = load_teacher(teacher, **teacher_options)
-            hands = ThreadPoolExecutor(_ACTOR_THREADS)
             settings = (batch_size, _ACTOR_THREADS, max_pixels, compact_maps)
-            return _Run(again, entries, camera_file, hands, Lanes(again), *settings).shard
+            return _Run(again, entries, camera_file, hands(_ACTOR_THREADS), Lanes(again), *settings).shard
 
         lanes = Lanes(guide)
         run = _Run(guide, entries, camera_file, threads, lanes, batch_size, workers, max_pixels, compact_maps, quiet)
@@ -171,7 +170,12 @@ class _Run:
         compact_maps: bool | None = None,
         quiet: bool = True,
     ) -> None:
-        self._teacher, self._entries, self._cameras, self._lanes = Steady(teacher), entries, cameras, lanes
+        self._teacher, self._entries, self._cameras, self._lanes = (
+            Steady(teacher, batch_size),
+            entries,
+            cameras,
+            lanes,
+        )
         self._asker = Asker(self._teacher, quiet)
         self._batch_size, self._max_pixels, self._compact = batch_size, max_pixels, compact_maps
         self._ahead = batch_size + 2 * workers
@@ -285,7 +289,7 @@ def _row(found: tuple[_Ready, Any]) -> list[dict[str, Any]]:
     entry, source = ready.entry, source_of(geometry.camera, ready.camera, ready.source)
     return [
         geometry_row(
-            replace(complete(geometry, ready.edges), camera_source=source),
+            complete(replace(geometry, camera_source=source), ready.edges),
             image_id=entry.image_id,
             path=entry.name,
             width=ready.width,

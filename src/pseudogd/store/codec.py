@@ -31,7 +31,9 @@ def encode_depth(depth: np.ndarray) -> bytes:
     if depth.ndim != 2 or depth.size == 0:
         raise ValueError(f"a depth map has shape (H, W), not {depth.shape}")
     with np.errstate(invalid="ignore", divide="ignore"):
-        level = np.log(np.clip(depth, NEAREST_M, FARTHEST_M) / NEAREST_M)
+        level = np.clip(depth, NEAREST_M, FARTHEST_M)
+        level /= NEAREST_M
+        np.log(level, out=level)
         level /= _STEP
         np.rint(level, out=level)
         level += _FIRST

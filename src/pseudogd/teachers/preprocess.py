@@ -70,9 +70,15 @@ class Preprocessing:
         """(3, h, w) float32 network input of an RGB photo."""
         size = self.target_size(*image.size)
         resized = image if image.size == size else image.resize(size, resample=self.resample)
-        values = np.asarray(resized).astype(np.float32) * np.float32(self.rescale)
-        normalised = (values - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
-        return np.ascontiguousarray(normalised.transpose(2, 0, 1))
+        values = np.asarray(resized)
+        planes = np.empty((3, *values.shape[:2]), np.float32)
+        means, stds = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
+        for k, plane in enumerate(planes):  # in place: a large photo's floats are written once
+            plane[:] = values[..., k]
+            plane *= np.float32(self.rescale)
+            plane -= means[k]
+            plane /= stds[k]
+        return planes
 
     def _whole(self, length: float) -> int:
         return max(round(length / self.multiple), 1) * self.multiple
