@@ -36,8 +36,8 @@ def floor_distance(ray: Array, ground: Plane) -> float:
 def disagreement(place: float, foot: float, wide: float, standing: bool) -> float:
     """By how much of its distance a thing is farther or nearer than its foot allows, as a difference of logarithms.
 
-    ``place``, ``foot``: distances on the ground of its middle and of where the floor is seen at its lower end; ``wide``:
-    its width. Only of what is ``standing`` on the floor there may not be floor behind its lower end.
+    ``place``, ``foot``: distances on the ground of its middle and of where the floor is seen at its lower end;
+    ``wide``: its width. Behind the lower end of what is not ``standing`` on the floor, floor may be seen.
     """
     if not (math.isfinite(foot) and min(place, foot) > 0):
         return 0.0
