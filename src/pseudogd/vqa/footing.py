@@ -18,8 +18,8 @@ from pseudogd.vqa.scene import Array
 BEHIND = 0.4
 """Of its width: how far the middle of what is seen of a thing may be behind its foot."""
 SLACK = 0.05
-"""Of its distance: by how much the two may differ besides. In 360 simulated rooms 4 of 100 things that rest on the floor
-differ by more with true depth (59 of 1,376), and 26 of 100 with that of the embedded teacher (316 of 1,205)."""
+"""Of its distance: by how much the two may differ besides. In 360 simulated rooms 4 of 100 things that rest on the
+floor differ by more with true depth (59 of 1,376), and 26 of 100 with that of the embedded teacher (316 of 1,205)."""
 
 
 def floor_distance(ray: Array, ground: Plane) -> float:
