@@ -2,11 +2,11 @@
 
 Frame: on the ground at X, forward f = horizontal unit vector from X to Y (away: from Y to X), right r = f x up. With
 v = horizontal vector from X to Z, theta = atan2(v.r, v.f), right positive, and the four sectors are centred at 0, 90,
-180 and -90 degrees. Asked only with a camera and confident gravity, if X, Y and Z keep their distances (stand-off and
-footprint of X), theta keeps a margin from the nearest sector edge that also exceeds twice its propagated error, and
-most of the visible part of Z lies in that sector. The middle of a thing that the picture's border cuts off is not the
-middle of what is seen of it: such a place has an error of its own. Every fact has a twin with the opposite facing and
-answer.
+180 and -90 degrees. Asked only with a camera and confident gravity, if X, Y and Z keep their distances (stand-off,
+footprint of X, and twice the error of the distance), theta keeps a margin from the nearest sector edge that also
+exceeds twice its propagated error, and most of the visible part of Z lies in that sector. The middle of a thing that
+the picture's border cuts off is not the middle of what is seen of it: such a place has an error of its own. Every fact
+has a twin with the opposite facing and answer.
 
 Two rules of the flat picture come near. Whoever forgets to turn, and tells the side that the camera sees, is right on
 at most one of two twins. Whoever turns, but takes the picture for a map on which up is ahead, is right on both or on
