@@ -136,7 +136,8 @@ def candidates(photo: TruePhoto, seed: int) -> list[Candidate]:
     camera = photo.geometry.camera
     assert camera is not None  # true_photos gives none without
     size = (camera.width, camera.height)
-    known = SceneSettings(hidden_doubt=1.0, lifted_doubt=1.0, thin_doubt=1.0, deep_doubt=1.0)  # depth is the truth
+    # Depth is the truth.
+    known = SceneSettings(hidden_doubt=1.0, lifted_doubt=1.0, thin_doubt=1.0, deep_doubt=1.0, foot_doubt=0.0)
     scene = build_scene(photo.geometry, photo.objects, image_id=photo.name, size=size, settings=known)
     settings = SynthSettings(
         tasks=_DRAWN,

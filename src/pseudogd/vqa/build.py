@@ -16,6 +16,7 @@ from pseudogd.geometry.gravity import Plane, fit_ground, gravity_rotation
 from pseudogd.geometry.types import Geometry, Scale
 from pseudogd.objects.masks import decode_at
 from pseudogd.vqa.categories import has_front, is_standable
+from pseudogd.vqa.footing import disagreement, floor_distance
 from pseudogd.vqa.outlines import Hiding, around, depth_edges, eroded, foot_share, slimness
 from pseudogd.vqa.scene import (
     NOT_BELIEVED,
@@ -264,9 +265,12 @@ class _Measure:
             occluded=hidden,
             cut=cut,
             known=float((seen.mask & seen.known).sum() / seen.mask.sum()),
-            sigma=self._sigma(ys, xs, bare)
-            * self._place_doubt(hidden, gap, unit, foot)
-            * self._shape_doubt(seen.mask, depths, values.get("wide"), bare),
+            sigma=math.hypot(
+                self._sigma(ys, xs, bare)
+                * self._place_doubt(hidden, gap, unit, foot)
+                * self._shape_doubt(seen.mask, depths, values.get("wide"), bare),
+                0.0 if bare else self._foot_doubt(seen, values, ground, self._rests(gap, unit, foot)),
+            ),
             u=u,
             v=v,
             z=depths,
@@ -374,8 +378,28 @@ class _Measure:
     def _place_doubt(self, hidden: float, gap: float | None, unit: float, foot: float) -> float:
         """How much farther off than others a thing may be: see `SceneSettings.hidden_doubt`."""
         doubt = self.settings.hidden_doubt if hidden > HARDLY_HIDDEN else 1.0
-        lifted = gap is not None and (gap > RESTS_WITHIN * unit or foot > FOOT_ELSEWHERE)
-        return doubt * (self.settings.lifted_doubt if lifted else 1.0)
+        return doubt * (1.0 if self._rests(gap, unit, foot) else self.settings.lifted_doubt)
+
+    def _rests(self, gap: float | None, unit: float, foot: float) -> bool:
+        """Whether a thing is seen to rest on the floor, or no floor is known."""
+        return gap is None or not (gap > RESTS_WITHIN * unit or foot > FOOT_ELSEWHERE)
+
+    def _foot_doubt(self, seen: _Seen, values: Mapping[str, Any], ground: Plane | None, rests: bool) -> float:
+        """Relative error that comes to the others: see `SceneSettings.foot_doubt`."""
+        wide = values.get("wide")
+        if not self.settings.foot_doubt or ground is None or wide is None:
+            return 0.0
+        assert self.geometry.camera is not None and self.rotation is not None  # what is wide has both
+        height, width = self.depth.shape
+        view = self.geometry.camera.resized(width, height)
+        rows = np.flatnonzero(seen.mask.any(axis=1))
+        column = float(np.median(np.flatnonzero(seen.mask[rows[-1]])))
+        lowest = seen.top + int(rows[-1]) + 1
+        ray = np.array([(seen.left + column - view.cx) / view.fx, (lowest - 0.5 - view.cy) / view.fy, 1.0])
+        place = math.hypot(values["centre"][0], values["centre"][2])
+        whole = lowest < height  # else it goes on below the picture
+        foot = floor_distance(self.rotation @ ray, ground)
+        return self.settings.foot_doubt * disagreement(place, foot, wide, rests and whole)
 
     def _shape_doubt(self, mask: Mask, depths: Array, wide: float | None, bare: bool) -> float:
         """The same for its shape: see `SceneSettings.thin_doubt`."""

@@ -46,7 +46,8 @@ class SceneSettings:
     floor (or whose depth says so, or whose foot is not seen on it because another thing is there): what stands free on
     the floor is seldom far off, as the floor says where it is. ``thin_doubt``: the same for poles, of which a depth map
     has seen little, and ``deep_doubt`` for what seems to reach much farther back than it is wide, as things do that
-    have been given the depth of what is behind them.
+    have been given the depth of what is behind them. ``foot_doubt``: how many times the disagreement
+    between where a thing is and where its foot is seen on the floor is an error besides the others (see `footing`).
     ``up_confidence``: least confidence at which gravity is believed; ``up_sigma``: its error in radians then.
     ``sunk``: a thing that reaches farther below the floor (metres) is left out: depth maps give thin things, such as
     the pole of a lamp, the depth of the wall behind them, and a ray that goes there through the floor shows it.
@@ -59,6 +60,7 @@ class SceneSettings:
     lifted_doubt: float = 2.0
     thin_doubt: float = 2.0
     deep_doubt: float = 2.0
+    foot_doubt: float = 1.5
     up_confidence: float = 0.5
     up_sigma: float = math.radians(3.0)
     sunk: float = 0.15

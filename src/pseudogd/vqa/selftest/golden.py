@@ -23,7 +23,13 @@ Array = NDArray[np.float64]
 
 TEACHER = TeacherInfo("golden", "1", "", "none")
 SURE = SceneSettings(
-    depth_sigma=0.005, up_sigma=0.002, hidden_doubt=1.0, lifted_doubt=1.0, thin_doubt=1.0, deep_doubt=1.0
+    depth_sigma=0.005,
+    up_sigma=0.002,
+    hidden_doubt=1.0,
+    lifted_doubt=1.0,
+    thin_doubt=1.0,
+    deep_doubt=1.0,
+    foot_doubt=0.0,
 )
 LEAST_PIXELS = 12
 

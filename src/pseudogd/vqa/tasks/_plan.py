@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from pseudogd.vqa.build import RESTS_WITHIN
+from pseudogd.vqa.build import FOOT_ELSEWHERE, RESTS_WITHIN
+from pseudogd.vqa.outlines import foot_share
 from pseudogd.vqa.scene import Q50, Scene, SceneObject
 
 ACROSS = 0.5
@@ -107,7 +108,7 @@ def _meeting(scene: Scene, upper: SceneObject, is_other: Callable[..., NDArray[n
 
 def well_placed(scene: Scene, thing: SceneObject) -> bool:
     """Whether the place of a thing agrees with its surroundings: it rests on the floor, on another thing or on a desk
-    that nobody named, or is flat on what is behind it.
+    that nobody named, or is flat on what is behind it and above all else.
 
     What seems to float in the air has mostly been given too small a depth. True where no floor is known.
     """
@@ -124,6 +125,8 @@ def _agrees(scene: Scene, thing: SceneObject) -> bool:
         return True
     if _on_unnamed(scene, thing) > TOUCHES:
         return True
+    if foot_share(thing.mask, scene.labels, scene.index(thing.object_id)) > FOOT_ELSEWHERE:
+        return False  # on another thing or behind it, and neither at its depth nor on the floor
     top, left, bottom, right = thing.window
     beside = [column for column in (left - BESIDE, right + BESIDE) if 0 <= column < scene.depth.shape[1]]
     around, labels = scene.depth[top : bottom + 1, beside], scene.labels[top : bottom + 1, beside]

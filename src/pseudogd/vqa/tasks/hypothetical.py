@@ -2,11 +2,11 @@
 
 Frame: on the ground at X, forward f = horizontal unit vector from X to Y (away: from Y to X), right r = f x up. With
 v = horizontal vector from X to Z, theta = atan2(v.r, v.f), right positive, and the four sectors are centred at 0, 90,
-180 and -90 degrees. Asked only with a camera and confident gravity, if X, Y and Z keep their distances (stand-off and
-footprint of X), theta keeps a margin from the nearest sector edge that also exceeds twice its propagated error, and
-most of the visible part of Z lies in that sector. The middle of a thing that the picture's border cuts off is not the
-middle of what is seen of it: such a place has an error of its own. Every fact has a twin with the opposite facing and
-answer.
+180 and -90 degrees. Asked only with a camera and confident gravity, if X, Y and Z keep their distances (stand-off,
+footprint of X, and twice the error of the distance), theta keeps a margin from the nearest sector edge that also
+exceeds twice its propagated error, and most of the visible part of Z lies in that sector. The middle of a thing that
+the picture's border cuts off is not the middle of what is seen of it: such a place has an error of its own. Every fact
+has a twin with the opposite facing and answer.
 
 Two rules of the flat picture come near. Whoever forgets to turn, and tells the side that the camera sees, is right on
 at most one of two twins. Whoever turns, but takes the picture for a map on which up is ahead, is right on both or on
@@ -159,9 +159,11 @@ def sector_index(theta: Array) -> NDArray[np.int64]:
 def far_enough(scene: Scene, margins: Margins) -> NDArray[np.bool_]:
     """(N, N, N) bool: all three differ, Y and Z keep clear of the stand at X and of each other, and none floats.
 
-    What floats in the air has mostly been given the depth of what hides it: one such thing spoils every direction.
+    What floats in the air has mostly been given the depth of what hides it: one such thing spoils every direction. An
+    error along a line does not turn it until it is as long as the line, which then points the other way: so places are
+    also farther from the stand than their own error on the line to it allows.
     """
-    key = ("far enough", margins.stand_off)  # of one scene six tasks ask
+    key = ("far enough", margins.stand_off, margins.sigmas)  # of one scene six tasks ask
     if key not in scene.memo:
         scene.memo[key] = _far_enough(scene, margins)
     far: NDArray[np.bool_] = scene.memo[key]
@@ -170,10 +172,13 @@ def far_enough(scene: Scene, margins: Margins) -> NDArray[np.bool_]:
 
 def _far_enough(scene: Scene, margins: Margins) -> NDArray[np.bool_]:
     ground = scene.centres[:, ::2]
-    level = np.linalg.norm(ground[None] - ground[:, None], axis=-1)
+    line = ground[None] - ground[:, None]
+    level = np.linalg.norm(line, axis=-1)
+    along = np.einsum("abk,bk->ab", line, scene.errors[:, ::2])  # error of b times the length
+    turns = margins.sigmas * np.hypot(along, along.T) < level**2
     around = np.array([obj.footprint for obj in scene.objects])
     least = np.maximum(margins.stand_off * scene.unit, around)
-    from_stand = level >= least[:, None]
+    from_stand = (level >= least[:, None]) & turns
     apart = level >= 0.5 * margins.stand_off * scene.unit
     usable = np.array([not (obj.boxes_only or (obj.truncated and obj.occluded > 0.5)) for obj in scene.objects])
     usable &= placed(scene)
