@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from pseudogd.vqa.build import FOOT_ELSEWHERE, RESTS_WITHIN
+from pseudogd.vqa.measure import FOOT_ELSEWHERE, RESTS_WITHIN
 from pseudogd.vqa.outlines import foot_share
 from pseudogd.vqa.scene import Q50, Scene, SceneObject
 

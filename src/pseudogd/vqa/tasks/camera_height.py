@@ -15,10 +15,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pseudogd.vqa.build import RESTS_WITHIN
 from pseudogd.vqa.categories import is_standable
 from pseudogd.vqa.fact import Fact, rounded
 from pseudogd.vqa.guards import Margins, about
+from pseudogd.vqa.measure import RESTS_WITHIN
 from pseudogd.vqa.phrasing import Form, meant, metres
 from pseudogd.vqa.scene import Scene
 from pseudogd.vqa.tasks._written import length_grid, snapped, spaced, spacing
