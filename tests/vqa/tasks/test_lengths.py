@@ -124,3 +124,17 @@ def test_coarse_depth_gives_coarse_numbers():
         assert facts
         for fact in facts:
             assert all(amount / step == pytest.approx(round(amount / step)) for amount in fact.amounts)
+
+
+def test_where_no_floor_is_known_distances_are_compared_as_of_lifted_things():
+    """Margins grow by `lifted_doubt` there; where there is a floor it changes nothing of what stands on it."""
+    # 2.5 m and 7 m away: about three times as far, which errors of 4 % leave sure, and such of 20 % do not
+    blocks = [Block("red box", -0.5, 2.5, 0.4, 0.8), Block("blue box", 0.7, 7.0, 0.5, 0.9)]
+
+    def is_far_asked(floor, **doubt):
+        scene = golden(blocks, settings=replace(SURE, depth_sigma=0.04, **doubt))
+        scene = scene if floor else replace(scene, ground=None)
+        return any(fact.form == "times.far" for seed in range(20) for fact in asked(scene, "times", seed))
+
+    assert is_far_asked(floor=True) and is_far_asked(floor=True, lifted_doubt=5.0)
+    assert is_far_asked(floor=False) and not is_far_asked(floor=False, lifted_doubt=5.0)

@@ -129,7 +129,9 @@ def _error(scene: Scene, thing: SceneObject, form: str) -> float:
         # A magazine on a desk is as tall as the lean of up makes it (as in `extent`).
         lean = scene.settings.up_sigma * (thing.wide or 0.0) / max(thing.tall or 0.0, 1e-9)
         return math.hypot(size_error(thing, form), lean)
-    return math.hypot(thing.sigma, unseen(thing) / max(_measure(thing, form), 1e-9))
+    # Where no floor is known, nothing but depth itself says where a thing is, as of one that is lifted off the floor.
+    doubt = scene.settings.lifted_doubt if scene.ground is None else 1.0
+    return math.hypot(doubt * thing.sigma, unseen(thing) / max(_measure(thing, form), 1e-9))
 
 
 def _ratios(
