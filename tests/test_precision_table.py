@@ -49,7 +49,7 @@ def test_where_none_is_wrong_every_photo_counts_once(tool):
 
 
 def test_the_line_of_a_task(tool):
-    tried = [(f"{k}", Tried("nearer", "nearer.pair", 0.1, k > 0, None, False)) for k in range(50)]
+    tried = [Tried("nearer", "nearer.pair", 0.1, k > 0, None, False, photo=f"{k}") for k in range(50)]
     assert tool.shown([]) == "0 |"
     low, high = (f"{100 * end:.1f}" for end in wilson(48, 49))  # n less one: a variance
     assert tool.shown(tried) == f"50 | 98.0 % [{low}, {high}]"

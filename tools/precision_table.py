@@ -35,8 +35,6 @@ from pseudogd.world import render_folder
 
 SIZES = (128, 320)
 CHUNK = 10
-Judged = tuple[str, Tried]
-"""The photo, and a fact that was tried there."""
 
 
 def prepared(folder: Path, rooms: int, seed: int, workers: int) -> list[tuple[str, Path, Path, set[str] | None]]:
@@ -65,12 +63,12 @@ def same_rooms(one: Path, other: Path) -> set[str]:
     return {name for name, camera in cameras.items() if abs(camera["fx"] / camera["width"] - angle[name]) < 1e-9}
 
 
-def judged(data: Path, truth: Path, tasks: dict[str, float], rows: list[dict]) -> list[Judged]:
+def judged(data: Path, truth: Path, tasks: dict[str, float], rows: list[dict]) -> list[Tried]:
     """What was tried of some photos."""
     store, guide = Store(data), DepthFiles(truth, metres_per_unit=0.001)
     plan = SynthSettings.from_dict(believing({"tasks": tasks}, store.settings("geometry").get("depth_error")))
-    pairs = ((row["path"], *scenes(store, guide, row, plan.scene)) for row in rows)
-    return [(path, one) for path, told, true in pairs for one in try_scene(told, true, plan, curves=False)]
+    pairs = (scenes(store, guide, row, plan.scene) for row in rows)
+    return [one for told, true in pairs for one in try_scene(told, true, plan, curves=False)]
 
 
 def interval(right: list[bool], photos: list[str]) -> tuple[float, float]:
@@ -82,21 +80,21 @@ def interval(right: list[bool], photos: list[str]) -> tuple[float, float]:
     return share_interval(values, photos)
 
 
-def shown(tried: list[Judged]) -> str:
+def shown(tried: list[Tried]) -> str:
     """``1,080 | 99.6 % [99.1, 99.8]``, or no facts."""
     if not tried:
         return "0 |"
-    right = [one.right for _, one in tried]
-    low, high = (f"{100 * end:.1f}" for end in interval(right, [photo for photo, _ in tried]))
+    right = [one.right for one in tried]
+    low, high = (f"{100 * end:.1f}" for end in interval(right, [one.photo for one in tried]))
     return f"{len(right):,} | {100 * sum(right) / len(right):.1f} % [{low}, {high}]"
 
 
-def table(found: dict[str, list[Judged]], tasks: Iterable[str]) -> str:
+def table(found: dict[str, list[Tried]], tasks: Iterable[str]) -> str:
     """Markdown: per task the number of facts and the share of right ones, for each teacher."""
     lines = ["| task | " + " | ".join(f"{name}: facts | right [95 %]" for name in found) + " |"]
     lines.append("| --- |" + " --- | --- |" * len(found))
     for task in sorted(tasks):
-        cells = [shown([judged for judged in tried if judged[1].task == task]) for tried in found.values()]
+        cells = [shown([one for one in tried if one.task == task]) for tried in found.values()]
         lines.append(f"| `{task}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -110,7 +108,7 @@ def main() -> None:
     parser.add_argument("--tasks", help="names, such as nearer,size; default: all")
     args = parser.parse_args()
     tasks = {name: 1.0 for name in (args.tasks.split(",") if args.tasks else quotas())}
-    found: dict[str, list[Judged]] = defaultdict(list)
+    found: dict[str, list[Tried]] = defaultdict(list)
     with ProcessPoolExecutor(args.workers) as pool:
         for seed in args.seeds:
             for name, data, truth, counted in prepared(args.folder, args.rooms, seed, args.workers):
@@ -119,7 +117,7 @@ def main() -> None:
                 chunks = [rows[k : k + CHUNK] for k in range(0, len(rows), CHUNK)]
                 for part in pool.map(partial(judged, data, truth, tasks), chunks):
                     found[name] += part
-    counts = {name: {"count": len(tried), "right": sum(one.right for _, one in tried)} for name, tried in found.items()}
+    counts = {name: {"count": len(tried), "right": sum(one.right for one in tried)} for name, tried in found.items()}
     print(json.dumps({"rooms": args.rooms, "seeds": args.seeds, **counts}))
     print(table(found, tasks))
 
